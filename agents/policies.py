@@ -1,0 +1,93 @@
+"""Maps from logits to policies, and initial policies by name."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gw_envs.checks import Floats, check_choice, check_float, check_int
+
+INITIAL_POLICIES = ("uniform", "uniform_suboptimal", "corner", "normal")
+
+
+def softmax(theta: ArrayLike) -> Floats:
+    """pi = softmax(theta) over the last axis (paper, equation 1).
+
+    Args:
+        theta: logits [..., K].
+
+    Returns:
+        Probabilities [..., K], float64; adding a constant to a row of theta changes nothing.
+    """
+    logits = np.asarray(theta, dtype=np.float64)
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def entropy(policy: Floats) -> Floats:
+    """-sum_a pi ln pi over the last axis, in nats; 0 ln 0 = 0."""
+    logs = np.log(policy, out=np.zeros_like(policy), where=policy > 0)
+    return -np.sum(policy * logs, axis=-1)
+
+
+def initial_theta(
+    initial_policy: str,
+    num_actions: int,
+    optimal_action: int = 0,
+    *,
+    optimal_prob: float | None = None,
+    corner_action: int | None = None,
+    sigma: float = 1.0,
+    rng: np.random.Generator | None = None,
+) -> Floats:
+    """Logits of an initial policy of the glossary.
+
+    Args:
+        initial_policy: `uniform`; `uniform_suboptimal` (optimal_prob on the best arm, the rest
+            equal); `corner` (optimal_prob on the best arm and on every other but corner_action);
+            `normal` (theta ~ N(0, sigma^2 I)).
+        num_actions: K >= 2.
+        optimal_action: index of the best arm.
+        optimal_prob: x0 in (0, 1), needed by `uniform_suboptimal` and `corner`, refused otherwise.
+        corner_action: the arm of the corner; default the first sub-optimal one.
+        sigma: standard deviation of the logits of `normal`, > 0.
+        rng: generator for `normal`.
+
+    Returns:
+        theta [K], float64: ln pi for the named policies.
+
+    Raises:
+        ValueError: naming the argument that is out of range or does not fit.
+    """
+    check_choice("initial_policy", initial_policy, INITIAL_POLICIES)
+    k = check_int("num_actions", num_actions, 2)
+    best = check_int("optimal_action", optimal_action, 0, k - 1)
+    if initial_policy in ("uniform", "normal"):
+        if optimal_prob is not None:
+            raise ValueError(
+                f"optimal_prob={optimal_prob!r} does not go with initial_policy="
+                f"{initial_policy!r}; use 'corner' or 'uniform_suboptimal', or leave it out."
+            )
+        if initial_policy == "uniform":
+            return np.zeros(k)
+        check_float("sigma", sigma, 0, open_low=True)
+        if rng is None:
+            raise ValueError("rng=None: initial_policy='normal' needs a numpy Generator.")
+        return sigma * rng.standard_normal(k)
+    x0 = check_float("optimal_prob", optimal_prob, 0, 1, open_low=True, open_high=True)
+    if initial_policy == "uniform_suboptimal":
+        policy = np.full(k, (1 - x0) / (k - 1))
+        policy[best] = x0
+        return np.log(policy)
+    corner = int(best == 0) if corner_action is None else corner_action
+    check_int("corner_action", corner, 0, k - 1)
+    if corner == best:
+        raise ValueError(f"corner_action={corner} is the best arm; name a sub-optimal one.")
+    if (k - 1) * x0 >= 1:
+        raise ValueError(
+            f"optimal_prob={x0} leaves nothing for the corner: (num_actions-1)*optimal_prob "
+            f"must be below 1, so optimal_prob below {1 / (k - 1):.6g}."
+        )
+    policy = np.full(k, x0)
+    policy[corner] = 1 - (k - 1) * x0
+    return np.log(policy)

@@ -1,0 +1,1 @@
+"""Evidence: runs, results, tracking, plots."""

@@ -1,0 +1,245 @@
+"""The clock of a well: how many updates softmax policy gradient needs to leave it.
+
+Setting: one state, K arms, r = (b+Delta, b, ..., b), exact gradient, x = pi(a*), the K-1
+sub-optimal arms equally likely (K=2: always so). Then (theory page, sections 1 and 2)
+
+    flow     dx/dt = eta c Delta x^2 (1-x)^2,   c = K/(K-1),
+    updates  v <- v + h p(1-p),                 v = ln(p/(1-p)),  h = eta c Delta.
+
+F is the flow's time integral; the update map has an Abel function A with A(v_{n+1}) = A(v_n) + 1,
+a series in h whose every term after the second is a polynomial in p. Units: updates; eta and Delta
+are dimensionless.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal, localcontext
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gw_envs.checks import check_float, check_int
+from gw_envs.theory.wells import escape_threshold
+
+SERIES_TERMS = 6
+JUMP_END = 1e-3  # the series is used while h * p stays below this; truncation there is < 1e-16
+
+
+def flow_integral(x: ArrayLike) -> Any:
+    """F(x) = 1/(1-x) - 1/x + 2 ln(x/(1-x)), the antiderivative of 1/(x^2 (1-x)^2).
+
+    Args:
+        x: probability of the best arm, in (0, 1), any shape.
+
+    Returns:
+        F(x), float or array of the same shape. F(0.1) = -13.283338043561328.
+
+    Raises:
+        ValueError: if an entry is outside (0, 1).
+    """
+    p = np.asarray(x, dtype=np.float64)
+    if not np.all((p > 0) & (p < 1)):
+        raise ValueError(f"x={x!r} must lie in (0, 1).")
+    value = 1 / (1 - p) - 1 / p + 2 * (np.log(p) - np.log1p(-p))
+    return float(value) if value.ndim == 0 else value
+
+
+def flow_escape_time(
+    optimal_prob: ArrayLike,
+    reward_gap: float,
+    learning_rate: float,
+    num_actions: int = 2,
+    escape_prob: float | None = None,
+) -> Any:
+    """Time at which gradient flow leaves the well, in units of updates: [F(xe)-F(x0)]/(c eta Delta).
+
+    Args:
+        optimal_prob: x0 = pi_1(a*), float or array, in (0, 1).
+        reward_gap: Delta in (0, 1].
+        learning_rate: eta > 0.
+        num_actions: K >= 2; the sub-optimal arms share 1 - x0 equally, so c = K/(K-1).
+        escape_prob: xe; default the well's edge 0.1.
+
+    Returns:
+        float or array; 0 where x0 is already above xe.
+    """
+    c, edge = _symmetric_setting(reward_gap, learning_rate, num_actions, escape_prob)
+    time = (flow_integral(edge) - flow_integral(optimal_prob)) / (c * learning_rate * reward_gap)
+    time = np.maximum(time, 0.0)
+    return float(time) if np.ndim(time) == 0 else time
+
+
+def escape_time(
+    optimal_prob: ArrayLike,
+    reward_gap: float,
+    learning_rate: float,
+    num_actions: int = 2,
+    escape_prob: float | None = None,
+) -> Any:
+    """Exact number of softmax-PG updates to leave the well; equally likely sub-optimal arms.
+
+    The count is the smallest n with pi_n(a*) above the edge. The Abel series jumps to the last
+    thousand or so updates, which are made one by one. The jump is evaluated in 50-digit decimals,
+    so the integer is that of the real-number iteration with the given float64 parameters at any
+    depth; about 1 ms a value.
+
+    Args:
+        optimal_prob: x0 = pi_1(a*), float or array, in (0, 1).
+        reward_gap: Delta in (0, 1].
+        learning_rate: eta > 0, constant.
+        num_actions: K >= 2.
+        escape_prob: threshold on pi(a*); default the well's edge 0.1.
+
+    Returns:
+        int for a float; an array of Python integers (dtype object if any exceeds int64) otherwise.
+
+    Raises:
+        ValueError: naming the argument that is out of range.
+    """
+    c, edge = _symmetric_setting(reward_gap, learning_rate, num_actions, escape_prob)
+    starts = np.asarray(optimal_prob, dtype=np.float64)
+    flow_integral(starts)  # refuses values outside (0, 1)
+    with localcontext() as context:
+        context.prec = 50
+        h = Decimal(learning_rate) * Decimal(reward_gap) * num_actions / (num_actions - 1)
+        counts = [_count_updates(float(x), h, edge) for x in starts.ravel()]
+    if starts.ndim == 0:
+        return counts[0]
+    small = max(counts, default=0) < 2**63
+    return np.array(counts, dtype=np.int64 if small else object).reshape(starts.shape)
+
+
+def _symmetric_setting(
+    reward_gap: float, learning_rate: float, num_actions: int, escape_prob: float | None
+) -> tuple[float, float]:
+    """Check the arguments; return c = K/(K-1) and the threshold on x."""
+    check_float("reward_gap", reward_gap, 0, 1, open_low=True)
+    check_float("learning_rate", learning_rate, 0, open_low=True)
+    k = check_int("num_actions", num_actions, 2)
+    if escape_prob is None:
+        return k / (k - 1), escape_threshold()
+    return k / (k - 1), check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
+
+
+def _count_updates(x0: float, h: Decimal, edge: float) -> int:
+    """Smallest n with p_n > edge, for the map v <- v + h p(1-p) from p_0 = x0."""
+    step = float(h)
+    jump_to = min(JUMP_END / step, edge)
+    n = 0
+    v = math.log(x0) - math.log1p(-x0)
+    if x0 < jump_to:
+        start = _abel(Decimal(x0), h)
+        n = max(0, int(_abel(Decimal(jump_to), h) - start) - 1)
+        v = _invert_abel(start + n, jump_to, h) if n else v
+    while True:
+        p = 1 / (1 + math.exp(-v))
+        if p > edge:
+            return n
+        v += step * p * (1 - p)
+        n += 1
+
+
+def _invert_abel(target: Decimal, guess: float, h: Decimal) -> float:
+    """The logit v with A(v) = target, by Newton's method on p (dA/dp = 1/(h p^2 (1-p)^2) + ...)."""
+    p = Decimal(guess)
+    for _ in range(60):
+        slope = 1 / (h * p * p * (1 - p) ** 2)
+        change = (target - _abel(p, h)) / slope
+        p += change
+        if abs(change) < p * Decimal("1e-25"):
+            break
+    return float((p / (1 - p)).ln())
+
+
+def _abel(p: Decimal, h: Decimal) -> Decimal:
+    """A(p) = (o + 2 ln o - 1/o)/h + ln(p(1-p))/2 + sum_k h^k a_k(p), o = p/(1-p)."""
+    odds = p / (1 - p)
+    total = (odds + 2 * odds.ln() - 1 / odds) / h + (p * (1 - p)).ln() / 2
+    power = Decimal(1)
+    for coefficients in _abel_polynomials():
+        power *= h
+        value = Decimal(0)
+        for coefficient in reversed(coefficients):
+            value = value * p + coefficient
+        total += power * value
+    return total
+
+
+@lru_cache(maxsize=1)
+def _abel_polynomials() -> tuple[tuple[Decimal, ...], ...]:
+    """Coefficients (ascending in p) of the polynomial terms a_1, a_2, ... of the Abel series.
+
+    Recurrence from A(v + h f) = A(v) + 1 with A = a_{-1}/h + a_0 + h a_1 + ..., f = p(1-p), all
+    derivatives by v (d/dv = f d/dp): a_k' = -(1/f) sum_{j>=2} f^j/j! a_{k+1-j}^{(j)}. The
+    derivatives of a_{-1} and a_0 are 1/f and (1-2p)/2; the rest stays polynomial, so exact
+    fractions suffice. Order n of h collects a_{n-j}^{(j)} over j = 1..n+1.
+    """
+    from fractions import Fraction
+
+    Poly = list[Fraction]
+
+    def multiply(a: Poly, b: Poly) -> Poly:
+        product = [Fraction(0)] * (len(a) + len(b) - 1)
+        for i, ai in enumerate(a):
+            for j, bj in enumerate(b):
+                product[i + j] += ai * bj
+        return product
+
+    def add(a: Poly, b: Poly) -> Poly:
+        size = max(len(a), len(b))
+        a, b = a + [Fraction(0)] * (size - len(a)), b + [Fraction(0)] * (size - len(b))
+        return [s + t for s, t in zip(a, b, strict=True)]
+
+    def by_p(a: Poly) -> Poly:
+        return [i * c for i, c in enumerate(a)][1:] or [Fraction(0)]
+
+    f: Poly = [Fraction(0), Fraction(1), Fraction(-1)]
+    one_minus_2p: Poly = [Fraction(1), Fraction(-2)]
+
+    # f^j times the j-th v-derivative of a term, j = 1, 2, ...; for a_{-1} it starts at f * (1/f) = 1.
+    # If D_j = f^j a^{(j)} then D_{j+1} = f^{j+1} d/dv (D_j f^{-j}) = f (f dD_j/dp - j(1-2p) D_j).
+    def next_scaled(d: Poly, j: int) -> Poly:
+        inner = add(multiply(f, by_p(d)), [-j * c for c in multiply(one_minus_2p, d)])
+        return multiply(f, inner)
+
+    orders = SERIES_TERMS + 2
+    scaled: list[dict[int, Poly]] = []  # scaled[m][j] = f^j a_{m-1}^{(j)}
+    polynomials: list[tuple[Decimal, ...]] = []
+    for m in range(orders):
+        # first derivative of a_{m-1}: f a_{m-1}' = - sum_{j>=2} f^j/j! a_{m-j}^{(j)}
+        first: Poly = [Fraction(1)] if m == 0 else [Fraction(0)]
+        for j in range(2, m + 2):
+            term = scaled[m + 1 - j][j]
+            first = add(first, [-c / math.factorial(j) for c in term])
+        derivatives = {1: first}
+        for j in range(1, orders + 1 - m):
+            derivatives[j + 1] = next_scaled(derivatives[j], j)
+        scaled.append(derivatives)
+        if m >= 2:  # a_1, a_2, ...: f a' = first with ' = f d/dp, so da/dp = first / f^2
+            polynomials.append(_integrate(_divide_by_f_squared(first)))
+    return tuple(polynomials)
+
+
+def _divide_by_f_squared(poly: list[Any]) -> list[Any]:
+    """poly / (p^2 (1-p)^2), which is exact for every term of the Abel series after the second."""
+    assert poly[0] == 0 and poly[1] == 0, "a term of the Abel series is not divisible by p^2"
+    quotient = poly[2:]
+    for _ in range(2):  # divide by (1 - p): q_i = c_i + q_{i-1}
+        total, out = 0, []
+        for c in quotient:
+            total += c
+            out.append(total)
+        assert out[-1] == 0, "a term of the Abel series is not divisible by (1-p)^2"
+        quotient = out[:-1]
+    return quotient
+
+
+def _integrate(poly: list[Any]) -> tuple[Decimal, ...]:
+    """Antiderivative with constant 0, as decimals."""
+    with localcontext() as context:
+        context.prec = 50
+        terms = [c / (i + 1) for i, c in enumerate(poly)]
+        return (Decimal(0), *(Decimal(t.numerator) / Decimal(t.denominator) for t in terms))

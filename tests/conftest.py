@@ -1,0 +1,12 @@
+"""Shared test settings: hypothesis draws the same examples on every run and never times them."""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "house",
+    derandomize=True,
+    deadline=None,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("house")
