@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
-
 from agents.policies import softmax
 from gw_envs.checks import Floats
 
@@ -25,7 +23,11 @@ class UpdateRule(Protocol):
         ...
 
     def step(
-        self, theta: Floats, values: Floats, learning_rate: ArrayLike, weight: ArrayLike = 1.0
+        self,
+        theta: Floats,
+        values: Floats,
+        learning_rate: Floats | float,
+        weight: Floats | float = 1.0,
     ) -> Floats:
         """The parameters after one update, same shape as theta; theta itself is not changed."""
         ...
@@ -51,11 +53,15 @@ class SoftmaxGradient:
         return softmax(theta)
 
     def step(
-        self, theta: Floats, values: Floats, learning_rate: ArrayLike, weight: ArrayLike = 1.0
+        self,
+        theta: Floats,
+        values: Floats,
+        learning_rate: Floats | float,
+        weight: Floats | float = 1.0,
     ) -> Floats:
         """One update; see the class."""
         pi = softmax(theta)
-        return theta + learning_rate * np.asarray(weight) * pi * advantages(pi, values)
+        return theta + learning_rate * weight * pi * advantages(pi, values)
 
 
 RULES: dict[str, type] = {"softmax-pg": SoftmaxGradient}

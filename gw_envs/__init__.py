@@ -1,0 +1,1 @@
+"""Gravity wells as Gymnasium environments."""

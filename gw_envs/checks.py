@@ -1,4 +1,4 @@
-"""Checks of arguments, written once: every error names the argument, its value and what would be right."""
+"""Checks of arguments, written once: errors name the argument, its value and what is right."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def flow_escape_time(
     num_actions: int = 2,
     escape_prob: float | None = None,
 ) -> Any:
-    """Time at which gradient flow leaves the well, in units of updates: [F(xe)-F(x0)]/(c eta Delta).
+    """Time at which gradient flow leaves the well, in updates: [F(xe)-F(x0)]/(c eta Delta).
 
     Args:
         optimal_prob: x0 = pi_1(a*), float or array, in (0, 1).
@@ -99,7 +99,7 @@ def escape_time(
     Raises:
         ValueError: naming the argument that is out of range.
     """
-    c, edge = _symmetric_setting(reward_gap, learning_rate, num_actions, escape_prob)
+    _, edge = _symmetric_setting(reward_gap, learning_rate, num_actions, escape_prob)
     starts = np.asarray(optimal_prob, dtype=np.float64)
     flow_integral(starts)  # refuses values outside (0, 1)
     with localcontext() as context:
@@ -199,7 +199,7 @@ def _abel_polynomials() -> tuple[tuple[Decimal, ...], ...]:
     f: Poly = [Fraction(0), Fraction(1), Fraction(-1)]
     one_minus_2p: Poly = [Fraction(1), Fraction(-2)]
 
-    # f^j times the j-th v-derivative of a term, j = 1, 2, ...; for a_{-1} it starts at f * (1/f) = 1.
+    # f^j times the j-th v-derivative of a term, j = 1, 2, ...; a_{-1} starts at f * (1/f) = 1.
     # If D_j = f^j a^{(j)} then D_{j+1} = f^{j+1} d/dv (D_j f^{-j}) = f (f dD_j/dp - j(1-2p) D_j).
     def next_scaled(d: Poly, j: int) -> Poly:
         inner = add(multiply(f, by_p(d)), [-j * c for c in multiply(one_minus_2p, d)])
