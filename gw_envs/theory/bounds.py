@@ -1,8 +1,8 @@
 """Lower bounds on the escape time, with explicit constants.
 
 Each bound speaks of softmax policy gradient with exact gradients,
-theta(a) += eta pi(a)(r(a) - pi.r), and of the number n of updates made. F is `flow_integral`, x0 = pi_1(a*), G a bound on every gap
-r(a*) - r(a). Proofs: docs/theory.md.
+theta(a) += eta pi(a)(r(a) - pi.r), and of the number n of updates made. F is `flow_integral`,
+x0 = pi_1(a*), G a bound on every gap r(a*) - r(a). Proofs: docs/theory.md.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def drift_escape_bound(policy: ArrayLike, optimal_action: int = 0) -> float:
     """The clock sum_t eta_t G_t below which no escape is possible, for rewards that may drift.
 
     For any bounded rewards r(t), any step sizes and G_t >= max_i (r_*(t) - r_i(t))_+:
-    pi_n(a*) <= 0.1 as long as sum_{t<n} eta_t G_t <= ((K-1)/K) [F(0.1) - F(xh)], where xh = w/(w + rho),
-    w = x0/(1-x0) and rho in (0, 1] is the ratio of the geometric to the arithmetic mean of the
+    pi_n(a*) <= 0.1 as long as sum_{t<n} eta_t G_t <= ((K-1)/K) [F(0.1) - F(xh)], where
+    xh = w/(w + rho), w = x0/(1-x0) and rho in (0, 1] is the ratio of the geometric to the arithmetic mean of the
     sub-optimal probabilities. While that holds, sub-optimality >= 0.9 min_i (r_*(n) - r_i(n))
     wherever that minimum is >= 0. For constant rewards divide by eta * max gap to get updates.
 
