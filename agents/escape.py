@@ -127,9 +127,8 @@ class EscapeDetector:
         events = []
         if changed.any() or moved.any():
             for run, state in np.argwhere(changed | moved).tolist():
-                events.append(
-                    self._event(update, run, state, policy, inside, bool(moved[run, state]))
-                )
+                transfer = bool(moved[run, state])
+                events.append(self._event(update, run, state, policy, inside, transfer))
         self._inside, self._likeliest = inside, likeliest
         return events
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 from agents.baselines import BASELINES, exact_baseline
 from gw_envs.checks import Floats, check_choice, check_float, check_int
 from gw_envs.streams import Streams
+
+RECENT = 100
 
 
 class Rollouts:
@@ -53,8 +56,8 @@ class Rollouts:
         actions = _children(seeds, 1, self.batch_size)
         worlds = _children(seeds, 2, self.batch_size)
         self.envs = gym.make_vec(env_id, num_envs=self.runs * self.batch_size, **env_kwargs)
-        self.well: Any = self.envs.unwrapped
-        self.horizon = int(self.well.horizon)
+        self.well = cast(Any, self.envs.unwrapped)
+        self.horizon = self.well.horizon
         self.steps_per_update = self.horizon * self.batch_size
         self._streams = Streams([np.random.default_rng(s) for s in actions])
         self._run = np.repeat(np.arange(self.runs), self.batch_size)
@@ -62,13 +65,14 @@ class Rollouts:
         self._states, _ = self.envs.reset(seed=env_seeds)
         self._mean_return = np.zeros(self.runs)
         self._episodes = 0
+        self._recent: deque[Floats] = deque(maxlen=RECENT)
 
     def gradient(self, policy: Floats, values: Floats) -> Floats:
         """Roll every environment out for one episode; return the estimate, [R, S, K].
 
         Args:
             policy: [R, S, K].
-            values: exact Q or mean rewards at the current clock, for the exact baselines, [R, S, K].
+            values: exact Q or mean rewards at the current clock, for exact baselines, [R, S, K].
         """
         states, actions, rewards = self._roll_out(policy)
         returns = rewards.copy()
@@ -90,6 +94,11 @@ class Rollouts:
         self._remember(returns[0])
         return estimate
 
+    @property
+    def recent_return(self) -> Floats:
+        """Mean return of each run's episodes in its last 100 updates, [R]; NaN before the first."""
+        return np.mean(self._recent, axis=0) if self._recent else np.full(self.runs, np.nan)
+
     def _roll_out(self, policy: Floats) -> tuple[Any, Any, Floats]:
         """States, actions and rewards of one episode, each [H, R * batch_size]."""
         cumulative = np.cumsum(policy, axis=-1)
@@ -99,7 +108,7 @@ class Rollouts:
         for k in range(self.horizon):
             states[k] = self._states
             steps = cumulative[self._run, self._states]
-            # Scaling by the last entry keeps the draw below it when rounding left the sum short of 1.
+            # Scaled by the last entry, so that a sum rounded to less than 1 leaves no gap.
             draw = self._streams.draw() * steps[:, -1]
             actions[k] = np.sum(steps <= draw[:, None], axis=-1)
             self._states, rewards[k], _, _, _ = self.envs.step(actions[k])
@@ -107,6 +116,7 @@ class Rollouts:
 
     def _remember(self, returns: Floats) -> None:
         per_run = returns.reshape(self.runs, self.batch_size).sum(axis=1)
+        self._recent.append(per_run / self.batch_size)
         self._mean_return = (self._mean_return * self._episodes + per_run) / (
             self._episodes + self.batch_size
         )

@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -32,6 +32,7 @@ class Record:
         update: number of updates made.
         global_step: environment steps made by each run (0 for exact gradients).
         objective: J, the expected discounted return of the policy at the current clock, [R].
+        episodic_return: mean return of the last episodes; J for exact gradients, [R].
         gradient_norm: Euclidean norm of the exact policy gradient, [R].
         state_suboptimality: [R, S].
         state_optimal_prob: pi(a*|s), [R, S].
@@ -41,6 +42,7 @@ class Record:
     update: int
     global_step: int
     objective: Floats
+    episodic_return: Floats
     gradient_norm: Floats
     state_suboptimality: Floats
     state_optimal_prob: Floats
@@ -119,7 +121,7 @@ class SoftmaxPG:
         self.seeds = tuple(check_int("seeds", s, 0) for s in seeds)
         if not self.seeds:
             raise ValueError("seeds=() must name at least one seed.")
-        self.well: Any = gym.make_vec(env_id, num_envs=1, **(env_kwargs or {})).unwrapped
+        self.well = cast(Any, gym.make_vec(env_id, num_envs=1, **(env_kwargs or {})).unwrapped)
         self.rollouts: Rollouts | None = None
         if self.gradient == "sampled":
             if update != "softmax-pg":
@@ -132,7 +134,7 @@ class SoftmaxPG:
         self.events: list[EscapeEvent] = []
         self.bounds = self._bounds()
         self.detector = EscapeDetector(self.well.optimal_actions, self.bounds)
-        self._observe(self.policy)
+        self._observe()
 
     @property
     def policy(self) -> Floats:
@@ -146,7 +148,7 @@ class SoftmaxPG:
 
     @property
     def escape_time(self) -> NDArray[np.int64]:
-        """Updates of each run's last escape among the states that began in a well, [R]; -1 censored."""
+        """Updates at the last first escape over each run's states, [R]; 0 outside, -1 censored."""
         times = self.detector.escape_time
         return np.where((times < 0).any(axis=1), -1, times.max(axis=1))
 
@@ -189,7 +191,7 @@ class SoftmaxPG:
         keep()
         while self.updates < max_updates:
             self._step()
-            for event in self._observe(self.policy):
+            for event in self._observe():
                 if on_event is not None:
                     on_event(event)
             keep()
@@ -199,15 +201,16 @@ class SoftmaxPG:
 
     def measure(self) -> Record:
         """The state of every run now."""
-        policy = self.policy
-        values, weight = self.well.action_values(policy, self.clock)
+        policy, values, weight = self._now
         state_value = np.sum(policy * values, axis=-1)
         gradient = weight * policy * (values - state_value[..., None])
         best = self.well.optimal_actions
+        objective = self._objective(state_value)
         return Record(
             update=self.updates,
             global_step=self.global_step,
-            objective=self._objective(state_value),
+            objective=objective,
+            episodic_return=objective if self.rollouts is None else self.rollouts.recent_return,
             gradient_norm=np.sqrt(np.sum(gradient**2, axis=(-1, -2))),
             state_suboptimality=suboptimality(policy, values, best),
             state_optimal_prob=policy[:, np.arange(len(best)), best],
@@ -265,10 +268,9 @@ class SoftmaxPG:
         return theta
 
     def _bounds(self) -> Floats:
-        """Lower bounds on the escape time, [R, S]; 0 where none is known."""
+        """Lower bounds on the escape time under exact gradients, [R, S]; 0 where none is known."""
         bounds = np.zeros(self.theta.shape[:2])
-        constant = isinstance(self.learning_rate, float)
-        if self.gradient == "exact" and constant and self.well.num_states == 1:
+        if isinstance(self.learning_rate, float) and self.well.num_states == 1:
             for run, pi in enumerate(self.policy[:, 0]):
                 bounds[run] = reward_escape_bound(pi, self.well.mean_rewards, self.learning_rate)
         return bounds
@@ -281,18 +283,19 @@ class SoftmaxPG:
         return self.learning_rate[min(n, len(self.learning_rate) - 1)]
 
     def _step(self) -> None:
-        policy, rate = self.policy, self._rate(self.updates)
-        values, weight = self.well.action_values(policy, self.clock)
+        rate = self._rate(self.updates)
+        policy, values, weight = self._now
         if self.rollouts is None:
             self.theta = self.rule.step(self.theta, values, rate, weight)
         else:
             self.theta = self.theta + rate * self.rollouts.gradient(policy, values)
         self.updates += 1
 
-    def _observe(self, policy: Floats) -> list[EscapeEvent]:
-        """Let the detector see the policy; refuse to go on where float64 would lie."""
-        best = self.well.optimal_actions
-        values, _ = self.well.action_values(policy, self.clock)
+    def _observe(self) -> list[EscapeEvent]:
+        """Evaluate the policy, let the detector see it, refuse to go on where float64 would lie."""
+        best, policy = self.well.optimal_actions, self.policy
+        values, weight = self.well.action_values(policy, self.clock)
+        self._now = policy, values, weight
         gaps = well_gaps(values, best, self.well.reward_gaps, self.well.discount)
         subopt = suboptimality(policy, values, best)
         events = self.detector.observe(self.updates, policy, subopt, gaps)
