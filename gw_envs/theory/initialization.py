@@ -5,7 +5,7 @@ ln(1/pi_1(a*)) = ln(1 + e^W) and logit pi_1(a*) = -W; mu drops out. theta(a*) an
 If G is a standard Gumbel variable independent of S, then P(ln S + G <= u) = E exp(-S e^-u) =
 phi(u)^n with phi(u) = E exp(-e^(sigma z - u)), z standard normal: a one-dimensional integral for
 every K. Taking the Gumbel out again is exact in two ways: its cumulants are subtracted from those
-of ln S + G, or its characteristic function Gamma(1 - it) is divided out (docs/theory.md, section 6).
+of ln S + G, or its characteristic function Gamma(1 - it) is divided out (docs/theory.md, part 6).
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class GaussianInitialization:
         return 1.0 - self.cdf_log_odds(-logit(edge))
 
     def effective_constant(self) -> float:
-        """1 + E[phi_1], phi_1 = sum over rivals of (pi_i/(1 - pi(a*)))^2: the flow's mean c at start.
+        """1 + E[phi_1], phi_1 = sum of (pi_i/(1-pi(a*)))^2 over rivals: the mean first c.
 
         In dx/dt = eta Delta c x^2 (1-x)^2 the factor is c = 1 + phi, between K/(K-1) (rivals alike)
         and 2 (one rival). E[phi_1] = n integral e^-2u E[e^(2 sigma z) exp(-e^(sigma z - u))]
@@ -331,7 +331,7 @@ def _softplus(w: float) -> float:
 
 
 def _exp_down(u: Floats) -> Floats:
-    """e^-u, held at e^300 where it has long made exp(-e^-u) vanish and its square would overflow."""
+    """e^-u, held at e^300: exp(-e^-u) has long vanished there and its square would overflow."""
     return np.exp(np.minimum(-u, 300.0))
 
 
