@@ -51,7 +51,8 @@ def report(outcome: Outcome, seconds: float) -> None:
     tracked = sorted(outcome.folder.glob("wandb/*run-*"))
     if tracked:
         print(f"wrote {len(tracked)} W&B runs under {outcome.folder / 'wandb'}")
-        print(f"look:  wandb leet {outcome.folder / 'wandb'}    (dashboard in the terminal)")
+        wandb = os.path.relpath(os.path.join(os.path.dirname(sys.executable), "wandb"))
+        print(f"look:  {wandb} leet {outcome.folder / 'wandb'}    (dashboard in the terminal)")
     print(f"look:  {outcome.figure}    (picture)")
     print(f"took {seconds:.0f} s")
 
