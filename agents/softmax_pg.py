@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 import gw_envs  # noqa: F401 - registers the ids
 from agents.escape import EscapeDetector, EscapeEvent, suboptimality, well_gaps
+from agents.lower_bounds import escape_lower_bounds
 from agents.policies import entropy, initial_theta
 from agents.rollouts import Rollouts
 from agents.updates import RULES
 from gw_envs.checks import Floats, check_choice, check_float, check_int, check_policy
-from gw_envs.theory import reward_escape_bound
 
 FLOAT64_FLOOR = 1e-10
 LearningRate = float | Sequence[float] | Callable[[int], float]
@@ -273,9 +273,9 @@ class SoftmaxPG:
     def _bounds(self) -> Floats:
         """Lower bounds on the escape time under exact gradients, [R, S]; 0 where none is known."""
         bounds = np.zeros(self.theta.shape[:2])
-        if isinstance(self.learning_rate, float) and self.well.num_states == 1:
-            for run, pi in enumerate(self.policy[:, 0]):
-                bounds[run] = reward_escape_bound(pi, self.well.mean_rewards, self.learning_rate)
+        if isinstance(self.learning_rate, float):
+            for run, pi in enumerate(self.policy):
+                bounds[run] = escape_lower_bounds(self.well, pi, self.learning_rate)
         return bounds
 
     def _rate(self, n: int) -> float:
