@@ -126,8 +126,12 @@ class SoftmaxPG:
         if self.gradient == "sampled":
             if update != "softmax-pg":
                 raise ValueError(f"update={update!r} has no sampled form; use gradient='exact'.")
+            kwargs = dict(env_kwargs or {})
+            if self.well.drift_horizon > 0:
+                # An environment sees its steps, not our updates: one tick per update.
+                kwargs["steps_per_tick"] = self.well.horizon
             self.rollouts = Rollouts(
-                env_id, env_kwargs or {}, self.seeds, batch_size, baseline, baseline_value
+                env_id, kwargs, self.seeds, batch_size, baseline, baseline_value
             )
         self.theta = self._start(initial_policy, optimal_prob, corner_action, sigma, policy)
         self.updates = 0
