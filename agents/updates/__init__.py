@@ -5,17 +5,21 @@ those of the sampled estimates; each class is its rule's documentation page. `ru
 must offer; a new one is one class with `@register("its-name")` above it.
 """
 
+from agents.updates.baselines import BASELINES, baseline_value, running_average
 from agents.updates.delightful import DelightfulGradient
 from agents.updates.frozen_rollout import FrozenRolloutGradient
 from agents.updates.gradient import ArmijoGradient, NormalizedGradient, SoftmaxGradient
 from agents.updates.mirror import MirrorAscent, NaturalGradient, NeuralReplicator
 from agents.updates.regularized import EntropyGradient, LogBarrierGradient, soft_action_values
 from agents.updates.rule import RULES, Rate, UpdateRule, advantages, make_rule, register
+from agents.updates.sampled import SAMPLED_RULES, SampledRule
 from agents.updates.trajectory import RuleRun, run_rule
 from agents.updates.transforms import EscortGradient, TsallisGradient
 
 __all__ = [
+    "BASELINES",
     "RULES",
+    "SAMPLED_RULES",
     "ArmijoGradient",
     "DelightfulGradient",
     "EntropyGradient",
@@ -28,12 +32,15 @@ __all__ = [
     "NormalizedGradient",
     "Rate",
     "RuleRun",
+    "SampledRule",
     "SoftmaxGradient",
     "TsallisGradient",
     "UpdateRule",
     "advantages",
+    "baseline_value",
     "make_rule",
     "register",
     "run_rule",
+    "running_average",
     "soft_action_values",
 ]
