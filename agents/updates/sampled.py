@@ -106,9 +106,10 @@ class SampledNaturalGradient:
     """(R - b) e_A / pi(A) + b: natural PG on importance-weighted rewards, r_hat - b_hat.
 
     r_hat(a) = 1{A=a} R/pi(a), b_hat(a) = (1{A=a}/pi(a) - 1) b. Unbiased for the mean rewards r,
-    which move softmax as U does. Its variance is unbounded as pi(A) -> 0 and with b = 0 every update
-    favours the arm just pulled: it commits to a wrong arm with positive probability. A baseline
-    between r(a*) - Delta and r(a*) (`oracle`), or pi.r (`value`), makes it converge almost surely.
+    which move softmax as U does. Its variance is unbounded as pi(A) -> 0, and with b = 0 every
+    update favours the arm just pulled: it commits to a wrong arm with positive probability. A
+    baseline in (r(a*) - Delta, r(a*)) (`oracle`), or pi.r (`value`), makes it converge almost
+    surely.
 
     Source: Chung et al., ICML 2021; Mei et al., NeurIPS 2021 (arXiv 2110.15572) and 2022.
     """
