@@ -5,7 +5,6 @@ those of the sampled estimates; each class is its rule's documentation page. `ru
 must offer; a new one is one class with `@register("its-name")` above it.
 """
 
-from agents.updates.baselines import BASELINES, baseline_value, running_average
 from agents.updates.delightful import DelightfulGradient
 from agents.updates.frozen_rollout import FrozenRolloutGradient
 from agents.updates.gradient import ArmijoGradient, NormalizedGradient, SoftmaxGradient
@@ -17,7 +16,6 @@ from agents.updates.trajectory import RuleRun, run_rule
 from agents.updates.transforms import EscortGradient, TsallisGradient
 
 __all__ = [
-    "BASELINES",
     "RULES",
     "SAMPLED_RULES",
     "ArmijoGradient",
@@ -37,10 +35,8 @@ __all__ = [
     "TsallisGradient",
     "UpdateRule",
     "advantages",
-    "baseline_value",
     "make_rule",
     "register",
     "run_rule",
-    "running_average",
     "soft_action_values",
 ]

@@ -115,16 +115,16 @@ def soft_action_values(
     Args:
         transitions: P(s'|s,a), [S, K, S].
         rewards: r(s,a), [S, K].
-        policy: pi(a|s), [S, K], entries in (0, 1).
+        policy: pi(a|s), [..., S, K], entries in (0, 1).
         discount: in [0, 1).
         temperature: tau >= 0; 0 gives the plain Q-values.
 
     Returns:
-        Q [S, K], in units of return.
+        Q [..., S, K], in units of return.
     """
     check_float("discount", discount, 0, 1, open_high=True)
     check_float("temperature", temperature, 0)
-    chain = np.einsum("sk,skt->st", policy, transitions)
-    reward = np.sum(policy * (rewards - temperature * np.log(policy)), axis=-1)
-    state_values = np.linalg.solve(np.eye(len(chain)) - discount * chain, reward)
-    return rewards + discount * transitions @ state_values
+    chain = np.einsum("...sk,skt->...st", policy, transitions)
+    reward = np.sum(policy * (rewards - temperature * np.log(policy)), axis=-1, keepdims=True)
+    state_values = np.linalg.solve(np.eye(chain.shape[-1]) - discount * chain, reward)[..., 0]
+    return rewards + discount * np.einsum("skt,...t->...sk", transitions, state_values)

@@ -1,7 +1,7 @@
 """Sampled forms: what one pull tells a rule. theta += eta * estimate(policy, action, reward, b).
 
 Shapes: policy pi [..., K]; the action A pulled [...], integers; its reward R [...]; the baseline b
-[...] or a number (see `agents.updates.baselines`). Estimates are [..., K]. In an MDP the reward is
+[...] or a number (see `agents.baselines`). Estimates are [..., K]. In an MDP the reward is
 the return from the state on, and the agent multiplies by discount^k. e_A is the one-hot row of A.
 "Unbiased" means that the expectation over A ~ pi and R is the exact rule's direction for the mean
 rewards, for every b that does not depend on A, unless the class says more.
@@ -16,6 +16,7 @@ from typing import ClassVar, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.baselines import optimal_baseline
 from agents.updates.delightful import gate
 from gw_envs.checks import Floats, check_float
 
@@ -36,8 +37,13 @@ class SampledRule(Protocol):
         """What one unit of learning rate adds to theta, [..., K]."""
         ...
 
-    def variance_weights(self, policy: Floats) -> Floats:
-        """Weights [..., K] whose average of the mean rewards is the `optimal` baseline."""
+    def optimal_baseline(self, policy: Floats, values: Floats) -> Floats:
+        """The scalar b of least total variance of the estimate, [..., 1]; `optimal` by name.
+
+        Args:
+            policy: [..., K].
+            values: mean rewards, [..., K].
+        """
         ...
 
 
@@ -67,6 +73,12 @@ def one_hot(action: NDArray[np.int64], num_actions: int) -> Floats:
     return (np.asarray(action)[..., None] == np.arange(num_actions)).astype(np.float64)
 
 
+def weighted_mean(weights: Floats, values: Floats) -> Floats:
+    """sum_a w(a) r(a) / sum_a w(a), [..., 1]."""
+    total = np.sum(weights, axis=-1, keepdims=True)
+    return np.sum(weights * values, axis=-1, keepdims=True) / total
+
+
 def column(value: Floats | float) -> Floats:
     """A number or [...] as [..., 1], to meet [..., K]."""
     return np.asarray(value, dtype=np.float64)[..., None]
@@ -78,7 +90,7 @@ class SampledSoftmaxGradient:
     """(R - b)(e_A - pi): REINFORCE, the stochastic gradient bandit. Unbiased.
 
     Source: Williams 1992; Mei et al., ICML 2023; converges almost surely for any constant learning
-    rate (arXiv 2502.07141). Its `optimal` baseline is Greensmith et al. 2004.
+    rate (arXiv 2502.07141). Its optimal baseline is Greensmith et al.'s, JMLR 2004.
     """
 
     name: ClassVar[str] = ""
@@ -94,10 +106,9 @@ class SampledSoftmaxGradient:
         """(R - b)(e_A - pi), [..., K]."""
         return column(reward - baseline) * (one_hot(action, policy.shape[-1]) - policy)
 
-    def variance_weights(self, policy: Floats) -> Floats:
-        """pi(a) ||e_a - pi||^2 = pi(a)(1 - 2 pi(a) + ||pi||^2), [..., K]."""
-        square = np.sum(policy**2, axis=-1, keepdims=True)
-        return policy * (1 - 2 * policy + square)
+    def optimal_baseline(self, policy: Floats, values: Floats) -> Floats:
+        """The average of r(a) with weights pi(a) ||e_a - pi||^2, [..., 1]."""
+        return optimal_baseline(policy, values)
 
 
 @register_sampled("natural-pg")
@@ -130,9 +141,13 @@ class SampledNaturalGradient:
         importance = pulled / np.where(pulled > 0, policy, 1.0)
         return column(reward - baseline) * importance + column(baseline)
 
-    def variance_weights(self, policy: Floats) -> Floats:
-        """1/pi(a) - 1, [..., K]."""
-        return 1 / policy - 1
+    def optimal_baseline(self, policy: Floats, values: Floats) -> Floats:
+        """The average of r(a) with weights 1/pi(a) - 1, [..., 1]."""
+        # Each arm adds (r(a) - b)^2 (1/pi(a) - 1) to the variance, besides what noise adds. Scaled
+        # by the smallest probability, the weights stay finite.
+        floored = np.maximum(policy, np.finfo(np.float64).tiny)
+        least = floored.min(axis=-1, keepdims=True)
+        return weighted_mean(least / floored - least, values)
 
 
 @register_sampled("alternate")
@@ -160,9 +175,9 @@ class AlternateEstimate:
         """(R - b) e_A, [..., K]."""
         return column(reward - baseline) * one_hot(action, policy.shape[-1])
 
-    def variance_weights(self, policy: Floats) -> Floats:
-        """pi(a)(1 - pi(a)), [..., K]."""
-        return policy * (1 - policy)
+    def optimal_baseline(self, policy: Floats, values: Floats) -> Floats:
+        """The average of r(a) with weights pi(a)(1 - pi(a)), [..., 1]."""
+        return weighted_mean(policy * (1 - policy), values)
 
 
 @register_sampled("delightful-pg")
@@ -172,7 +187,7 @@ class SampledDelightfulGradient(SampledSoftmaxGradient):
 
     Its expectation is the exact rule's direction for noiseless rewards and b = pi.r (`value`); with
     noise the gate sees R, not its mean, so it counts as biased. The gate makes the baseline of
-    least variance depend on the noise; `optimal` is softmax-pg's.
+    least variance depend on the noise; `optimal_baseline` is softmax-pg's.
 
     Source: Osband 2026 (arXiv 2603.14608).
 
@@ -207,7 +222,8 @@ class SampledDelightfulGradient(SampledSoftmaxGradient):
 class SampledEntropyGradient(SampledSoftmaxGradient):
     """(R - tau ln pi(A) - b)(e_A - pi). Unbiased for the gradient of pi.r + tau * entropy.
 
-    `optimal` is softmax-pg's, of the mean rewards alone.
+    For one state, or returns that include the entropies to come. `optimal_baseline` is
+    softmax-pg's, to be given the soft rewards r(a) - tau ln pi(a).
 
     Source: Mei et al., ICML 2020; Ding et al. 2021 for the sampled form.
 
@@ -238,6 +254,9 @@ class SampledEntropyGradient(SampledSoftmaxGradient):
 @dataclass(frozen=True)
 class SampledLogBarrierGradient(SampledSoftmaxGradient):
     """(R - b)(e_A - pi) + lam (1/K - pi): the barrier's term is exact. Unbiased.
+
+    For one state: in an MDP the barrier's term belongs to every state at every update, visited or
+    not, so it is not part of a visit's estimate.
 
     Source: Agarwal et al., JMLR 2021; LB-SGB (arXiv 2603.15001) for the sampled form.
 

@@ -187,6 +187,10 @@ def test_soft_action_values_solve_the_soft_bellman_equation(temperature):
     policy = softmax(mdp.theta)
     solved = soft_action_values(mdp.transitions, mdp.rewards, policy, DISCOUNT, temperature)
     np.testing.assert_allclose(solved, mdp.action_values(policy, temperature)[0], rtol=1e-12)
+    several = soft_action_values(
+        mdp.transitions, mdp.rewards, np.stack([policy[::-1], policy]), DISCOUNT, temperature
+    )
+    np.testing.assert_allclose(several[1], solved, rtol=1e-13)
 
 
 @pytest.mark.parametrize("seed", [0, 1])

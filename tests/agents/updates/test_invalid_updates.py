@@ -1,4 +1,4 @@
-"""Bad input of the rules, estimates, baselines, instances and the runner: one sentence each."""
+"""Bad input of the rules, estimates, instances and the runner: one sentence each."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ import pytest
 from agents.updates import (
     RULES,
     SAMPLED_RULES,
-    baseline_value,
     make_rule,
     register,
     run_rule,
@@ -72,22 +71,6 @@ def test_names_are_taken_once():
     with pytest.raises(ValueError, match="name='softmax-pg' is taken by SampledSoftmaxGradient"):
         register_sampled("softmax-pg")(int)
     assert rules == RULES and sampled == SAMPLED_RULES
-
-
-@pytest.mark.parametrize(
-    ("name", "options", "message"),
-    [
-        ("mean", {}, "baseline='mean' is unknown"),
-        ("constant", {}, "constant=None"),
-        ("average", {}, "average=None"),
-        ("none", {"constant": 1.0}, "constant=1.0 does not go with baseline='none'"),
-        ("value", {"average": 1.0}, "average=1.0 does not go with baseline='value'"),
-        ("oracle", {}, "tie"),
-    ],
-)
-def test_baselines(name, options, message):
-    with pytest.raises(ValueError, match=message):
-        baseline_value(name, np.array([0.5, 0.5]), np.array([1.0, 1.0]), **options)
 
 
 @pytest.mark.parametrize(

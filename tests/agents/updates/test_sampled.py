@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from agents.baselines import exact_baseline
 from agents.policies import softmax
-from agents.updates import BASELINES, SAMPLED_RULES, baseline_value, running_average
+from agents.updates import SAMPLED_RULES
 
 POLICY = np.array([0.12, 0.55, 0.08, 0.25])
 MEANS = np.array([0.9, 0.4, 0.7, 0.1])
@@ -90,40 +91,19 @@ def test_optimal_baseline_has_the_least_total_variance(name):
                 second += POLICY[action] / len(NOISE) * np.sum(estimate**2)
         return second - np.sum(expectation(rule, baseline) ** 2)
 
-    best = float(baseline_value("optimal", POLICY, MEANS, rule=rule))
+    best = float(rule.optimal_baseline(POLICY, MEANS)[0])
     grid = best + np.linspace(-0.5, 0.5, 101)
     assert grid[np.argmin([variance(b) for b in grid])] == pytest.approx(best, abs=1e-9)
     assert variance(best) < min(variance(best - 0.01), variance(best + 0.01))
 
 
-def test_baselines_by_their_formulas():
-    table = {
-        "none": 0.0,
-        "value": 0.12 * 0.9 + 0.55 * 0.4 + 0.08 * 0.7 + 0.25 * 0.1,
-        "oracle": 0.8,  # .9 - .2/2
-    }
-    for name, expected in table.items():
-        assert baseline_value(name, POLICY, MEANS) == pytest.approx(expected, abs=1e-15)
-    assert baseline_value("constant", POLICY, MEANS, constant=0.3) == 0.3
-    assert baseline_value("average", POLICY, MEANS, average=0.25) == 0.25
-    several = np.stack([POLICY, POLICY[::-1]])
-    for name in BASELINES:
-        extra = {"constant": {"constant": 0.3}, "average": {"average": [0.1, 0.2]}}.get(name, {})
-        assert baseline_value(name, several, MEANS, **extra).shape == (2,)
-
-
-def test_two_equal_arms_have_the_textbook_optimal_baseline():
-    """K=2, softmax-pg: ||e_a - pi||^2 = 2(1-pi_a)^2, so b* = (1-x) r_1 + x r_2."""
+def test_two_equal_arms_have_the_textbook_optimal_baselines():
+    """K=2: softmax-pg ||e_a - pi||^2 = 2(1-pi_a)^2, so b* = (1-x) r_1 + x r_2; natural-pg weights
+    (1-pi_a)/pi_a, so ((1-x)^2 r_1 + x^2 r_2)/((1-x)^2 + x^2); alternate the plain mean."""
     policy, means = np.array([0.2, 0.8]), np.array([1.0, 0.5])
-    assert baseline_value("optimal", policy, means) == pytest.approx(0.8 * 1.0 + 0.2 * 0.5)
-
-
-def test_running_average_is_the_mean():
-    rewards = np.array([[0.2, 1.0], [0.4, 0.0], [0.9, 0.5]])
-    average = np.zeros(2)
-    for count, reward in enumerate(rewards):
-        average = running_average(average, count, reward)
-    np.testing.assert_allclose(average, rewards.mean(axis=0))
+    expected = {"softmax-pg": 0.9, "natural-pg": (0.64 + 0.02) / 0.68, "alternate": 0.75}
+    for name, value in expected.items():
+        assert SAMPLED_RULES[name]().optimal_baseline(policy, means)[0] == pytest.approx(value)
 
 
 def final_policies(name, means, learning_rate, updates, baseline="none", seed=0):
@@ -134,7 +114,7 @@ def final_policies(name, means, learning_rate, updates, baseline="none", seed=0)
         policy = softmax(theta)
         edges = np.cumsum(policy, axis=-1)[:, :-1]
         actions = np.sum(rng.random((1000, 1)) >= edges, axis=-1)
-        b = baseline_value(baseline, policy, means, rule=rule)
+        b = exact_baseline(baseline, policy, np.broadcast_to(means, policy.shape), 0.0)[:, 0]
         theta = theta + learning_rate * rule.estimate(policy, actions, means[actions], b)
     return softmax(theta)
 
