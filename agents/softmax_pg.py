@@ -165,7 +165,8 @@ class SoftmaxPG:
 
         Args:
             max_updates: the total budget, counted from the start of the run.
-            record_at: updates to record; default `log_spaced(max_updates)`.
+            record_at: updates to record, beside every first escape; default
+                `log_spaced(max_updates)`.
             on_record: called with each record as it is made.
             on_event: called with each escape event as it is seen.
             on_update: called with the number of updates made, after each one.
@@ -183,18 +184,20 @@ class SoftmaxPG:
         records: list[Record] = []
 
         def keep() -> None:
-            if self.updates in wanted:
-                records.append(self.measure())
-                if on_record is not None:
-                    on_record(records[-1])
+            records.append(self.measure())
+            if on_record is not None:
+                on_record(records[-1])
 
-        keep()
+        if self.updates in wanted:
+            keep()
         while self.updates < max_updates:
             self._step()
-            for event in self._observe():
+            events = self._observe()
+            for event in events:
                 if on_event is not None:
                     on_event(event)
-            keep()
+            if self.updates in wanted or any(event.is_first_escape for event in events):
+                keep()
             if on_update is not None:
                 on_update(self.updates)
         return records

@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 from gw_envs.checks import check_choice
 
+DEFAULT_OPTIMAL_PROB = 1e-3
+
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
@@ -86,6 +88,10 @@ class SoftmaxPGOptions:
     """The number of the constant baseline."""
     batch_size: int = 1
     """Pulls (or episodes) per sampled update."""
+
+    def __post_init__(self) -> None:
+        if self.optimal_prob is None and self.initial_policy in ("corner", "uniform_suboptimal"):
+            object.__setattr__(self, "optimal_prob", DEFAULT_OPTIMAL_PROB)
 
 
 ENV_OPTIONS: dict[str, type] = {"SoftmaxWell-v0": SoftmaxWellOptions}

@@ -76,7 +76,7 @@ def _draw_curve(axes: Any, trace: Trace, key: str, label: str) -> None:
         label=label,
     )
     if trace.escape_time and len(updates):
-        height = np.interp(np.log(trace.escape_time), np.log(updates), values)
+        height = values[np.searchsorted(updates, trace.escape_time)]
         axes.plot(
             trace.escape_time,
             height,

@@ -23,8 +23,6 @@ from experiments.tracking import (
 from gw_envs.checks import check_choice, check_float, check_int
 
 TrackerFactory = Callable[[str, Mapping[str, Any]], Tracker]
-NAMED_STARTS = ("corner", "uniform_suboptimal")
-DEFAULT_OPTIMAL_PROB = 1e-3
 
 
 @dataclass(frozen=True)
@@ -154,9 +152,6 @@ def make_agents(config: RunConfig) -> dict[str, SoftmaxPG]:
     rate: Any = options.learning_rate
     if power > 0:
         rate = [rate / (n + 1) ** power for n in range(config.run.max_updates)]
-    start = options.optimal_prob
-    if start is None and options.initial_policy in NAMED_STARTS:
-        start = DEFAULT_OPTIMAL_PROB
     agents = {}
     for kind in ("exact", "sampled") if gradient == "both" else (gradient,):
         agents[kind] = SoftmaxPG(
@@ -166,7 +161,7 @@ def make_agents(config: RunConfig) -> dict[str, SoftmaxPG]:
             gradient=kind,
             learning_rate=rate,
             initial_policy=options.initial_policy,
-            optimal_prob=start,
+            optimal_prob=options.optimal_prob,
             corner_action=options.corner_action,
             sigma=options.sigma,
             baseline=options.baseline,
