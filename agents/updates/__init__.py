@@ -12,7 +12,7 @@ from agents.updates.mirror import MirrorAscent, NaturalGradient, NeuralReplicato
 from agents.updates.regularized import EntropyGradient, LogBarrierGradient, soft_action_values
 from agents.updates.rule import RULES, Rate, UpdateRule, advantages, make_rule, register
 from agents.updates.sampled import SAMPLED_RULES, SampledRule
-from agents.updates.trajectory import RuleRun, run_rule
+from agents.updates.trajectory import RuleRun, policy_at_distance, run_rule
 from agents.updates.transforms import EscortGradient, TsallisGradient
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "UpdateRule",
     "advantages",
     "make_rule",
+    "policy_at_distance",
     "register",
     "run_rule",
     "soft_action_values",

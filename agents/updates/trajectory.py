@@ -33,6 +33,28 @@ class RuleRun:
     final_policy: Floats
 
 
+def policy_at_distance(rule: UpdateRule, distance: ArrayLike, num_actions: int) -> Floats:
+    """The policy whose parameters put every other arm `distance` above the best, arm 0.
+
+    From the same policy, rules with different maps start from different parameters; this is the
+    other fair start. theta = (1, 1+distance, ..., 1+distance): the 1 matters to the escort map
+    only, which sees ratios and not differences.
+
+    Args:
+        rule: the exact rule whose map is used.
+        distance: the parameters' distance, > 0, [...].
+        num_actions: K >= 2.
+
+    Returns:
+        Probabilities [..., K].
+    """
+    check_int("num_actions", num_actions, 2)
+    above = np.asarray(distance, dtype=np.float64)[..., None]
+    if not np.all(above > 0):
+        raise ValueError(f"distance={distance!r} must be above 0.")
+    return rule.policy(1 + above * (np.arange(num_actions) > 0))
+
+
 def run_rule(
     rule: UpdateRule,
     mean_rewards: ArrayLike,

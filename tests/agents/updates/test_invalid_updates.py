@@ -7,6 +7,7 @@ from agents.updates import (
     RULES,
     SAMPLED_RULES,
     make_rule,
+    policy_at_distance,
     register,
     run_rule,
 )
@@ -99,6 +100,8 @@ def test_runner(overrides, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: policy_at_distance(make_rule("tsallis-pg"), 0.0, 2), r"distance=0\.0"),
+        (lambda: policy_at_distance(make_rule("tsallis-pg"), 1.0, 1), "num_actions=1"),
         (lambda: instances.equal_gaps(1), "num_actions=1"),
         (lambda: instances.equal_gaps(3, 0.6), "reward_gap=0.6"),
         (lambda: instances.equal_gaps(3, 0.2, 0.1), "optimal_prob=0.1"),

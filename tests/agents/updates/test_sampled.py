@@ -120,10 +120,10 @@ def final_policies(name, means, learning_rate, updates, baseline="none", seed=0)
 
 
 def test_sampled_natural_gradient_commits_to_wrong_arms():
-    """r=(.9,.5,.1): a wrong arm ends at pi = 1 to within 1e-6 in 20 to 200 of 1000 seeds."""
+    """r=(.9,.5,.1): a wrong arm ends at pi = 1 to within 1e-6 in 73 of 1000 seeds."""
     final = final_policies("natural-pg", (0.9, 0.5, 0.1), 0.1, 1000)
     stuck = np.max(final[:, 1:], axis=-1) > 1 - 1e-6
-    assert 20 <= stuck.sum() <= 200
+    assert stuck.sum() == pytest.approx(73, abs=10)
     assert final[stuck, 0].max() < 1e-6
 
 
@@ -156,6 +156,7 @@ def test_alternate_estimate_leaves_a_corner_by_noise_and_faster_by_optimism():
     regular = saturated_walk("softmax-pg", 1.0, 1.0)
     alternate = saturated_walk("alternate", 1.0, 1.0)
     optimistic = saturated_walk("alternate", 1.0, 4.0)
-    assert alternate > regular + 0.2
-    assert optimistic > max(0.9, alternate + 0.1)
-    assert saturated_walk("alternate", 0.0, 1.0) <= regular
+    assert regular == pytest.approx(0.005, abs=0.01)
+    assert alternate == pytest.approx(0.64, abs=0.03)
+    assert optimistic == pytest.approx(0.955, abs=0.03)
+    assert saturated_walk("alternate", 0.0, 1.0) == 0.0

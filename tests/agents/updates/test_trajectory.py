@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agents.updates import make_rule, run_rule
+from agents.updates import make_rule, policy_at_distance, run_rule
 from gw_envs import theory
 from gw_envs.instances import INSTANCES, equal_gaps, two_plateaus
 
@@ -78,12 +78,38 @@ def test_harmless_start_of_the_literature_is_no_plateau():
 
 
 def test_same_policy_and_same_parameter_distance_are_different_races():
-    """From the same policy Tsallis is slower than softmax; from the same distance, far faster."""
+    """K=2, r=(1,.5), eta=20, softmax at x0=1e-3: the counts of docs/ways_out.md."""
     x0, rewards = 1e-3, [1.0, 0.5]
-    same_policy = run_rule(make_rule("tsallis-pg"), rewards, [x0, 1 - x0], 20.0, 50_000)
-    softmax_run = run_rule(make_rule("softmax-pg"), rewards, [x0, 1 - x0], 20.0, 50_000)
-    assert int(same_policy.escape_time) > 10 * int(softmax_run.escape_time)
-    rule, distance = make_rule("tsallis-pg"), np.log((1 - x0) / x0)
-    policy = rule.policy(np.array([0.0, distance]))
-    same_distance = run_rule(rule, rewards, policy, 20.0, 50_000)
-    assert int(same_distance.escape_time) < int(softmax_run.escape_time)
+    distance = np.log((1 - x0) / x0)
+
+    def updates(name, learning_rate, policy):
+        run = run_rule(make_rule(name), rewards, policy, learning_rate, 50_000)
+        return int(run.escape_time)
+
+    def at_distance(name):
+        return policy_at_distance(make_rule(name), distance, 2)
+
+    np.testing.assert_allclose(at_distance("softmax-pg"), [x0, 1 - x0], rtol=1e-12)
+    np.testing.assert_allclose(at_distance("escort-pg")[0], 1 / (1 + (1 + distance) ** 2))
+    rows = {("softmax-pg", 20.0): (53, 53), ("tsallis-pg", 20.0): (12506, 16)}
+    rows[("escort-pg", 0.05)] = (49, 20)
+    for (name, rate), (same_policy, same_distance) in rows.items():
+        assert updates(name, rate, [x0, 1 - x0]) == pytest.approx(same_policy, abs=1)
+        assert updates(name, rate, at_distance(name)) == pytest.approx(same_distance, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "learning_rate", "expected"),
+    [
+        ("armijo-pg", {}, 1.0, 4167),  # a rate of 1 always passes: softmax-pg
+        ("armijo-pg", {"expand": True}, 1.0, 1),
+        ("frozen-rollout-pg", {}, 1.0, 74),  # stages of 64 gradient steps
+        ("tsallis-pg", {}, 100.0, 3477),  # the flow takes 347367/eta, by quadrature
+    ],
+)
+def test_rows_of_the_table_that_no_paper_gives(name, options, learning_rate, expected):
+    """K=6, r=(.7,.5 x5), x0=1e-3: the counts of docs/ways_out.md."""
+    well = equal_gaps(6, 0.2, 1e-3)
+    rule = make_rule(name, **options)
+    run = run_rule(rule, well.mean_rewards, well.policy, learning_rate, 5000)
+    assert int(run.escape_time) == pytest.approx(expected, abs=1 if expected > 1 else 0)
