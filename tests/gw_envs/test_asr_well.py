@@ -267,6 +267,33 @@ def test_action_values_are_those_of_the_frozen_mdp(seed, discount, clock, num_st
     np.testing.assert_allclose(gradient, mdp.policy_gradient(policy), atol=1e-11)
 
 
+def test_episodes_have_the_return_and_gradient_of_the_mdp():
+    n, horizon = 20_000, 4
+    env = gym.make_vec(
+        "ASRWell-v0", num_envs=n, horizon=horizon, discount=0.8, move_prob=0.7,
+        drift=[0.1, 0.5, 0.3], reward_gaps=[0.4, 0.2, 0.3], premise="ignore",
+    )  # fmt: skip
+    policy = np.array([[0.2, 0.5, 0.3], [0.6, 0.1, 0.3], [0.3, 0.3, 0.4]])
+    rng, rows = np.random.default_rng(3), np.arange(n)
+    states, _ = env.reset(seed=9)
+    scores, returns = np.zeros((horizon, n, 3, 3)), np.zeros((horizon, n))
+    for k in range(horizon):
+        actions = np.sum(rng.random(n)[:, None] > policy[states].cumsum(1)[:, :2], axis=1)
+        scores[k, rows, states] = np.eye(3)[actions] - policy[states]
+        states, rewards, *_ = env.step(actions)
+        returns[: k + 1] += 0.8**k * rewards
+    # REINFORCE with the discount^k weights inside the returns; five standard errors.
+    estimates = np.einsum("knsa,kn->nsa", scores, returns)
+    mdp = env.unwrapped.mdp
+    for sample, exact in (
+        (returns[0], mdp.objective(policy, horizon)),
+        (estimates, mdp.policy_gradient(policy, horizon)),
+    ):
+        error = sample.std(axis=0) / np.sqrt(n)
+        assert (np.abs(sample.mean(axis=0) - exact) < 5 * error).all()
+    assert (np.abs(mdp.policy_gradient(policy, horizon)) > 10 * error).any()
+
+
 def test_mdp_and_toy_text_are_those_of_the_current_clock():
     env = make(drift=Linear(0.1, 0.01), drift_horizon=20, move_prob=0.8)
     env.reset(seed=0, options={"clock": 4})
