@@ -28,6 +28,7 @@ class EscapeEvent:
         optimal_prob: pi(a*|state) after that update.
         dwell: updates since the state's previous event, else since 0.
         ratio_to_bound: update / lower bound for the first escape, NaN without a bound > 0.
+        is_first_escape: whether this is the state's first escape, the one that counts.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class EscapeEvent:
     optimal_prob: float
     dwell: int
     ratio_to_bound: float = float("nan")
+    is_first_escape: bool = False
 
 
 def suboptimality(policy: Floats, values: Floats, optimal_actions: NDArray[np.int64]) -> Floats:
@@ -149,7 +151,7 @@ class EscapeDetector:
         transfer: bool,
     ) -> EscapeEvent:
         at = run, state
-        best = int(self.optimal_actions[state])
+        best, first = int(self.optimal_actions[state]), False
         before, ratio = int(self._plateau[at]), float("nan")
         if transfer:
             kind, after = "transfer", int(policy[at].argmax())
@@ -158,7 +160,8 @@ class EscapeDetector:
             after = int(self._best_other(policy[run : run + 1])[0, state])
         else:
             kind, after = "escape", best
-            if self.escape_time[at] == CENSORED:
+            first = self.escape_time[at] == CENSORED
+            if first:
                 self.escape_time[at] = update
                 if self.bounds[at] > 0:
                     ratio = update / float(self.bounds[at])
@@ -167,4 +170,4 @@ class EscapeDetector:
         dwell = update - int(self._last_event[at])
         self._last_event[at] = update
         prob = float(policy[run, state, best])
-        return EscapeEvent(kind, update, run, state, before, after, prob, dwell, ratio)
+        return EscapeEvent(kind, update, run, state, before, after, prob, dwell, ratio, bool(first))

@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 import gw_envs  # noqa: F401 - registers the ids
 from agents.escape import EscapeDetector, EscapeEvent, suboptimality, well_gaps
+from agents.lower_bounds import escape_lower_bounds
 from agents.policies import entropy, initial_theta
 from agents.rollouts import Rollouts
 from agents.updates import RULES
 from gw_envs.checks import Floats, check_choice, check_float, check_int, check_policy
-from gw_envs.theory import reward_escape_bound
 
 FLOAT64_FLOOR = 1e-10
 LearningRate = float | Sequence[float] | Callable[[int], float]
@@ -126,8 +126,12 @@ class SoftmaxPG:
         if self.gradient == "sampled":
             if update != "softmax-pg":
                 raise ValueError(f"update={update!r} has no sampled form; use gradient='exact'.")
+            kwargs = dict(env_kwargs or {})
+            if self.well.drift_horizon > 0:
+                # An environment sees its steps, not our updates: one tick per update.
+                kwargs["steps_per_tick"] = self.well.horizon
             self.rollouts = Rollouts(
-                env_id, env_kwargs or {}, self.seeds, batch_size, baseline, baseline_value
+                env_id, kwargs, self.seeds, batch_size, baseline, baseline_value
             )
         self.theta = self._start(initial_policy, optimal_prob, corner_action, sigma, policy)
         self.updates = 0
@@ -165,7 +169,8 @@ class SoftmaxPG:
 
         Args:
             max_updates: the total budget, counted from the start of the run.
-            record_at: updates to record; default `log_spaced(max_updates)`.
+            record_at: updates to record, beside every first escape; default
+                `log_spaced(max_updates)`.
             on_record: called with each record as it is made.
             on_event: called with each escape event as it is seen.
             on_update: called with the number of updates made, after each one.
@@ -183,18 +188,20 @@ class SoftmaxPG:
         records: list[Record] = []
 
         def keep() -> None:
-            if self.updates in wanted:
-                records.append(self.measure())
-                if on_record is not None:
-                    on_record(records[-1])
+            records.append(self.measure())
+            if on_record is not None:
+                on_record(records[-1])
 
-        keep()
+        if self.updates in wanted:
+            keep()
         while self.updates < max_updates:
             self._step()
-            for event in self._observe():
+            events = self._observe()
+            for event in events:
                 if on_event is not None:
                     on_event(event)
-            keep()
+            if self.updates in wanted or any(event.is_first_escape for event in events):
+                keep()
             if on_update is not None:
                 on_update(self.updates)
         return records
@@ -270,9 +277,9 @@ class SoftmaxPG:
     def _bounds(self) -> Floats:
         """Lower bounds on the escape time under exact gradients, [R, S]; 0 where none is known."""
         bounds = np.zeros(self.theta.shape[:2])
-        if isinstance(self.learning_rate, float) and self.well.num_states == 1:
-            for run, pi in enumerate(self.policy[:, 0]):
-                bounds[run] = reward_escape_bound(pi, self.well.mean_rewards, self.learning_rate)
+        if isinstance(self.learning_rate, float):
+            for run, pi in enumerate(self.policy):
+                bounds[run] = escape_lower_bounds(self.well, pi, self.learning_rate)
         return bounds
 
     def _rate(self, n: int) -> float:

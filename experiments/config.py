@@ -10,10 +10,13 @@ import dataclasses
 import difflib
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 from gw_envs.checks import check_choice
+
+DEFAULT_OPTIMAL_PROB = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +90,10 @@ class SoftmaxPGOptions:
     batch_size: int = 1
     """Pulls (or episodes) per sampled update."""
 
+    def __post_init__(self) -> None:
+        if self.optimal_prob is None and self.initial_policy in ("corner", "uniform_suboptimal"):
+            object.__setattr__(self, "optimal_prob", DEFAULT_OPTIMAL_PROB)
+
 
 ENV_OPTIONS: dict[str, type] = {"SoftmaxWell-v0": SoftmaxWellOptions}
 AGENT_OPTIONS: dict[str, type] = {"softmax-pg": SoftmaxPGOptions}
@@ -138,11 +145,15 @@ def make_config(**options: Any) -> RunConfig:
 
 def option_groups(env_id: str | None = None, agent: str | None = None) -> tuple[type, type, type]:
     """The dataclasses whose fields are the options of this environment and agent."""
-    env_id = RunOptions.env_id if env_id is None else env_id
     agent = RunOptions.agent if agent is None else agent
-    check_choice("env_id", env_id, tuple(ENV_OPTIONS))
     check_choice("agent", agent, tuple(AGENT_OPTIONS))
-    return RunOptions, ENV_OPTIONS[env_id], AGENT_OPTIONS[agent]
+    return RunOptions, env_options(env_id), AGENT_OPTIONS[agent]
+
+
+def env_options(env_id: str | None = None) -> type:
+    """The dataclass whose fields are the options of this environment."""
+    env_id = RunOptions.env_id if env_id is None else env_id
+    return ENV_OPTIONS[check_choice("env_id", env_id, tuple(ENV_OPTIONS))]
 
 
 def parse_config(arguments: list[str]) -> RunConfig:
@@ -153,33 +164,75 @@ def parse_config(arguments: list[str]) -> RunConfig:
     Raises:
         ValueError: for an unreadable file, an unknown key, environment or agent.
     """
+
+    def groups(env_id: str, agent: str) -> dict[str, type]:
+        return dict(zip(("run", "env", "agent"), option_groups(env_id, agent), strict=True))
+
+    parsed = parse_options(
+        arguments,
+        prog="train.py",
+        description="Train an agent in a gravity well.",
+        groups=groups,
+        choosers={"env_id": RunOptions.env_id, "agent": RunOptions.agent},
+    )
+    return RunConfig(*parsed)
+
+
+def parse_options(
+    arguments: list[str],
+    *,
+    prog: str,
+    description: str,
+    groups: Callable[..., dict[str, type]],
+    choosers: dict[str, str],
+) -> tuple[Any, ...]:
+    """Parse options whose groups depend on some of them, from the line over a YAML file.
+
+    Args:
+        arguments: the command line's words.
+        prog: the command's name in its help.
+        description: what it does.
+        groups: from the choosers' values, the dataclass of each group of options.
+        choosers: the options that decide the groups, with their defaults.
+
+    Returns:
+        One instance per group.
+
+    Raises:
+        ValueError: for an unreadable file or an unknown key.
+    """
     import tyro
 
-    arguments = list(arguments)
-    path = _take(arguments, "--config")
+    words = list(arguments)
+    path = _take(words, "--config")
     settings = {} if path is None else _read_yaml(Path(path))
-    env_id = _peek(arguments, "--env-id") or settings.get("env_id")
-    agent = _peek(arguments, "--agent") or settings.get("agent")
-    groups = option_groups(env_id, agent)
-    _refuse_unknown(settings, groups)
-    given = {a.split("=")[0].lstrip("-").replace("-", "_") for a in arguments if a[:2] == "--"}
+    chosen = {
+        name: _peek(words, _option(name)) or settings.get(name, default)
+        for name, default in choosers.items()
+    }
+    classes = groups(**chosen)
+    _refuse_unknown(settings, tuple(classes.values()))
+    given = {word.split("=")[0] for word in words}
     from_file = [
-        part
+        word
         for key, value in settings.items()
-        if key not in given
-        for part in _as_arguments(key, value)
+        if _option(key) not in given
+        for word in _as_arguments(key, value)
     ]
-    fields = zip(("run", "env", "agent"), groups, strict=True)
-    schema = dataclasses.make_dataclass("Options", list(fields))
+    deciding = " and ".join(_option(name) for name in choosers)
     parsed: Any = tyro.cli(
-        schema,
-        prog="train.py",
-        description="Train an agent in a gravity well. --config FILE reads options from YAML; "
-        "the options below are those of the chosen --env-id and --agent.",
-        args=from_file + arguments,
+        dataclasses.make_dataclass("Options", list(classes.items())),
+        prog=prog,
+        description=f"{description} --config FILE reads options from YAML; the options below are "
+        f"those of the chosen {deciding}.",
+        args=from_file + words,
         config=(tyro.conf.OmitArgPrefixes,),
     )
-    return RunConfig(parsed.run, parsed.env, parsed.agent)
+    return tuple(getattr(parsed, name) for name in classes)
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _take(arguments: list[str], option: str) -> str | None:
@@ -231,6 +284,6 @@ def _refuse_unknown(settings: dict[str, Any], groups: tuple[type, ...]) -> None:
 def _as_arguments(key: str, value: Any) -> list[str]:
     """One YAML entry as command-line words; the parser then checks its type."""
     if isinstance(value, bool):
-        return [f"--{'' if value else 'no-'}{key.replace('_', '-')}"]
+        return [_option(key if value else f"no_{key}")]
     values = value if isinstance(value, list) else [value]
-    return [f"--{key.replace('_', '-')}", *(str(v) for v in values)]
+    return [_option(key), *(str(v) for v in values)]
