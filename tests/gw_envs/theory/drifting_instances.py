@@ -38,7 +38,9 @@ def random_rewards(rng, updates, instances, k):
     period = rng.uniform(20, 2000, (1, instances, k))
     phase = rng.uniform(0, 2 * np.pi, (1, instances, k))
     level = rng.uniform(0.1, 0.6, (1, instances, k))
-    rewards = level + rng.uniform(0, 0.3, (1, instances, k)) * np.sin(2 * np.pi * t / period + phase)
+    rewards = level + rng.uniform(0, 0.3, (1, instances, k)) * np.sin(
+        2 * np.pi * t / period + phase
+    )
     rewards[:, :, 0] += rng.uniform(0.1, 0.6, instances)
     kind = np.arange(instances) % 3
     blocks = np.arange(updates) // 50

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.gw_envs.theory.drifting_instances import first_true, run_sweep
 
 from gw_envs.theory import (
     drift_escape_bound,
@@ -23,6 +22,7 @@ from gw_envs.theory import (
     well_escape_updates,
 )
 from gw_envs.theory.bounds import extended_flow, levelled_logit, logit
+from tests.gw_envs.theory.drifting_instances import first_true, run_sweep
 
 EDGE = escape_threshold()
 
@@ -190,7 +190,7 @@ def test_mdp_form():
 )
 def test_constant_rewards_agree_with_the_path_form(masses, others, eta):
     others = (others * 6)[: len(masses) - 1]
-    policy = np.array([0.001] + masses[1:])
+    policy = np.array([0.001, *masses[1:]])
     policy[1:] *= 0.999 / policy[1:].sum()
     rewards = np.array([1.0, *others])
     gaps = (rewards[0] - rewards[1:])[None]

@@ -80,5 +80,5 @@ def test_flow_time_of_the_symmetric_well(k):
 
 
 def test_flow_that_never_arrives():
-    with pytest.raises(RuntimeError, match="has not reached 0.1"):
+    with pytest.raises(RuntimeError, match="has not reached"):
         flow_time(np.array([0.5, 0.5]), np.array([0.01, 0.99]))
