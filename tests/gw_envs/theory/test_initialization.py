@@ -118,6 +118,17 @@ def test_mean_and_spread_of_the_log_odds(k, sigma, mean, std):
     assert law.std == pytest.approx(std, abs=6e-4)
 
 
+def test_skewness_stays_small_enough_for_cornish_fisher():
+    skews = [
+        GaussianInitialization(k, sigma).log_odds_law().skewness
+        for k in (3, 6, 7, 8, 10, 100, 1000)
+        for sigma in (1, 3, 6, 7, 8, 10)
+    ]
+    assert 0 < min(skews)
+    assert max(skews) == pytest.approx(0.0545, abs=5e-5)
+    assert GaussianInitialization(3, 0.3).log_odds_law().skewness < 0.002
+
+
 def test_cumulants_against_quadrature_for_three_arms():
     """ln(e^a + e^b) by two-dimensional Gauss-Hermite quadrature: no Gumbel anywhere."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(120)
