@@ -10,6 +10,7 @@ ENVIRONMENTS = {
         "gw_envs.softmax_well:SoftmaxWellEnv",
         "gw_envs.softmax_well:SoftmaxWellVectorEnv",
     ),
+    "ChainWell-v0": ("gw_envs.chain_well:ChainWellEnv", "gw_envs.chain_well:ChainWellVectorEnv"),
 }
 
 
