@@ -83,6 +83,7 @@ def audit_environment(options: AuditOptions, env: Any) -> tuple[StateAudit, ...]
         reward_gap=well.reward_gaps,
         constant=options.constant,
         max_updates=options.max_updates,
+        drift_horizon=min(well.drift_horizon, options.max_updates),
     )
 
 
