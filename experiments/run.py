@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -157,8 +157,9 @@ def make_agents(config: RunConfig) -> dict[str, SoftmaxPG]:
     for kind in ("exact", "sampled") if gradient == "both" else (gradient,):
         agents[kind] = SoftmaxPG(
             config.run.env_id,
-            asdict(config.env),
+            config.env.kwargs(),
             update=options.update,
+            update_options=options.update_options,
             gradient=kind,
             learning_rate=rate,
             initial_policy=options.initial_policy,

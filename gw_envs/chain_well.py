@@ -70,7 +70,7 @@ class ChainWellVectorEnv(VectorEnv[NDArray[np.int64], NDArray[np.int64], NDArray
         self.num_envs = check_int("num_envs", num_envs, 1)
         self.mdp = chain_mdp(chain_length, start)
         self.num_states, self.num_actions = self.mdp.num_states, NUM_ACTIONS
-        self.discount = self.mdp.discount
+        self.discount, self.drift_horizon = self.mdp.discount, 0
         self.start = start
         default = 10 * (self.num_states - 1)
         self.horizon = default if horizon is None else check_int("horizon", horizon, 1)
@@ -85,6 +85,10 @@ class ChainWellVectorEnv(VectorEnv[NDArray[np.int64], NDArray[np.int64], NDArray
         self._states = np.zeros(self.num_envs, dtype=np.int64)
         self._elapsed = 0
         self._always = np.ones(self.num_envs, dtype=np.bool_)
+
+    def mdp_at(self, clock: int) -> TabularMDP:
+        """The chain, the same at every clock."""
+        return self.mdp
 
     @property
     def optimal_actions(self) -> NDArray[np.int64]:
