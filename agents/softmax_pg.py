@@ -142,9 +142,11 @@ class SoftmaxPG:
             estimate = SAMPLED_RULES[check_choice("update", update, tuple(SAMPLED_RULES))]
             self.rule = make_rule("softmax-pg")  # every sampled estimate moves softmax logits
             kwargs = dict(env_kwargs or {})
+            if self.well.discount == 0 and self.well.horizon > 1:
+                kwargs["horizon"] = 1  # only the first reward of an episode counts
             if self.well.drift_horizon > 0:
                 # An environment sees its steps, not our updates: one tick per update.
-                kwargs["steps_per_tick"] = self.well.horizon
+                kwargs["steps_per_tick"] = kwargs.get("horizon", self.well.horizon)
             self.rollouts = Rollouts(
                 env_id,
                 kwargs,

@@ -104,8 +104,8 @@ def _draw_states(top: Any, bottom: Any, well: Any, traces: Sequence[Trace]) -> N
                 panel.axvline(bound, color=color, ls="--", lw=1, zorder=2)
         if well.discount == 0:
             top.axhline(edge, color=color, ls=":", lw=1.2, zorder=2)
-    kind = f"{trace.gradient} gradient, seed {trace.seed}"
-    top.plot([], [], color="black", ls=":", label=f"{kind}: in the well above")
+    top.plot([], [], color="black", ls=":", label="edge of each state's well")
+    top.plot([], [], " ", label=f"({trace.gradient} gradient, seed {trace.seed})")
     bottom.plot([], [], color="black", ls="--", label="lower bound (exact gradient)")
     bottom.set_yscale("log")
 
@@ -114,11 +114,14 @@ def _draw_drift(panel: Any, well: Any, last: int) -> None:
     """The base rewards b_k(t), what every state pays before its bonus Delta(s)."""
     clocks = np.unique(np.geomspace(1, last, 400).astype(int))
     rewards = np.array([well.base_rewards(int(t)) for t in clocks])
+    panel.set_ylabel("base reward b(t) of each action")
+    if np.ptp(rewards, axis=1).max() == 0:
+        panel.plot(clocks, rewards[:, 0], color="black", lw=1.6, label="every action")
+        return
     for action in range(rewards.shape[1]):
         color = STATE_COLORS[action % len(STATE_COLORS)]
         name = well.action_names[action]
         panel.plot(clocks, rewards[:, action], color=color, lw=1.6, label=f"{action}: {name}")
-    panel.set_ylabel("base reward b(t) of each action")
 
 
 def _curve(trace: Trace, key: str, state: int | None) -> tuple[Any, Any]:
@@ -132,7 +135,8 @@ def _mark_escape(panel: Any, updates: Any, values: Any, time: int | None, color:
     """A dot where the run or state first left its well."""
     if time and len(updates):
         height = values[np.searchsorted(updates, time)]
-        panel.plot(time, height, "o", color=color, mec="black", ms=7, zorder=5, label="escape")
+        panel.plot(time, height, "o", color=color, mec="black", ms=7, zorder=5)
+        panel.plot([], [], "o", color="white", mec="black", ms=7, label="escape")
 
 
 def _legend(panel: Any) -> None:
