@@ -118,7 +118,7 @@ def test_no_drifting_run_escapes_before_the_clock(sweeps, record_property):
                 )
                 assert escape[i] >= math.floor(updates) + 1
     record_property("instances", len(ratios))
-    record_property("smallest ratio", min(ratios))
+    record_property("smallest ratio", float(min(ratios)))
     assert len(ratios) == 1216
     assert min(ratios) == pytest.approx(1.00128, abs=5e-5)
     assert 1.3 < np.median(ratios) < 4
