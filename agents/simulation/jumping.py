@@ -41,6 +41,9 @@ WHOLE = 2.0**52  # above it single updates are lost in float64, and jumps may be
 RESOLUTION = 2.0**-51  # relative; a crossing is not bisected below it
 LONGEST = 1e300
 
+# FMA is allowed; reordering is not, it would destroy the compensated sums.
+_compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+
 
 class Problem(NamedTuple):
     """What is followed: the updates of `rewards` [K], until pi.gains first exceeds threshold."""
@@ -82,7 +85,7 @@ class Outcome(NamedTuple):
 
 
 class _State(NamedTuple):
-    """pi is proportional to w exp(d); lost: what rounding took from d; travelled: d moved into w."""
+    """pi is proportional to w exp(d); lost: what rounding took off d; travelled: d put into w."""
 
     w: Any
     d: Any
@@ -101,7 +104,7 @@ class _Scratch(NamedTuple):
     slopes: Any
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
 def update_direction(w: Any, d: Any, problem: Problem, scratch: _Scratch) -> float:
     """Fill pi, u = r - pi.r and phi = eta pi u at offset d; return the rate sum_a |phi_a|."""
     pi, u, phi, rewards, eta = scratch.pi, scratch.u, scratch.phi, problem.rewards, problem.eta
@@ -128,7 +131,7 @@ def update_direction(w: Any, d: Any, problem: Problem, scratch: _Scratch) -> flo
     return rate
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
 def modified_field(eta: float, scratch: _Scratch, out: Any) -> None:
     """out = F, from pi, u and phi as `update_direction` left them."""
     pi, u, phi, first = scratch.pi, scratch.u, scratch.phi, scratch.first
@@ -153,9 +156,9 @@ def modified_field(eta: float, scratch: _Scratch, out: Any) -> None:
         out[a] = phi[a] - first[a] / 2.0 + eta * pi[a] * (second / 3.0 + curvature / 12.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
 def _level_and_slope(pi: Any, gains: Any, field: Any) -> tuple[float, float]:
-    """pi.gains, whose rise above a threshold is the escape, and its growth per update along field."""
+    """pi.gains, whose rise above a threshold is the escape, and its growth per update."""
     level, mean, slope = 0.0, 0.0, 0.0
     for a in range(pi.size):
         level += pi[a] * gains[a]
@@ -165,7 +168,7 @@ def _level_and_slope(pi: Any, gains: Any, field: Any) -> tuple[float, float]:
     return level, slope
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
 def _add(state: _State, increment: Any) -> None:
     """d += increment with compensated (Kahan) sums; move d into the weights once it exceeds 1."""
     d, lost = state.d, state.lost
@@ -188,7 +191,7 @@ def _add(state: _State, increment: Any) -> None:
         state.w[a] /= top
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
 def _jump(w: Any, d: Any, problem: Problem, scratch: _Scratch, H: float) -> tuple[float, float]:
     """Fill trial = increment of d over H updates; slopes[0] = F(d) is given.
 
@@ -219,7 +222,7 @@ def _jump(w: Any, d: Any, problem: Problem, scratch: _Scratch, H: float) -> tupl
     return (square_5 / scale if scale > 0.0 else 0.0), top_rate
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
 def _passes(level: float, slope: float, end: float, end_slope: float, H: float, top: float) -> bool:
     """Whether pi.gains may exceed `top` during a jump: at its end, or at a peak inside it.
 
@@ -234,7 +237,7 @@ def _passes(level: float, slope: float, end: float, end_slope: float, H: float, 
     return level + slope * crossing > top
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
 def _try_jump(
     state: _State,
     problem: Problem,
@@ -278,7 +281,7 @@ def _try_jump(
     return 0.0, 2.0 * MIN_JUMP
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
 def _record(state: _State, stops: Any, recorded: int, n: float, history: Any) -> int:
     """Write theta_n - theta_0 for the stops reached; return how many are written in all."""
     while recorded < stops.size and stops[recorded] <= n:
@@ -288,7 +291,7 @@ def _record(state: _State, stops: Any, recorded: int, n: float, history: Any) ->
     return recorded
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
 def follow(w: Any, problem: Problem, limits: Limits, stops: Any, history: Any) -> Outcome:
     """Follow the updates from weights w until the escape, or to the last of `stops`.
 
