@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from agents.simulation.lanes import INLINE, LANES
+from agents.simulation.lanes import KERNEL, LANES
 
 OFFSET, LOST, WEIGHT, MASS, REWARD, BASE, GAP, CREDIT = (i * LANES for i in range(8))
 EXACT_WIDTH, SAMPLED_WIDTH = 6 * LANES, 8 * LANES
@@ -50,13 +50,15 @@ def rebase_limit(dtype: str) -> float:
     return _REBASE[dtype]
 
 
-@njit(**INLINE)
+@njit(**KERNEL)
 def load_block(block: Any, theta: Any, first: Any, robust: Any) -> Any:
     """Begin lanes at trajectories first, first+1, ... of theta [B, K]; lanes beyond B rest."""
     batch, arms = theta.shape
     for lane in range(LANES):
         row = min(first + lane, batch - 1)
-        top = theta[row].max()
+        top = theta[row, 0]
+        for a in range(1, arms):
+            top = max(top, theta[row, a])
         for a in range(arms):
             block[a, LOST + lane] = 0.0
             if robust:
@@ -69,7 +71,7 @@ def load_block(block: Any, theta: Any, first: Any, robust: Any) -> Any:
                 block[a, WEIGHT + lane] = 1.0
 
 
-@njit(**INLINE)
+@njit(**KERNEL)
 def rebase(block: Any, robust: Any, limit: Any) -> Any:
     """Move offsets into the base in lanes where the largest has grown beyond `limit`."""
     arms = block.shape[0]
@@ -94,7 +96,7 @@ def rebase(block: Any, robust: Any, limit: Any) -> Any:
                 block[a, OFFSET + lane] -= grown
 
 
-@njit(**INLINE)
+@njit(**KERNEL)
 def find_likeliest(block: Any, likeliest: Any) -> Any:
     """Write each lane's likeliest arm (the first of equals) to `likeliest` [LANES]."""
     for lane in range(LANES):
@@ -108,7 +110,7 @@ def find_likeliest(block: Any, likeliest: Any) -> Any:
         likeliest[lane] = best
 
 
-@njit(**INLINE)
+@njit(**KERNEL)
 def save_block(block: Any, first: Any, out: Any) -> Any:
     """Write the logits of the block's trajectories to their rows of out [B, K], float64."""
     for lane in range(min(LANES, out.shape[0] - first)):

@@ -121,16 +121,6 @@ def plain_step(block: Any, scale: Any, mean: Any) -> Any:
 
 
 @njit(**INLINE)
-def set_rewards(block: Any, rewards: Any, first: Any, likeliest: Any, robust: Any) -> Any:
-    """REWARD from each trajectory's own row of mean rewards [B, K]."""
-    for lane in range(LANES):
-        row = min(first + lane, rewards.shape[0] - 1)
-        shift = 0.0 if robust is None else rewards[row, likeliest[lane]]
-        for a in range(block.shape[0]):
-            block[a, REWARD + lane] = rewards[row, a] - shift
-
-
-@njit(**INLINE)
 def set_path_rewards(block: Any, row: Any, likeliest: Any, shift: Any, robust: Any) -> Any:
     """REWARD from the row [K] of a reward path that all trajectories share."""
     for lane in range(LANES):
@@ -200,17 +190,17 @@ def make_updates(
 
 
 @njit(**KERNEL)
-def begin_segment(
-    block: Any, problem: Any, likeliest: Any, shift: Any, robust: Any, first: Any, n: Any
-) -> Any:
+def begin_segment(block: Any, problem: Any, likeliest: Any, robust: Any, first: Any, n: Any) -> Any:
     """Look at the block: a new base where offsets have grown, the likeliest arms, their shift."""
     rebase(block, robust is not None, problem.limit)
     find_likeliest(block, likeliest)
-    if problem.path_length == 0:
-        set_rewards(block, problem.rewards, first, likeliest, robust)
-    else:
-        row = problem.rewards[min(n, problem.path_length - 1)]
-        set_path_rewards(block, row, likeliest, shift, robust)
+    for lane in range(LANES):
+        row = min(first + lane, problem.theta.shape[0] - 1)
+        if problem.path_length > 0:
+            row = min(n, problem.path_length - 1)
+        shift = 0.0 if robust is None else problem.rewards[row, likeliest[lane]]
+        for a in range(block.shape[0]):
+            block[a, REWARD + lane] = problem.rewards[row, a] - shift
 
 
 @njit(**KERNEL)
@@ -218,21 +208,24 @@ def advance_block(
     first: Any, block: Any, numbers: Any, problem: Any, record: Any, robust: Any
 ) -> Any:
     """Run trajectories first .. first+LANES-1 from policy 0 to the last of `marks`."""
-    escaped, likeliest = np.full(LANES, -1), np.zeros(LANES, np.int64)
-    shift = np.empty_like(numbers[:LANES])
+    escaped, likeliest = np.empty(LANES, np.int64), np.empty(LANES, np.int64)
     load_block(block, problem.theta, first, robust is not None)
     for lane in range(LANES):
         row = min(first + lane, problem.theta.shape[0] - 1)
         numbers[RATE + lane] = problem.learning_rate if first + lane == row else 0.0
         numbers[WELL_GAP + lane] = problem.gaps[row]
         numbers[LOWEST + lane] = 1.0
-    n, mark, resting = 0, 0, False
+        escaped[lane] = -1
+    # Typed: a literal 0 would make numba compile every callee a second time.
+    n, mark, resting = np.int64(0), np.int64(0), False
     while True:
         if n % problem.segment == 0:
-            begin_segment(block, problem, likeliest, shift, robust, first, n)
-            resting = numbers[RATE : RATE + LANES].max() == 0.0
-            if numbers[LOWEST : LOWEST + LANES].min() < problem.floor:
-                record.flag[0] = HALTED
+            begin_segment(block, problem, likeliest, robust, first, n)
+            resting = True
+            for lane in range(LANES):
+                resting &= numbers[RATE + lane] == 0.0
+                if numbers[LOWEST + lane] < problem.floor:
+                    record.flag[0] = HALTED
         while mark < problem.marks.size and (n == problem.marks[mark] or resting):
             if record.history.shape[0] > 0:
                 save_block(block, first, record.history[mark])
