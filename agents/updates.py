@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+
 from agents.policies import softmax
 from gw_envs.checks import Floats
 

@@ -1,17 +1,39 @@
 """The mathematics of wells: clocks, bounds and the law of random initialisation."""
 
-from gw_envs.theory.bounds import drift_escape_bound, escape_lower_bound, reward_escape_bound
+from gw_envs.theory.auditing import StateAudit, audit
+from gw_envs.theory.bounds import (
+    drift_escape_bound,
+    equal_rewards_escape_bound,
+    escape_lower_bound,
+    mdp_escape_bound,
+    reward_escape_bound,
+    uniform_start_escape_bound,
+)
 from gw_envs.theory.clock import escape_time, flow_escape_time, flow_integral
+from gw_envs.theory.drifting import drift_escape_updates, well_escape_updates
+from gw_envs.theory.initialization import GaussianInitialization
+from gw_envs.theory.printed_theorem import ceiling_range, printed_constant, printed_escape_time
 from gw_envs.theory.wells import WELL_FRACTION, escape_threshold, in_well
 
 __all__ = [
     "WELL_FRACTION",
+    "GaussianInitialization",
+    "StateAudit",
+    "audit",
+    "ceiling_range",
     "drift_escape_bound",
+    "drift_escape_updates",
+    "equal_rewards_escape_bound",
     "escape_lower_bound",
     "escape_threshold",
     "escape_time",
     "flow_escape_time",
     "flow_integral",
     "in_well",
+    "mdp_escape_bound",
+    "printed_constant",
+    "printed_escape_time",
     "reward_escape_bound",
+    "uniform_start_escape_bound",
+    "well_escape_updates",
 ]

@@ -1,0 +1,128 @@
+"""The sampled policy gradient: REINFORCE from real steps of a vector environment."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+
+from agents.baselines import BASELINES, exact_baseline
+from gw_envs.checks import Floats, check_choice, check_float, check_int
+from gw_envs.streams import Streams
+
+RECENT = 100
+
+
+class Rollouts:
+    """Episodes of the current policies of R runs, `batch_size` each, and their gradient estimate.
+
+    estimate = mean over episodes of sum_k discount^k (G_k - b(s_k)) grad ln pi(a_k|s_k), where G_k
+    is the discounted return from step k on. It is unbiased for the horizon-H objective; one pull
+    (H=1) gives (R - b)(e_A - pi). Every environment draws from its own generator, seeded by its
+    run's seed, so that a run's path does not depend on the other runs.
+
+    Args:
+        env_id: id of one of our environments.
+        env_kwargs: its constructor's arguments.
+        seeds: one per run.
+        batch_size: episodes per run and update.
+        baseline: a name of `agents.baselines.BASELINES`; "average" is the running mean of the
+            returns G_0 seen by the run before this update (0 before the first).
+        baseline_value: the number of "constant", refused with any other.
+    """
+
+    def __init__(
+        self,
+        env_id: str,
+        env_kwargs: dict[str, Any],
+        seeds: Sequence[int],
+        batch_size: int,
+        baseline: str,
+        baseline_value: float | None,
+    ) -> None:
+        self.baseline = check_choice("baseline", baseline, BASELINES)
+        if (baseline == "constant") != (baseline_value is not None):
+            raise ValueError(
+                f"baseline_value={baseline_value!r} with baseline={baseline!r}: a number goes with "
+                "baseline='constant', and only with it."
+            )
+        value = 0.0 if baseline_value is None else baseline_value
+        self.baseline_value = check_float("baseline_value", value)
+        self.runs, self.batch_size = len(seeds), check_int("batch_size", batch_size, 1)
+        # spawn_key 1: actions, 2: environment; 0 is taken by random initial policies.
+        actions = _children(seeds, 1, self.batch_size)
+        worlds = _children(seeds, 2, self.batch_size)
+        self.envs = gym.make_vec(env_id, num_envs=self.runs * self.batch_size, **env_kwargs)
+        self.well = cast(Any, self.envs.unwrapped)
+        self.horizon = self.well.horizon
+        self.steps_per_update = self.horizon * self.batch_size
+        self._streams = Streams([np.random.default_rng(s) for s in actions])
+        self._run = np.repeat(np.arange(self.runs), self.batch_size)
+        env_seeds: Any = [int(s.generate_state(1)[0]) for s in worlds]
+        self._states, _ = self.envs.reset(seed=env_seeds)
+        self._mean_return = np.zeros(self.runs)
+        self._episodes = 0
+        self._recent: deque[Floats] = deque(maxlen=RECENT)
+
+    def gradient(self, policy: Floats, values: Floats) -> Floats:
+        """Roll every environment out for one episode; return the estimate, [R, S, K].
+
+        Args:
+            policy: [R, S, K].
+            values: exact Q or mean rewards at the current clock, for exact baselines, [R, S, K].
+        """
+        states, actions, rewards = self._roll_out(policy)
+        returns = rewards.copy()
+        for k in range(self.horizon - 2, -1, -1):
+            returns[k] += self.well.discount * returns[k + 1]
+        if self.baseline == "average":
+            baseline = np.broadcast_to(self._mean_return[:, None, None], (*values.shape[:-1], 1))
+        else:
+            baseline = exact_baseline(self.baseline, policy, values, self.baseline_value)
+        estimate = np.zeros_like(policy)
+        for k in range(self.horizon):
+            discount = self.well.discount**k
+            if discount == 0:
+                break
+            here = self._run, states[k]
+            scale = discount * (returns[k] - baseline[here][:, 0]) / self.batch_size
+            np.add.at(estimate, (*here, actions[k]), scale)
+            np.add.at(estimate, here, -scale[:, None] * policy[here])
+        self._remember(returns[0])
+        return estimate
+
+    @property
+    def recent_return(self) -> Floats:
+        """Mean return of each run's episodes in its last 100 updates, [R]; NaN before the first."""
+        return np.mean(self._recent, axis=0) if self._recent else np.full(self.runs, np.nan)
+
+    def _roll_out(self, policy: Floats) -> tuple[Any, Any, Floats]:
+        """States, actions and rewards of one episode, each [H, R * batch_size]."""
+        cumulative = np.cumsum(policy, axis=-1)
+        shape = (self.horizon, self.runs * self.batch_size)
+        states, actions = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.int64)
+        rewards = np.empty(shape)
+        for k in range(self.horizon):
+            states[k] = self._states
+            steps = cumulative[self._run, self._states]
+            # Scaled by the last entry, so that a sum rounded to less than 1 leaves no gap.
+            draw = self._streams.draw() * steps[:, -1]
+            actions[k] = np.sum(steps <= draw[:, None], axis=-1)
+            self._states, rewards[k], _, _, _ = self.envs.step(actions[k])
+        return states, actions, rewards
+
+    def _remember(self, returns: Floats) -> None:
+        per_run = returns.reshape(self.runs, self.batch_size).sum(axis=1)
+        self._recent.append(per_run / self.batch_size)
+        self._mean_return = (self._mean_return * self._episodes + per_run) / (
+            self._episodes + self.batch_size
+        )
+        self._episodes += self.batch_size
+
+
+def _children(seeds: Sequence[int], part: int, count: int) -> list[np.random.SeedSequence]:
+    """`count` independent seed sequences per seed, for one part of the run."""
+    return [np.random.SeedSequence(s, spawn_key=(part, i)) for s in seeds for i in range(count)]

@@ -1,0 +1,328 @@
+"""SoftmaxPG: the readable tabular agent. Policy + gradient estimate + update, many runs at once."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+import gw_envs  # noqa: F401 - registers the ids
+from agents.escape import EscapeDetector, EscapeEvent, suboptimality, well_gaps
+from agents.policies import entropy, initial_theta
+from agents.rollouts import Rollouts
+from agents.updates import RULES
+from gw_envs.checks import Floats, check_choice, check_float, check_int, check_policy
+from gw_envs.theory import reward_escape_bound
+
+FLOAT64_FLOOR = 1e-10
+LearningRate = float | Sequence[float] | Callable[[int], float]
+
+
+@dataclass(frozen=True)
+class Record:
+    """The state of every run after `update` updates; arrays are [R] or, per state, [R, S].
+
+    Attributes:
+        update: number of updates made.
+        global_step: environment steps made by each run (0 for exact gradients).
+        objective: J, the expected discounted return of the policy at the current clock, [R].
+        episodic_return: mean return of the last episodes; J for exact gradients, [R].
+        gradient_norm: Euclidean norm of the exact policy gradient, [R].
+        state_suboptimality: [R, S].
+        state_optimal_prob: pi(a*|s), [R, S].
+        policy: [R, S, K].
+    """
+
+    update: int
+    global_step: int
+    objective: Floats
+    episodic_return: Floats
+    gradient_norm: Floats
+    state_suboptimality: Floats
+    state_optimal_prob: Floats
+    policy: Floats
+
+    @property
+    def suboptimality(self) -> Floats:
+        """Largest sub-optimality over states, [R]."""
+        return self.state_suboptimality.max(axis=-1)
+
+    @property
+    def optimal_prob(self) -> Floats:
+        """Smallest pi(a*|s) over states, [R]."""
+        return self.state_optimal_prob.min(axis=-1)
+
+    @property
+    def entropy(self) -> Floats:
+        """Entropy of the policy in nats, averaged over states, [R]."""
+        return entropy(self.policy).mean(axis=-1)
+
+
+def log_spaced(max_updates: int, per_decade: int = 20) -> NDArray[np.int64]:
+    """0, max_updates and about `per_decade` whole numbers a decade between them, ascending."""
+    check_int("max_updates", max_updates, 0)
+    if max_updates == 0:
+        return np.zeros(1, dtype=np.int64)
+    count = int(np.ceil(np.log10(max_updates) * per_decade)) + 1
+    points = np.unique(np.logspace(0, np.log10(max_updates), count).round().astype(np.int64))
+    return np.unique(np.concatenate([[0], points[points < max_updates], [max_updates]]))
+
+
+class SoftmaxPG:
+    """Policy gradient on a table of logits theta [runs, states, actions].
+
+    Args:
+        env_id: id of one of our environments.
+        env_kwargs: its constructor's arguments.
+        update: name of the update rule (`agents.updates.RULES`).
+        gradient: "exact" (from the environment's mean rewards) or "sampled" (REINFORCE from real
+            steps of the vector environment).
+        learning_rate: eta > 0; a number, a list eta_0, eta_1, ... (last one held) or a function of
+            the update n.
+        initial_policy: see `agents.policies.initial_theta`, which also explains `optimal_prob`,
+            `corner_action` and `sigma`. Every state starts from the same named policy.
+        policy: initial probabilities [K] or [S, K] instead of a name.
+        baseline: of the sampled gradient (`agents.baselines.BASELINES`); "constant" takes
+            `baseline_value`.
+        batch_size: pulls or rollouts per sampled update.
+        seeds: one independent run each; a run depends on its own seed only.
+
+    Raises:
+        ValueError: naming the argument that is out of range.
+    """
+
+    def __init__(
+        self,
+        env_id: str = "SoftmaxWell-v0",
+        env_kwargs: dict[str, Any] | None = None,
+        *,
+        update: str = "softmax-pg",
+        gradient: str = "exact",
+        learning_rate: LearningRate = 0.4,
+        initial_policy: str = "uniform",
+        optimal_prob: float | None = None,
+        corner_action: int | None = None,
+        sigma: float = 1.0,
+        policy: ArrayLike | None = None,
+        baseline: str = "value",
+        baseline_value: float | None = None,
+        batch_size: int = 1,
+        seeds: Sequence[int] = (0,),
+    ) -> None:
+        self.rule = RULES[check_choice("update", update, tuple(RULES))]()
+        self.gradient = check_choice("gradient", gradient, ("exact", "sampled"))
+        self.learning_rate = _check_learning_rate(learning_rate)
+        self.seeds = tuple(check_int("seeds", s, 0) for s in seeds)
+        if not self.seeds:
+            raise ValueError("seeds=() must name at least one seed.")
+        self.well = cast(Any, gym.make_vec(env_id, num_envs=1, **(env_kwargs or {})).unwrapped)
+        self.rollouts: Rollouts | None = None
+        if self.gradient == "sampled":
+            if update != "softmax-pg":
+                raise ValueError(f"update={update!r} has no sampled form; use gradient='exact'.")
+            self.rollouts = Rollouts(
+                env_id, env_kwargs or {}, self.seeds, batch_size, baseline, baseline_value
+            )
+        self.theta = self._start(initial_policy, optimal_prob, corner_action, sigma, policy)
+        self.updates = 0
+        self.events: list[EscapeEvent] = []
+        self.bounds = self._bounds()
+        self.detector = EscapeDetector(self.well.optimal_actions, self.bounds)
+        self._observe()
+
+    @property
+    def policy(self) -> Floats:
+        """Current probabilities [R, S, K]."""
+        return self.rule.policy(self.theta)
+
+    @property
+    def global_step(self) -> int:
+        """Environment steps made by each run so far; 0 for exact gradients."""
+        return 0 if self.rollouts is None else self.rollouts.steps_per_update * self.updates
+
+    @property
+    def escape_time(self) -> NDArray[np.int64]:
+        """Updates at the last first escape over each run's states, [R]; 0 outside, -1 censored."""
+        times = self.detector.escape_time
+        return np.where((times < 0).any(axis=1), -1, times.max(axis=1))
+
+    def learn(
+        self,
+        max_updates: int,
+        *,
+        record_at: Sequence[int] | NDArray[np.int64] | None = None,
+        on_record: Callable[[Record], None] | None = None,
+        on_event: Callable[[EscapeEvent], None] | None = None,
+        on_update: Callable[[int], None] | None = None,
+    ) -> list[Record]:
+        """Update until `max_updates` updates have been made in all.
+
+        Args:
+            max_updates: the total budget, counted from the start of the run.
+            record_at: updates to record, beside every first escape; default
+                `log_spaced(max_updates)`.
+            on_record: called with each record as it is made.
+            on_event: called with each escape event as it is seen.
+            on_update: called with the number of updates made, after each one.
+
+        Returns:
+            The records, in order.
+
+        Raises:
+            FloatingPointError: when a policy sinks below pi(a*) = 1e-10 inside a well, where plain
+                float64 would no longer follow the mathematics.
+        """
+        check_int("max_updates", max_updates, 0)
+        points = log_spaced(max_updates) if record_at is None else np.asarray(record_at)
+        wanted = set(points[points >= self.updates].tolist())
+        records: list[Record] = []
+
+        def keep() -> None:
+            records.append(self.measure())
+            if on_record is not None:
+                on_record(records[-1])
+
+        if self.updates in wanted:
+            keep()
+        while self.updates < max_updates:
+            self._step()
+            events = self._observe()
+            for event in events:
+                if on_event is not None:
+                    on_event(event)
+            if self.updates in wanted or any(event.is_first_escape for event in events):
+                keep()
+            if on_update is not None:
+                on_update(self.updates)
+        return records
+
+    def measure(self) -> Record:
+        """The state of every run now."""
+        policy, values, weight = self._now
+        state_value = np.sum(policy * values, axis=-1)
+        gradient = weight * policy * (values - state_value[..., None])
+        best = self.well.optimal_actions
+        objective = self._objective(state_value)
+        return Record(
+            update=self.updates,
+            global_step=self.global_step,
+            objective=objective,
+            episodic_return=objective if self.rollouts is None else self.rollouts.recent_return,
+            gradient_norm=np.sqrt(np.sum(gradient**2, axis=(-1, -2))),
+            state_suboptimality=suboptimality(policy, values, best),
+            state_optimal_prob=policy[:, np.arange(len(best)), best],
+            policy=policy,
+        )
+
+    @property
+    def clock(self) -> int:
+        """The drift clock t: the number of updates made."""
+        return self.updates
+
+    def save(self, path: str | Path) -> None:
+        """Write the agent, generators included, so that `load` continues to the same bits.
+
+        The file is written whole or not at all. It is a pickle: load only files you trust.
+        """
+        from gw_envs.files import write_atomically
+
+        data = pickle.dumps(self.__dict__)
+        write_atomically(Path(path), lambda target: target.write_bytes(data))
+
+    @classmethod
+    def load(cls, path: str | Path) -> SoftmaxPG:
+        """The agent written by `save`."""
+        agent = cls.__new__(cls)
+        agent.__dict__.update(pickle.loads(Path(path).read_bytes()))
+        return agent
+
+    def _start(
+        self,
+        name: str,
+        optimal_prob: float | None,
+        corner_action: int | None,
+        sigma: float,
+        policy: ArrayLike | None,
+    ) -> Floats:
+        """Initial theta [R, S, K]; random starts come from each run's own seed."""
+        states, actions = self.well.num_states, self.well.num_actions
+        if policy is not None:
+            theta = np.log(check_policy("policy", policy))
+            return np.broadcast_to(theta, (len(self.seeds), states, actions)).copy()
+        theta = np.empty((len(self.seeds), states, actions))
+        for run, seed in enumerate(self.seeds):
+            rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
+            for state, best in enumerate(self.well.optimal_actions.tolist()):
+                theta[run, state] = initial_theta(
+                    name,
+                    actions,
+                    best,
+                    optimal_prob=optimal_prob,
+                    corner_action=corner_action,
+                    sigma=sigma,
+                    rng=rng,
+                )
+        return theta
+
+    def _bounds(self) -> Floats:
+        """Lower bounds on the escape time under exact gradients, [R, S]; 0 where none is known."""
+        bounds = np.zeros(self.theta.shape[:2])
+        if isinstance(self.learning_rate, float) and self.well.num_states == 1:
+            for run, pi in enumerate(self.policy[:, 0]):
+                bounds[run] = reward_escape_bound(pi, self.well.mean_rewards, self.learning_rate)
+        return bounds
+
+    def _rate(self, n: int) -> float:
+        if callable(self.learning_rate):
+            return float(self.learning_rate(n))
+        if isinstance(self.learning_rate, float):
+            return self.learning_rate
+        return self.learning_rate[min(n, len(self.learning_rate) - 1)]
+
+    def _step(self) -> None:
+        rate = self._rate(self.updates)
+        policy, values, weight = self._now
+        if self.rollouts is None:
+            self.theta = self.rule.step(self.theta, values, rate, weight)
+        else:
+            self.theta = self.theta + rate * self.rollouts.gradient(policy, values)
+        self.updates += 1
+
+    def _observe(self) -> list[EscapeEvent]:
+        """Evaluate the policy, let the detector see it, refuse to go on where float64 would lie."""
+        best, policy = self.well.optimal_actions, self.policy
+        values, weight = self.well.action_values(policy, self.clock)
+        self._now = policy, values, weight
+        gaps = well_gaps(values, best, self.well.reward_gaps, self.well.discount)
+        subopt = suboptimality(policy, values, best)
+        events = self.detector.observe(self.updates, policy, subopt, gaps)
+        lowest = policy[:, np.arange(len(best)), best].min()
+        if lowest < FLOAT64_FLOOR:
+            raise FloatingPointError(
+                f"pi(a*)={lowest:.3g} after {self.updates} updates is below {FLOAT64_FLOOR:g}, "
+                "where plain float64 no longer follows the mathematics; use agents.simulation."
+            )
+        self.events.extend(events)
+        return events
+
+    def _objective(self, state_value: Floats) -> Floats:
+        if self.well.num_states == 1:
+            return state_value[:, 0]
+        return state_value @ self.well.mdp.initial
+
+
+def _check_learning_rate(value: LearningRate) -> LearningRate:
+    """A positive float, a tuple of them, or a callable."""
+    if callable(value):
+        return value
+    if isinstance(value, Sequence):
+        if not value:
+            raise ValueError("learning_rate=[] must hold at least one step size.")
+        return tuple(check_float("learning_rate", v, 0, open_low=True) for v in value)
+    return check_float("learning_rate", value, 0, open_low=True)

@@ -1,0 +1,106 @@
+"""`python -m experiments audit`: does the paper's Theorem 2 hold here, and what bound is true?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from experiments.config import env_options, parse_options
+from gw_envs.theory.auditing import StateAudit, audit
+from gw_envs.theory.counterexamples import (
+    all_arms_equal,
+    arm_above_base,
+    draining_mass,
+    gap_above_delta,
+)
+
+COUNTEREXAMPLES = {
+    "CE1": all_arms_equal,
+    "CE2": arm_above_base,
+    "CE3": gap_above_delta,
+    "CE4": draining_mass,
+}
+
+
+@dataclass(frozen=True)
+class AuditOptions:
+    """What is audited. Both theorems speak of exact gradients with a constant step size."""
+
+    env_id: str = "ASRWell-v0"
+    """The environment whose instance is audited; its options follow below."""
+    counterexample: Literal["CE1", "CE2", "CE3", "CE4"] | None = None
+    """Audit a ready-made instance on which a bound fails, instead of an environment."""
+    learning_rate: float = 0.4
+    """Step size eta."""
+    initial_policy: str = "corner"
+    """uniform, uniform_suboptimal or corner."""
+    optimal_prob: float | None = 1e-3
+    """Initial pi(a*) in every state."""
+    corner_action: int | None = None
+    """The arm of the corner; default the first sub-optimal one."""
+    constant: float | None = None
+    """The C of the printed t0 = C/(Delta pi(a*)); default 0.45/eta."""
+    max_updates: int = 20_000
+    """Updates to make; what has not happened by then counts as not seen."""
+
+
+def main(arguments: list[str]) -> int:
+    """Audit the instance the arguments name and print table and verdicts."""
+    options, env = parse_options(
+        arguments,
+        prog="python -m experiments audit",
+        description="Hold the paper's second theorem against an instance.",
+        groups=lambda env_id: {"audit": AuditOptions, "env": env_options(env_id)},
+        choosers={"env_id": AuditOptions.env_id},
+    )
+    if options.counterexample is not None:
+        example = COUNTEREXAMPLES[options.counterexample]()
+        print(f"{example.name}: {example.claim}\n")
+        print_audit((example.audit(options.max_updates),))
+    else:
+        print_audit(audit_environment(options, env))
+    return 0
+
+
+def audit_environment(options: AuditOptions, env: Any) -> tuple[StateAudit, ...]:
+    """Both theorems in every state of an environment, under the exact drifting gradient."""
+    from dataclasses import asdict
+
+    from agents.softmax_pg import SoftmaxPG
+
+    agent = SoftmaxPG(
+        options.env_id,
+        asdict(env),
+        learning_rate=options.learning_rate,
+        initial_policy=options.initial_policy,
+        optimal_prob=options.optimal_prob,
+        corner_action=options.corner_action,
+    )
+    well = agent.well
+    return audit(
+        well.mdp_at,
+        agent.policy[0],
+        options.learning_rate,
+        optimal_action=well.optimal_actions,
+        reward_gap=well.reward_gaps,
+        constant=options.constant,
+        max_updates=options.max_updates,
+    )
+
+
+def print_audit(reports: tuple[StateAudit, ...]) -> None:
+    """A line of numbers per state, then a sentence per state."""
+    heads = ("state", "pi(a*)", "Delta", "gaps seen", "printed t0", "true bound", "escape")
+    print(f"{heads[0]:>5} {heads[1]:>9} {heads[2]:>7} {heads[3]:>17} {heads[4]:>12}", end="")
+    print(f" {heads[5]:>12} {heads[6]:>10}  premise")
+    for r in reports:
+        gaps = f"{r.effective_gaps[0]:.3g}..{r.effective_gaps[1]:.3g}"
+        escape = "censored" if r.escape_time is None else f"{r.escape_time:,}"
+        print(
+            f"{r.state:>5} {r.optimal_prob:>9.3g} {r.reward_gap:>7.3g} {gaps:>17} "
+            f"{r.printed_time:>12,.1f} {r.well_bound:>12,.1f} {escape:>10}  "
+            f"{'holds' if r.premise_holds else 'fails'}"
+        )
+    print()
+    for r in reports:
+        print(r.verdict)

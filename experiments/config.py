@@ -1,0 +1,289 @@
+"""What a run is told: typed options, from the command line over a YAML file over the defaults.
+
+The options offered depend on `--env-id` and `--agent`: `ENV_OPTIONS` and `AGENT_OPTIONS` name the
+dataclass of each. The comment above a field is its help text.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from gw_envs.checks import check_choice
+
+DEFAULT_OPTIMAL_PROB = 1e-3
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """What every run has."""
+
+    env_id: str = "SoftmaxWell-v0"
+    """The environment; it decides which environment options there are."""
+    agent: str = "softmax-pg"
+    """The learner; it decides which agent options there are."""
+    max_updates: int = 20_000
+    """Budget: a run without an escape by then is censored."""
+    seed: int = 0
+    """Seed of the first run; the others count up from it."""
+    num_seeds: int = 10
+    """Number of sampled-gradient runs, one seed each (an exact-gradient run is always one)."""
+    exp_name: str | None = None
+    """Name of the experiment: W&B group and folder name. Default: environment and agent."""
+    output: Path = Path("runs")
+    """Folder under which the run makes its own."""
+    track: Literal["offline", "online", "disabled"] = "offline"
+    """Weights & Biases: files only, upload (needs a key), or none."""
+    wandb_project: str = "gravity-wells"
+    """Project that online runs appear in."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SoftmaxWellOptions:
+    """SoftmaxWell-v0: the one-state bandit."""
+
+    num_actions: int = 6
+    """K, the number of arms."""
+    base_reward: float = 0.5
+    """b, the mean reward of every sub-optimal arm."""
+    reward_gap: float = 0.2
+    """Delta, what the best arm pays above b."""
+    optimal_action: int = 0
+    """The best arm."""
+    mean_rewards: tuple[float, ...] | None = None
+    """Any K mean rewards in [0, 1], instead of the four above."""
+    reward_noise: Literal["none", "bernoulli", "gaussian"] = "none"
+    """Law of a pull's reward around its mean."""
+    noise_std: float = 0.0
+    """Standard deviation of gaussian noise."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SoftmaxPGOptions:
+    """The tabular softmax policy-gradient agent."""
+
+    gradient: Literal["exact", "sampled", "both"] = "both"
+    """Exact gradient, sampled gradient (REINFORCE), or one exact run and the sampled seeds."""
+    learning_rate: float = 0.4
+    """Step size eta."""
+    learning_rate_power: float = 0.0
+    """p of the schedule eta / (n+1)^p; 0 keeps eta constant."""
+    initial_policy: str = "corner"
+    """uniform, uniform_suboptimal, corner or normal."""
+    optimal_prob: float | None = None
+    """Initial pi(a*) of corner and uniform_suboptimal; default 0.001 for these."""
+    corner_action: int | None = None
+    """The arm of the corner; default the first sub-optimal one."""
+    sigma: float = 1.0
+    """Standard deviation of the logits of normal."""
+    update: str = "softmax-pg"
+    """Update rule."""
+    baseline: str = "value"
+    """Of the sampled gradient: none, value, average, optimal, constant or oracle."""
+    baseline_value: float | None = None
+    """The number of the constant baseline."""
+    batch_size: int = 1
+    """Pulls (or episodes) per sampled update."""
+
+    def __post_init__(self) -> None:
+        if self.optimal_prob is None and self.initial_policy in ("corner", "uniform_suboptimal"):
+            object.__setattr__(self, "optimal_prob", DEFAULT_OPTIMAL_PROB)
+
+
+ENV_OPTIONS: dict[str, type] = {"SoftmaxWell-v0": SoftmaxWellOptions}
+AGENT_OPTIONS: dict[str, type] = {"softmax-pg": SoftmaxPGOptions}
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """A whole configuration: `run`, and the options of its environment and agent."""
+
+    run: RunOptions = RunOptions()
+    env: Any = SoftmaxWellOptions()
+    agent: Any = SoftmaxPGOptions()
+
+    def flat(self) -> dict[str, Any]:
+        """Every option by name, JSON-able; the three groups share no name."""
+        values: dict[str, Any] = {}
+        for group in (self.run, self.env, self.agent):
+            values.update(dataclasses.asdict(group))
+        return {key: str(v) if isinstance(v, Path) else v for key, v in values.items()}
+
+    @property
+    def exp_name(self) -> str:
+        """The experiment's name."""
+        return self.run.exp_name or f"{self.run.env_id}-{self.run.agent}"
+
+    def run_id(self, gradient: str, seed: int) -> str:
+        """Twelve hex digits fixed by what determines a run's numbers, and by nothing else."""
+        settings = self.flat() | {"gradient": gradient, "seed": seed}
+        for key in ("exp_name", "output", "track", "wandb_project", "num_seeds"):
+            settings.pop(key)
+        canonical = json.dumps(settings, sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def make_config(**options: Any) -> RunConfig:
+    """A configuration from flat option names, as in YAML; types are those of the dataclasses.
+
+    Raises:
+        ValueError: for an unknown option (the nearest is named), environment or agent.
+    """
+    groups = option_groups(options.get("env_id"), options.get("agent"))
+    _refuse_unknown(options, groups)
+    built = []
+    for group in groups:
+        names = [field.name for field in dataclasses.fields(group)]
+        built.append(group(**{key: options[key] for key in names if key in options}))
+    return RunConfig(*built)
+
+
+def option_groups(env_id: str | None = None, agent: str | None = None) -> tuple[type, type, type]:
+    """The dataclasses whose fields are the options of this environment and agent."""
+    agent = RunOptions.agent if agent is None else agent
+    check_choice("agent", agent, tuple(AGENT_OPTIONS))
+    return RunOptions, env_options(env_id), AGENT_OPTIONS[agent]
+
+
+def env_options(env_id: str | None = None) -> type:
+    """The dataclass whose fields are the options of this environment."""
+    env_id = RunOptions.env_id if env_id is None else env_id
+    return ENV_OPTIONS[check_choice("env_id", env_id, tuple(ENV_OPTIONS))]
+
+
+def parse_config(arguments: list[str]) -> RunConfig:
+    """The configuration of a command line; exits with code 2 and a sentence on a bad one.
+
+    `--config FILE` reads flat option names from YAML; options given on the line win.
+
+    Raises:
+        ValueError: for an unreadable file, an unknown key, environment or agent.
+    """
+
+    def groups(env_id: str, agent: str) -> dict[str, type]:
+        return dict(zip(("run", "env", "agent"), option_groups(env_id, agent), strict=True))
+
+    parsed = parse_options(
+        arguments,
+        prog="train.py",
+        description="Train an agent in a gravity well.",
+        groups=groups,
+        choosers={"env_id": RunOptions.env_id, "agent": RunOptions.agent},
+    )
+    return RunConfig(*parsed)
+
+
+def parse_options(
+    arguments: list[str],
+    *,
+    prog: str,
+    description: str,
+    groups: Callable[..., dict[str, type]],
+    choosers: dict[str, str],
+) -> tuple[Any, ...]:
+    """Parse options whose groups depend on some of them, from the line over a YAML file.
+
+    Args:
+        arguments: the command line's words.
+        prog: the command's name in its help.
+        description: what it does.
+        groups: from the choosers' values, the dataclass of each group of options.
+        choosers: the options that decide the groups, with their defaults.
+
+    Returns:
+        One instance per group.
+
+    Raises:
+        ValueError: for an unreadable file or an unknown key.
+    """
+    import tyro
+
+    words = list(arguments)
+    path = _take(words, "--config")
+    settings = {} if path is None else _read_yaml(Path(path))
+    chosen = {
+        name: _peek(words, _option(name)) or settings.get(name, default)
+        for name, default in choosers.items()
+    }
+    classes = groups(**chosen)
+    _refuse_unknown(settings, tuple(classes.values()))
+    given = {word.split("=")[0] for word in words}
+    from_file = [
+        word
+        for key, value in settings.items()
+        if _option(key) not in given
+        for word in _as_arguments(key, value)
+    ]
+    deciding = " and ".join(_option(name) for name in choosers)
+    parsed: Any = tyro.cli(
+        dataclasses.make_dataclass("Options", list(classes.items())),
+        prog=prog,
+        description=f"{description} --config FILE reads options from YAML; the options below are "
+        f"those of the chosen {deciding}.",
+        args=from_file + words,
+        config=(tyro.conf.OmitArgPrefixes,),
+    )
+    return tuple(getattr(parsed, name) for name in classes)
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _take(arguments: list[str], option: str) -> str | None:
+    """Remove `option VALUE` or `option=VALUE` from the arguments; return VALUE."""
+    value = _peek(arguments, option)
+    if value is not None:
+        at = next(i for i, a in enumerate(arguments) if a.split("=")[0] == option)
+        del arguments[at : at + (1 if "=" in arguments[at] else 2)]
+    return value
+
+
+def _peek(arguments: list[str], option: str) -> str | None:
+    """The value of an option that decides which others there are."""
+    for at, argument in enumerate(arguments):
+        name, equals, value = argument.partition("=")
+        if name == option:
+            if equals:
+                return value
+            if at + 1 < len(arguments):
+                return arguments[at + 1]
+            raise ValueError(f"{option} needs a value.")
+    return None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        settings = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ValueError(f"config={str(path)!r} cannot be read: {error.strerror}.") from None
+    except yaml.YAMLError as error:
+        line = " ".join(str(error).split())
+        raise ValueError(f"config={str(path)!r} is not YAML: {line}.") from None
+    if not isinstance(settings, dict):
+        raise ValueError(f"config={str(path)!r} must hold `option: value` lines.")
+    return settings
+
+
+def _refuse_unknown(settings: dict[str, Any], groups: tuple[type, ...]) -> None:
+    known = [field.name for group in groups for field in dataclasses.fields(group)]
+    for key in settings:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(known)}."
+            raise ValueError(f"option {key!r} is unknown.{hint}")
+
+
+def _as_arguments(key: str, value: Any) -> list[str]:
+    """One YAML entry as command-line words; the parser then checks its type."""
+    if isinstance(value, bool):
+        return [_option(key if value else f"no_{key}")]
+    values = value if isinstance(value, list) else [value]
+    return [_option(key), *(str(v) for v in values)]

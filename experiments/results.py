@@ -1,0 +1,111 @@
+"""The record of truth: Parquet tables `runs`, `trajectories`, `escapes`, each whole or absent.
+
+`runs` is written last, so a folder that has it has all three. Truncated Parquet cannot be read, so
+a half table cannot pass for a whole one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from experiments import metrics
+from gw_envs.files import write_atomically
+
+SCHEMA_VERSION = 1
+TABLES = ("trajectories", "escapes", "runs")
+
+_RUNS = {
+    "run_id": "string",
+    "exp_name": "string",
+    "env_id": "string",
+    "agent": "string",
+    "gradient": "string",
+    "seed": "int64",
+    "status": "string",
+    "updates": "int64",
+    metrics.GLOBAL_STEP: "int64",
+    metrics.ESCAPE_TIME: "int64",
+    metrics.CENSORED: "bool",
+    metrics.LOWER_BOUND: "float64",
+    "escape/ratio_to_bound": "float64",
+    metrics.SUBOPTIMALITY: "float64",
+    metrics.OPTIMAL_PROB: "float64",
+    "config": "string",
+    "versions": "string",
+}
+_TRAJECTORIES = {
+    "run_id": "string",
+    "state": "int64",
+    metrics.UPDATE: "int64",
+    metrics.GLOBAL_STEP: "int64",
+    metrics.EPISODIC_RETURN: "float64",
+    metrics.SUBOPTIMALITY: "float64",
+    metrics.OPTIMAL_PROB: "float64",
+    metrics.LOG10_OPTIMAL_PROB: "float64",
+    metrics.ENTROPY: "float64",
+    metrics.GRADIENT_NORM: "float64",
+    metrics.LOWER_BOUND: "float64",
+}
+_ESCAPES = {
+    "run_id": "string",
+    metrics.GLOBAL_STEP: "int64",
+    "escape/kind": "string",
+    "escape/update": "int64",
+    "escape/state": "int64",
+    "escape/from_action": "int64",
+    "escape/to_action": "int64",
+    "escape/optimal_prob": "float64",
+    "escape/dwell": "int64",
+    "escape/ratio_to_bound": "float64",
+}
+COLUMNS = {"runs": _RUNS, "trajectories": _TRAJECTORIES, "escapes": _ESCAPES}
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def write_results(folder: Path, runs: Rows, trajectories: Rows, escapes: Rows) -> list[Path]:
+    """Write the three tables into `folder`; return their paths.
+
+    A missing value (escape time of a censored run, state of a whole-run row) is null. Columns:
+    `COLUMNS`; the schema's version stands in the file's metadata.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = {"runs": runs, "trajectories": trajectories, "escapes": escapes}
+    paths = []
+    for name in TABLES:
+        fields = [pa.field(column, pa.type_for_alias(t)) for column, t in COLUMNS[name].items()]
+        schema = pa.schema(fields, metadata={"gravity_wells_schema": str(SCHEMA_VERSION)})
+        table = pa.Table.from_pylist([dict(row) for row in rows[name]], schema=schema)
+        path = folder / f"{name}.parquet"
+        write_atomically(path, partial(pq.write_table, table, compression="zstd"))
+        paths.append(path)
+    return paths
+
+
+def read_results(folder: Path | str, name: str) -> Any:
+    """One table of a results folder, as a pyarrow Table.
+
+    Raises:
+        ValueError: if the table is missing, damaged or of another schema version.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = Path(folder) / f"{name}.parquet"
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError:
+        raise ValueError(f"results folder {str(folder)!r} has no {name}.parquet.") from None
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{str(path)!r} is damaged: {error}; run it again.") from None
+    version = (table.schema.metadata or {}).get(b"gravity_wells_schema", b"none").decode()
+    if version != str(SCHEMA_VERSION):
+        raise ValueError(
+            f"{str(path)!r} has schema version {version}; this version reads {SCHEMA_VERSION}."
+        )
+    return table

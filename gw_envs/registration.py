@@ -1,0 +1,20 @@
+"""The table of environment ids."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+
+# id: (scalar entry point, vector entry point)
+ENVIRONMENTS = {
+    "SoftmaxWell-v0": (
+        "gw_envs.softmax_well:SoftmaxWellEnv",
+        "gw_envs.softmax_well:SoftmaxWellVectorEnv",
+    ),
+}
+
+
+def register_envs() -> None:
+    """Register every id of the table with Gymnasium; calling it again changes nothing."""
+    for env_id, (scalar, vector) in ENVIRONMENTS.items():
+        if env_id not in gym.registry:
+            gym.register(id=env_id, entry_point=scalar, vector_entry_point=vector)

@@ -1,0 +1,68 @@
+"""Random numbers for vector environments: one generator per environment, read in blocks.
+
+Environment i of a vector then draws exactly what a scalar environment with its seed would draw,
+whatever the number of environments, and a step costs no Python loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gw_envs.checks import Floats, check_int
+
+BLOCK = 128
+
+Seed = int | Sequence[int | None] | None
+
+
+def make_generators(seed: Seed, num_envs: int) -> list[np.random.Generator]:
+    """One generator per environment: seed+i for an int, one seed each for a list, fresh for None.
+
+    They are built as Gymnasium builds `Env.np_random`.
+
+    Raises:
+        ValueError: for a negative seed or a list of the wrong length.
+    """
+    if seed is None:
+        seeds: list[int | None] = [None] * num_envs
+    elif isinstance(seed, Sequence):
+        seeds = list(seed)
+        if len(seeds) != num_envs:
+            raise ValueError(f"seed={seed!r} has {len(seeds)} entries; num_envs={num_envs}.")
+    else:
+        first = check_int("seed", seed, 0)
+        seeds = [first + i for i in range(num_envs)]
+    return [np.random.Generator(np.random.PCG64(np.random.SeedSequence(s))) for s in seeds]
+
+
+class Streams:
+    """Numbers per environment, uniform on [0, 1) or standard normal, each from its own generator.
+
+    Args:
+        generators: one per environment.
+        kind: "uniform" or "normal".
+    """
+
+    def __init__(self, generators: Sequence[np.random.Generator], kind: str = "uniform") -> None:
+        self._generators = list(generators)
+        self._normal = kind == "normal"
+        self._everyone = np.arange(len(self._generators))
+        self._buffer = np.empty((len(self._generators), BLOCK))
+        self._position = np.full(len(self._generators), BLOCK)
+
+    def draw(self, where: NDArray[np.intp] | None = None) -> Floats:
+        """The next number of every environment, or of those whose indices `where` holds."""
+        index = self._everyone if where is None else where
+        position = self._position[index]
+        for i in index[position == BLOCK]:
+            generator = self._generators[i]
+            self._buffer[i] = (
+                generator.standard_normal(BLOCK) if self._normal else generator.random(BLOCK)
+            )
+            self._position[i] = 0
+        numbers = self._buffer[index, self._position[index]]
+        self._position[index] += 1
+        return numbers

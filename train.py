@@ -1,0 +1,61 @@
+"""Train an agent in a gravity well and say what happened: `python train.py --help`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from experiments.run import Outcome
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse, run, report; the exit code is 0, or 2 for bad input, which one sentence explains."""
+    from experiments.config import parse_config
+
+    # Small matrices: threads cost more than they bring.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    began = time.monotonic()
+    try:
+        config = parse_config(sys.argv[1:] if arguments is None else arguments)
+        from experiments.run import Run
+
+        outcome = Run(config).execute()
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except FloatingPointError as error:
+        print(f"stopped: {error}", file=sys.stderr)
+        return 1
+    report(outcome, time.monotonic() - began)
+    return 0
+
+
+def report(outcome: Outcome, seconds: float) -> None:
+    """Print the table of escapes, the paths of what was written and how to look at it."""
+    print(f"\n{'gradient':<10}{'seed':>5}{'escape time':>14}{'lower bound':>14}{'ratio':>8}")
+    for trace in outcome.traces:
+        time_text = "censored" if trace.escape_time is None else f"{trace.escape_time:,}"
+        bound = f"{trace.bound:,.1f}" if trace.bound > 0 else "-"
+        ratio = f"{trace.ratio:.3f}" if trace.ratio == trace.ratio else "-"
+        print(f"{trace.gradient:<10}{trace.seed:>5}{time_text:>14}{bound:>14}{ratio:>8}")
+    print(
+        "\nEscape time: updates until the policy first left the well. The lower bound binds exact\n"
+        "gradients (gw_envs.theory); for sampled ones it is a reference.\n"
+    )
+    for path in (*outcome.tables, outcome.figure):
+        print(f"wrote {path}")
+    tracked = sorted(outcome.folder.glob("wandb/*run-*"))
+    if tracked:
+        print(f"wrote {len(tracked)} W&B runs under {outcome.folder / 'wandb'}")
+        wandb = os.path.relpath(os.path.join(os.path.dirname(sys.executable), "wandb"))
+        print(f"look:  {wandb} leet {outcome.folder / 'wandb'}    (dashboard in the terminal)")
+    print(f"look:  {outcome.figure}    (picture)")
+    print(f"took {seconds:.0f} s")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
