@@ -1,7 +1,7 @@
 """The state of a block of LANES trajectories, as every kernel holds it.
 
-`block` [K, fields * LANES] has for each arm, best arm first, a row of fields; block[a, MASS + lane]
-is one number (two dimensions, so that the distance of two fields is a constant for LLVM). The logits are
+`block` [K, fields * LANES] has for each arm, best arm first, a row of fields: block[a, MASS + lane]
+is one number (two dimensions, so that LLVM knows the distance of two fields). The logits are
 theta = BASE + OFFSET - LOST: in robust arithmetic OFFSET starts at 0 and LOST is what compensated
 addition has yet to add, so increments far below the spacing of floats near theta still count; in
 plain arithmetic BASE is one number per lane and OFFSET is theta itself up to that number.
@@ -19,21 +19,67 @@ are the same in any batch and for any history.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
-from agents.simulation.lanes import KERNEL, LANES
+from agents.simulation.lanes import INLINE, LANES, in_well
 
 OFFSET, LOST, WEIGHT, MASS, REWARD, BASE, GAP, CREDIT = (i * LANES for i in range(8))
 EXACT_WIDTH, SAMPLED_WIDTH = 6 * LANES, 8 * LANES
+
+# Numbers of a lane that outlive a segment: the step size (0 once a lane rests), the well's gap, the
+# lowest pi(a*) met, the sum of rewards received; and whole numbers: the escape time, the
+# trajectory, the likeliest arm.
+RATE, WELL_GAP, LOWEST, RECEIVED = (i * LANES for i in range(4))
+NUMBERS_WIDTH = 4 * LANES
+ESCAPED, TRAJECTORY, LIKELIEST = (i * LANES for i in range(3))
+COUNTS_WIDTH = 3 * LANES
+
+# The value of the record's flag that stops every block at its next segment.
+HALTED = 1
 
 # Largest move of an offset within a segment, and the offset that calls for a new base. Their sum
 # stays inside the range of exp.
 _MOVE = {"float64": 256.0, "float32": 48.0}
 _REBASE = {"float64": 32.0, "float32": 16.0}
 _SEGMENT = 1024
+
+
+class Problem(NamedTuple):
+    """What a kernel is given; B trajectories, K arms, best arm first."""
+
+    theta: Any  # [B, K] float64, initial logits
+    rewards: Any  # [B, K], or [path_length, K] if path_length > 0
+    path_length: Any  # rows of the reward path (the last is held), 0 for constant rewards
+    gaps: Any  # [B], the gap of the well
+    learning_rate: Any
+    fraction: Any  # in the well: sub-optimality >= fraction * gap ...
+    escape_prob: Any  # ... and pi(a*) <= escape_prob
+    stop: Any  # a trajectory rests from its escape on
+    segment: Any  # updates between two looks at a block
+    limit: Any  # offset that calls for a new base
+    floor: Any  # pi(a*) below which the run is stopped, 0 for never
+    marks: Any  # [H] ascending n at which to save; the last is the budget
+    # Sampled gradients only:
+    batch_size: Any = 1  # pulls per update
+    noise: Any = 0  # index in NOISE_LAWS
+    noise_std: Any = 0.0
+    baseline: Any = 0  # index in BASELINES
+    baseline_value: Any = 0.0
+    key: Any = np.uint64(0)  # of the random streams
+    first_stream: Any = 0  # stream of trajectory 0
+
+
+class Record(NamedTuple):
+    """What a kernel writes."""
+
+    final: Any  # [B, K] logits
+    history: Any  # [H, B, K] logits at the marks, or H = 0
+    escape_time: Any  # [B] int64, -1 while inside
+    lowest_prob: Any  # [B], lowest pi(a*) met
+    flag: Any  # [1] int64
 
 
 def segment_length(largest_step: float, dtype: str) -> int:
@@ -50,70 +96,45 @@ def rebase_limit(dtype: str) -> float:
     return _REBASE[dtype]
 
 
-@njit(**KERNEL)
-def load_block(block: Any, theta: Any, first: Any, robust: Any) -> Any:
-    """Begin lanes at trajectories first, first+1, ... of theta [B, K]; lanes beyond B rest."""
-    batch, arms = theta.shape
+@njit(**INLINE)
+def watch_lane(
+    watch: Any, problem: Any, lane: Any, n: Any, optimal_prob: Any, suboptimality: Any
+) -> Any:
+    """The escape test on policy n of one lane: first escape, rest, lowest pi(a*)."""
+    rate, gap, lowest, escaped = watch
+    inside = in_well(suboptimality, gap[lane], problem.fraction)
+    outside = (optimal_prob > problem.escape_prob) | (not inside)
+    escaped[lane] = n if (escaped[lane] < 0) & outside else escaped[lane]
+    rate[lane] = 0.0 if outside & problem.stop else rate[lane]
+    lower = (rate[lane] > 0.0) & (optimal_prob < lowest[lane])
+    lowest[lane] = optimal_prob if lower else lowest[lane]
+
+
+@njit(**INLINE)
+def take_watch(watch: Any, numbers: Any, counts: Any) -> Any:
+    """Copy what the escape test needs from the block's numbers to arrays on the stack."""
+    rate, gap, lowest, escaped = watch
     for lane in range(LANES):
-        row = min(first + lane, batch - 1)
-        top = theta[row, 0]
-        for a in range(1, arms):
-            top = max(top, theta[row, a])
-        for a in range(arms):
-            block[a, LOST + lane] = 0.0
-            if robust:
-                block[a, BASE + lane] = theta[row, a]
-                block[a, OFFSET + lane] = 0.0
-                block[a, WEIGHT + lane] = math.exp(theta[row, a] - top)
-            else:
-                block[a, BASE + lane] = top
-                block[a, OFFSET + lane] = theta[row, a] - top
-                block[a, WEIGHT + lane] = 1.0
+        rate[lane] = numbers[RATE + lane]
+        gap[lane] = numbers[WELL_GAP + lane]
+        lowest[lane] = numbers[LOWEST + lane]
+        escaped[lane] = counts[ESCAPED + lane]
 
 
-@njit(**KERNEL)
-def rebase(block: Any, robust: Any, limit: Any) -> Any:
-    """Move offsets into the base in lanes where the largest has grown beyond `limit`."""
-    arms = block.shape[0]
+@njit(**INLINE)
+def return_watch(watch: Any, numbers: Any, counts: Any) -> Any:
+    """The way back of `take_watch`."""
+    rate, _, lowest, escaped = watch
     for lane in range(LANES):
-        grown = block[0, OFFSET + lane]
-        low = grown
-        for a in range(arms):
-            grown = max(grown, block[a, OFFSET + lane])
-            low = min(low, block[a, OFFSET + lane])
-        if robust and (grown > limit or low < -limit):
-            top = -np.inf
-            for a in range(arms):
-                block[a, BASE + lane] += block[a, OFFSET + lane] - block[a, LOST + lane]
-                block[a, OFFSET + lane] = 0.0
-                block[a, LOST + lane] = 0.0
-                top = max(top, block[a, BASE + lane])
-            for a in range(arms):
-                block[a, WEIGHT + lane] = math.exp(block[a, BASE + lane] - top)
-        elif abs(grown) > limit and not robust:
-            for a in range(arms):
-                block[a, BASE + lane] += grown
-                block[a, OFFSET + lane] -= grown
+        numbers[RATE + lane] = rate[lane]
+        numbers[LOWEST + lane] = lowest[lane]
+        counts[ESCAPED + lane] = escaped[lane]
 
 
-@njit(**KERNEL)
-def find_likeliest(block: Any, likeliest: Any) -> Any:
-    """Write each lane's likeliest arm (the first of equals) to `likeliest` [LANES]."""
-    for lane in range(LANES):
-        best = 0
-        top = block[0, BASE + lane] + block[0, OFFSET + lane]
-        for a in range(1, block.shape[0]):
-            value = block[a, BASE + lane] + block[a, OFFSET + lane]
-            if value > top:
-                best = a
-                top = value
-        likeliest[lane] = best
-
-
-@njit(**KERNEL)
-def save_block(block: Any, first: Any, out: Any) -> Any:
-    """Write the logits of the block's trajectories to their rows of out [B, K], float64."""
-    for lane in range(min(LANES, out.shape[0] - first)):
-        for a in range(block.shape[0]):
-            moved = np.float64(block[a, OFFSET + lane]) - np.float64(block[a, LOST + lane])
-            out[first + lane, a] = np.float64(block[a, BASE + lane]) + moved
+@njit(**INLINE)
+def add_compensated(block: Any, a: Any, lane: Any, change: Any) -> Any:
+    """Kahan's addition of `change` to the logit of arm a."""
+    rounded = change - block[a, LOST + lane]
+    moved = block[a, OFFSET + lane] + rounded
+    block[a, LOST + lane] = (moved - block[a, OFFSET + lane]) - rounded
+    block[a, OFFSET + lane] = moved

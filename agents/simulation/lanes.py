@@ -166,3 +166,37 @@ def _reciprocal(x: Any) -> Any:
         return _ONE_32 / x
 
     return double if x == types.float64 else single
+
+
+# log(x) = e ln 2 + 2 atanh(s), x = 2^e m, m in [1/sqrt 2, sqrt 2), s = (m-1)/(m+1), |s| <= 0.1716:
+# truncation after s^21/21 is 1e-18 of the result.
+_SQRT_HALF_BITS = np.int64(np.float64(math.sqrt(0.5)).view(np.int64))
+_ATANH = tuple(2 / (2 * i + 1) for i in range(11))
+# sin(y) for |y| <= pi/2; truncation after y^21/21! is 1e-18.
+_SIN = tuple((-1) ** i / math.factorial(2 * i + 1) for i in range(11))
+
+
+@njit(**INLINE)
+def lane_log(x: Any) -> Any:
+    """log(x) for normal positive float64."""
+    exponent = (bits_of(x) - _SQRT_HALF_BITS) >> 52
+    m = float_of(bits_of(x) - (exponent << 52))
+    s = (m - 1.0) / (m + 1.0)
+    square = s * s
+    p = _ATANH[10] * square + _ATANH[9]
+    p = ((p * square + _ATANH[8]) * square + _ATANH[7]) * square + _ATANH[6]
+    p = ((p * square + _ATANH[5]) * square + _ATANH[4]) * square + _ATANH[3]
+    p = ((p * square + _ATANH[2]) * square + _ATANH[1]) * square + _ATANH[0]
+    return exponent * _LN2_HIGH + (exponent * _LN2_LOW + s * p)
+
+
+@njit(**INLINE)
+def lane_cos_turns(u: Any) -> Any:
+    """cos(2 pi u) for u in [0, 1]: the sine of pi/2 less the way to the nearest whole turn."""
+    y = 2 * math.pi * (0.25 - min(u, 1.0 - u))
+    square = y * y
+    p = _SIN[10] * square + _SIN[9]
+    p = ((p * square + _SIN[8]) * square + _SIN[7]) * square + _SIN[6]
+    p = ((p * square + _SIN[5]) * square + _SIN[4]) * square + _SIN[3]
+    p = ((p * square + _SIN[2]) * square + _SIN[1]) * square + _SIN[0]
+    return p * y
