@@ -75,8 +75,8 @@ class Problem(NamedTuple):
 class Record(NamedTuple):
     """What a kernel writes."""
 
-    final: Any  # [B, K] logits
-    history: Any  # [H, B, K] logits at the marks, or H = 0
+    moved: Any  # [B, K], theta - theta(0) at the end
+    history: Any  # [H, B, K], theta - theta(0) at the marks, or H = 0
     escape_time: Any  # [B] int64, -1 while inside
     lowest_prob: Any  # [B], lowest pi(a*) met
     flag: Any  # [1] int64

@@ -89,12 +89,12 @@ def find_likeliest(block: Any, counts: Any) -> Any:
 
 
 @njit(**KERNEL)
-def save_block(block: Any, first: Any, out: Any) -> Any:
-    """Write the logits of the block's trajectories to their rows of out [B, K], float64."""
+def save_block(block: Any, theta: Any, first: Any, out: Any) -> Any:
+    """Write theta - theta(0) of the block's trajectories to their rows of out [B, K], float64."""
     for lane in range(min(LANES, out.shape[0] - first)):
         for a in range(block.shape[0]):
             moved = np.float64(block[a, OFFSET + lane]) - np.float64(block[a, LOST + lane])
-            out[first + lane, a] = np.float64(block[a, BASE + lane]) + moved
+            out[first + lane, a] = (block[a, BASE + lane] - theta[first + lane, a]) + moved
 
 
 def build_driver(set_rewards: Any, make_updates: Any) -> Any:
@@ -125,7 +125,7 @@ def build_driver(set_rewards: Any, make_updates: Any) -> Any:
                         record.flag[0] = HALTED
             while mark < problem.marks.size and (n == problem.marks[mark] or resting):
                 if record.history.shape[0] > 0:
-                    save_block(block, first, record.history[mark])
+                    save_block(block, problem.theta, first, record.history[mark])
                 mark += 1
             if mark == problem.marks.size or record.flag[0] == HALTED:
                 break
@@ -133,7 +133,7 @@ def build_driver(set_rewards: Any, make_updates: Any) -> Any:
             make_updates(block, numbers, counts, problem, n, end, robust)
             n = end
         make_updates(block, numbers, counts, problem, n, n, robust)
-        save_block(block, first, record.final)
+        save_block(block, problem.theta, first, record.moved)
         for lane in range(min(LANES, record.escape_time.size - first)):
             record.escape_time[first + lane] = counts[ESCAPED + lane]
             record.lowest_prob[first + lane] = numbers[LOWEST + lane]

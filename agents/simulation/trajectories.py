@@ -65,12 +65,15 @@ class Trajectories:
         escape_time: int64 [B], smallest n whose policy n is outside the well, 0 for a start
             outside, -1 where censored (no escape within max_updates).
         final_theta: logits [B, K] after the last update made.
+        moved: final_theta - initial_theta [B, K], to full relative precision even where it is far
+            below the spacing of floats near theta.
         lowest_optimal_prob: lowest pi(a*) met in the well [B] (1 for a start outside).
         history: policies on the way, or None.
     """
 
     escape_time: NDArray[np.int64]
     final_theta: Floats
+    moved: Floats
     lowest_optimal_prob: Floats
     history: History | None
 
@@ -185,12 +188,15 @@ def simulate(
     threads = _check_threads(num_threads)
     record = _run(problem, sampling is not None, compensated, dtype, history is not None, threads)
     report_imprecision(record.lowest_prob, dtype, compensated, on_precision)
-    inverse = np.argsort(bandits.order, axis=1)
+    given = np.argsort(bandits.order, axis=1)  # from the kernel's order of arms to the caller's
     past = None
     if history is not None:
-        past = History(problem.marks, np.take_along_axis(record.history, inverse[None], axis=2))
-    final = np.take_along_axis(record.final, inverse, axis=1)
-    return Trajectories(record.escape_time, final, record.lowest_prob, past)
+        theta = bandits.theta + np.take_along_axis(record.history, given[None], axis=2)
+        past = History(problem.marks, theta)
+    moved = np.take_along_axis(record.moved, given, axis=1)
+    return Trajectories(
+        record.escape_time, bandits.theta + moved, moved, record.lowest_prob, past
+    )
 
 
 def _check_arithmetic(dtype: str, robust: bool | None, gradient: str) -> bool:
@@ -260,7 +266,7 @@ def _run(
     batch, arms = problem.theta.shape
     marks = problem.marks.size if keep else 0
     record = blocks.Record(
-        final=np.empty((batch, arms)),
+        moved=np.empty((batch, arms)),
         history=np.empty((marks, batch, arms)),
         escape_time=np.empty(batch, dtype=np.int64),
         lowest_prob=np.empty(batch),
