@@ -29,21 +29,21 @@ class JumpHistory:
     Attributes:
         updates: n [N], increasing whole numbers as float64 (exact below 2^53); 0 first.
         theta: logits theta_n [N, K].
-        log_policies: ln pi_n [N, K], accurate to rounding however small pi is.
+        log_policy: ln pi_n [N, K], accurate to rounding however small pi is.
         suboptimality: sum_a pi_n(a)(r* - r(a)) [N].
         escape: the escape of this trajectory; its updates T-1 and T are among `updates`.
     """
 
     updates: Floats
     theta: Floats
-    log_policies: Floats
+    log_policy: Floats
     suboptimality: Floats
     escape: EscapeTime
 
     @property
-    def policies(self) -> Floats:
+    def policy(self) -> Floats:
         """pi_n [N, K]."""
-        return np.exp(self.log_policies)
+        return np.exp(self.log_policy)
 
 
 def jump_history(

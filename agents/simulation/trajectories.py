@@ -194,9 +194,7 @@ def simulate(
         theta = bandits.theta + np.take_along_axis(record.history, given[None], axis=2)
         past = History(problem.marks, theta)
     moved = np.take_along_axis(record.moved, given, axis=1)
-    return Trajectories(
-        record.escape_time, bandits.theta + moved, moved, record.lowest_prob, past
-    )
+    return Trajectories(record.escape_time, bandits.theta + moved, moved, record.lowest_prob, past)
 
 
 def _check_arithmetic(dtype: str, robust: bool | None, gradient: str) -> bool:

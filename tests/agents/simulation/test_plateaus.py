@@ -14,7 +14,7 @@ def test_history_states_are_those_of_the_updates():
     for target, state, logs, loss in zip(
         history.updates,
         history.theta,
-        history.log_policies,
+        history.log_policy,
         history.suboptimality,
         strict=True,
     ):
@@ -38,12 +38,12 @@ def test_history_of_a_deep_plateau_shows_the_escape():
     inside = history.suboptimality >= 0.9 * 0.1
     assert np.all(inside[history.updates < 0.999 * escape])
     assert not np.any(inside[history.updates > 1.001 * escape])
-    np.testing.assert_allclose(history.policies.sum(axis=1), 1, rtol=1e-14)
+    np.testing.assert_allclose(history.policy.sum(axis=1), 1, rtol=1e-14)
     # two arms: T - 1 and T are among the updates, on either side of the edge
     history = jump_history([1, 0.5], np.log([1e-5, 1 - 1e-5]), 0.5)
     at = int(np.searchsorted(history.updates, history.escape.steps))
     assert history.updates[at - 1 : at + 1].tolist() == [history.escape.steps - 1, 200023]
-    assert history.policies[at - 1, 0] < 0.1 < history.policies[at, 0]
+    assert history.policy[at - 1, 0] < 0.1 < history.policy[at, 0]
 
 
 def test_censored_history_ends_where_the_solver_did():
