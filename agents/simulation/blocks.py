@@ -91,6 +91,14 @@ def segment_length(largest_step: float, dtype: str) -> int:
     return 1 << max(0, math.floor(math.log2(max(fitting, 1.0))))
 
 
+def aligned_zeros(shape: tuple[int, ...], dtype: str) -> Any:
+    """An array that begins at a cache line, so that no vector straddles two."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    raw = np.zeros(size + 64, dtype=np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size].view(dtype).reshape(shape)
+
+
 def rebase_limit(dtype: str) -> float:
     """The size of an offset beyond which it is moved into the base."""
     return _REBASE[dtype]

@@ -194,9 +194,7 @@ def simulate(
         theta = bandits.theta + np.take_along_axis(record.history, given[None], axis=2)
         past = History(problem.marks, theta)
     moved = np.take_along_axis(record.moved, given, axis=1)
-    return Trajectories(
-        record.escape_time, bandits.theta + moved, moved, record.lowest_prob, past
-    )
+    return Trajectories(record.escape_time, bandits.theta + moved, moved, record.lowest_prob, past)
 
 
 def _check_arithmetic(dtype: str, robust: bool | None, gradient: str) -> bool:
@@ -276,9 +274,9 @@ def _run(
     width = blocks.SAMPLED_WIDTH if is_sampled else blocks.EXACT_WIDTH
 
     def work(begin: int, end: int) -> None:
-        block = np.zeros((arms, width), dtype=dtype)
-        numbers = np.zeros(blocks.NUMBERS_WIDTH, dtype=dtype)
-        counts = np.zeros(blocks.COUNTS_WIDTH, dtype=np.int64)
+        block = blocks.aligned_zeros((arms, width), dtype)
+        numbers = blocks.aligned_zeros((blocks.NUMBERS_WIDTH,), dtype)
+        counts = blocks.aligned_zeros((blocks.COUNTS_WIDTH,), "int64")
         entry(begin, end, block, numbers, counts, problem, record, True if robust else None)
 
     # Several parts a thread, since some blocks escape long before others.
