@@ -11,7 +11,7 @@ from benchmarks.harness import Contender, Result, per_unit, race, speedup
 from benchmarks.setting import ETA, bandit, our_run, starts
 
 TITLE = "REINFORCE, Bernoulli rewards, one pull per update, K=6, B=4096, one core"
-ARMS, BATCH, UPDATES = 6, 4096, 1000
+ARMS, BATCH, UPDATES = 6, 4096, 2000
 NUMPY_UPDATES, TORCH_UPDATES, JAX_UPDATES = 60, 30, 200
 
 
