@@ -91,6 +91,14 @@ def segment_length(largest_step: float, dtype: str) -> int:
     return 1 << max(0, math.floor(math.log2(max(fitting, 1.0))))
 
 
+def aligned_zeros(shape: tuple[int, ...], dtype: str) -> Any:
+    """An array that begins at a cache line, so that no vector straddles two."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    raw = np.zeros(size + 64, dtype=np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size].view(dtype).reshape(shape)
+
+
 def rebase_limit(dtype: str) -> float:
     """The size of an offset beyond which it is moved into the base."""
     return _REBASE[dtype]
@@ -98,37 +106,22 @@ def rebase_limit(dtype: str) -> float:
 
 @njit(**INLINE)
 def watch_lane(
-    watch: Any, problem: Any, lane: Any, n: Any, optimal_prob: Any, suboptimality: Any
+    numbers: Any, counts: Any, problem: Any, lane: Any, n: Any, optimal_prob: Any, loss: Any
 ) -> Any:
-    """The escape test on policy n of one lane: first escape, rest, lowest pi(a*)."""
-    rate, gap, lowest, escaped = watch
-    inside = in_well(suboptimality, gap[lane], problem.fraction)
+    """The escape test on policy n of one lane with sub-optimality `loss`.
+
+    Notes the first escape and the lowest pi(a*); returns the step size, 0 once the lane rests.
+    """
+    inside = in_well(loss, numbers[WELL_GAP + lane], problem.fraction)
     outside = (optimal_prob > problem.escape_prob) | (not inside)
-    escaped[lane] = n if (escaped[lane] < 0) & outside else escaped[lane]
-    rate[lane] = 0.0 if outside & problem.stop else rate[lane]
-    lower = (rate[lane] > 0.0) & (optimal_prob < lowest[lane])
-    lowest[lane] = optimal_prob if lower else lowest[lane]
-
-
-@njit(**INLINE)
-def take_watch(watch: Any, numbers: Any, counts: Any) -> Any:
-    """Copy what the escape test needs from the block's numbers to arrays on the stack."""
-    rate, gap, lowest, escaped = watch
-    for lane in range(LANES):
-        rate[lane] = numbers[RATE + lane]
-        gap[lane] = numbers[WELL_GAP + lane]
-        lowest[lane] = numbers[LOWEST + lane]
-        escaped[lane] = counts[ESCAPED + lane]
-
-
-@njit(**INLINE)
-def return_watch(watch: Any, numbers: Any, counts: Any) -> Any:
-    """The way back of `take_watch`."""
-    rate, _, lowest, escaped = watch
-    for lane in range(LANES):
-        numbers[RATE + lane] = rate[lane]
-        numbers[LOWEST + lane] = lowest[lane]
-        counts[ESCAPED + lane] = escaped[lane]
+    escaped = counts[ESCAPED + lane]
+    counts[ESCAPED + lane] = n if (escaped < 0) & outside else escaped
+    rate = numbers[RATE + lane]
+    rate = 0.0 if outside & problem.stop else rate
+    numbers[RATE + lane] = rate
+    lowest = numbers[LOWEST + lane]
+    numbers[LOWEST + lane] = optimal_prob if (rate > 0.0) & (optimal_prob < lowest) else lowest
+    return rate
 
 
 @njit(**INLINE)

@@ -20,8 +20,6 @@ from agents.simulation.blocks import (
     TRAJECTORY,
     WEIGHT,
     add_compensated,
-    return_watch,
-    take_watch,
     watch_lane,
 )
 from agents.simulation.lanes import (
@@ -83,16 +81,18 @@ def plain_step(block: Any, scale: Any, mean: Any) -> Any:
 
 
 @njit(**INLINE)
-def check_escape(block: Any, total: Any, mean: Any, watch: Any, problem: Any, n: Any) -> Any:
+def check_escape(
+    block: Any, numbers: Any, counts: Any, total: Any, mean: Any, problem: Any, n: Any
+) -> Any:
     """The escape test; turns `total` into eta / sum MASS and `mean` into pi.REWARD."""
-    rate = watch[0]
     for lane in range(LANES):
         inverse = reciprocal(total[lane])
         value = mean[lane] * inverse
+        loss = block[0, REWARD + lane] - value
         optimal_prob = block[0, MASS + lane] * inverse
-        watch_lane(watch, problem, lane, n, optimal_prob, block[0, REWARD + lane] - value)
+        rate = watch_lane(numbers, counts, problem, lane, n, optimal_prob, loss)
         mean[lane] = value
-        total[lane] = rate[lane] * inverse
+        total[lane] = rate * inverse
 
 
 @njit(**INLINE)
@@ -125,9 +125,6 @@ def make_updates(
     """Updates n+1 .. end of every lane; with n == end, only the escape test on policy n."""
     hot_function()
     total, mean, shift = lane_array(block), lane_array(block), lane_array(block)
-    rate, gap, lowest = lane_array(block), lane_array(block), lane_array(block)
-    watch = (rate, gap, lowest, lane_array(counts))
-    take_watch(watch, numbers, counts)
     only_test = n == end
     while True:
         if n < problem.path_length:
@@ -136,7 +133,7 @@ def make_updates(
             plain_sums(block, total, mean)
         else:
             robust_sums(block, total, mean)
-        check_escape(block, total, mean, watch, problem, n)
+        check_escape(block, numbers, counts, total, mean, problem, n)
         if only_test:
             break
         if robust is None:
@@ -146,7 +143,6 @@ def make_updates(
         n += 1
         if n == end:
             break
-    return_watch(watch, numbers, counts)
 
 
 advance_block = driver.build_driver(set_rewards, make_updates)

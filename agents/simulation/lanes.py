@@ -132,11 +132,12 @@ def _lane_exp(x: Any) -> Any:
         shifted = x * _LOG2_E + _ROUND
         n = shifted - _ROUND
         f = (x - n * _LN2_HIGH) - n * _LN2_LOW
-        p = _EXP[12] * f + _EXP[11]
-        p = ((p * f + _EXP[10]) * f + _EXP[9]) * f + _EXP[8]
-        p = ((p * f + _EXP[7]) * f + _EXP[6]) * f + _EXP[5]
-        p = ((p * f + _EXP[4]) * f + _EXP[3]) * f + _EXP[2]
-        p = (p * f + _EXP[1]) * f + _EXP[0]
+        f2 = f * f
+        f4 = f2 * f2
+        low = (_EXP[3] * f + _EXP[2]) * f2 + (f + 1.0)
+        middle = (_EXP[7] * f + _EXP[6]) * f2 + (_EXP[5] * f + _EXP[4])
+        high = (_EXP[11] * f + _EXP[10]) * f2 + (_EXP[9] * f + _EXP[8])
+        p = ((_EXP[12] * f4 + high) * f4 + middle) * f4 + low
         return float_of(bits_of(p) + (bits_of(shifted) << 52))
 
     def single(x: Any) -> Any:

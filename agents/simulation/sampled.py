@@ -28,8 +28,6 @@ from agents.simulation.blocks import (
     WEIGHT,
     WELL_GAP,
     add_compensated,
-    return_watch,
-    take_watch,
     watch_lane,
 )
 from agents.simulation.counters import ACTION, NOISE, NOISE_ANGLE, SLOTS, stream_state, uniform
@@ -149,12 +147,16 @@ def add_noise(paid: Any, state: Any, slot: Any, problem: Any) -> Any:
 
 
 @njit(**INLINE)
-def add_credit(block: Any, numbers: Any, arm: Any, paid: Any, base: Any, credit: Any) -> Any:
-    """Add R - b to the arm that was pulled and to the sum over all pulls."""
+def add_credit(
+    block: Any, numbers: Any, arm: Any, paid: Any, base: Any, credit: Any, single: Any
+) -> Any:
+    """Add R - b to the sum over all pulls and, unless it is the only one, to the pulled arm."""
     for lane in range(LANES):
         numbers[RECEIVED + lane] += paid[lane]
         paid[lane] -= base[lane]
         credit[lane] += paid[lane]
+    if single:
+        return
     for a in range(block.shape[0]):
         for lane in range(LANES):
             block[a, CREDIT + lane] += paid[lane] if arm[lane] == a else 0.0
@@ -171,6 +173,19 @@ def step(block: Any, scale: Any, total: Any, rest: Any, credit: Any, likeliest: 
             change = own * others - (credit[lane] - own) * mass
             add_compensated(block, a, lane, scale[lane] * change)
             block[a, CREDIT + lane] = 0.0
+
+
+@njit(**INLINE)
+def step_one(
+    block: Any, scale: Any, total: Any, rest: Any, credit: Any, likeliest: Any, arm: Any
+) -> Any:
+    """`step` after a single pull: all credit belongs to its arm."""
+    for a in range(block.shape[0]):
+        for lane in range(LANES):
+            mass = block[a, MASS + lane]
+            others = rest[lane] if likeliest[lane] == a else total[lane] - mass
+            change = credit[lane] * (others if arm[lane] == a else -mass)
+            add_compensated(block, a, lane, scale[lane] * change)
 
 
 @njit(**KERNEL)
@@ -193,28 +208,24 @@ def make_updates(
     hot_function()
     total, rest, loss = lane_array(block), lane_array(block), lane_array(block)
     base, paid, credit = lane_array(block), lane_array(block), lane_array(block)
-    rate, gap, lowest = lane_array(block), lane_array(block), lane_array(block)
     likeliest, arm, state = lane_array(counts), lane_array(counts), lane_array(counts)
     target = lane_array(block)
-    watch = (rate, gap, lowest, lane_array(counts))
-    take_watch(watch, numbers, counts)
     for lane in range(LANES):
         likeliest[lane] = counts[LIKELIEST + lane]
         stream = np.uint64(problem.first_stream + counts[TRAJECTORY + lane])
         state[lane] = np.int64(stream_state(problem.key, stream))
         for a in range(block.shape[0]):
             block[a, CREDIT + lane] = 0.0
-    only_test = n == end
+    only_test, share = n == end, 1.0 / problem.batch_size
     while True:
         if n < problem.path_length:
             set_rewards(block, counts, problem, n, robust)
         weigh_arms(block, total, rest, loss, likeliest)
         for lane in range(LANES):
             inverse = 1.0 / total[lane]
-            watch_lane(
-                watch, problem, lane, n, block[0, MASS + lane] * inverse, loss[lane] * inverse
-            )
-            loss[lane] = rate[lane] * inverse / problem.batch_size
+            optimal_prob, mean_loss = block[0, MASS + lane] * inverse, loss[lane] * inverse
+            rate = watch_lane(numbers, counts, problem, lane, n, optimal_prob, mean_loss)
+            loss[lane] = rate * inverse * share
             credit[lane] = 0.0
         if only_test:
             break
@@ -223,12 +234,14 @@ def make_updates(
             slot = np.uint64(n * problem.batch_size + pull) * np.uint64(SLOTS)
             draw(block, total, state, slot, target, arm, paid)
             add_noise(paid, state, slot, problem)
-            add_credit(block, numbers, arm, paid, base, credit)
-        step(block, loss, total, rest, credit, likeliest)
+            add_credit(block, numbers, arm, paid, base, credit, problem.batch_size == 1)
+        if problem.batch_size == 1:
+            step_one(block, loss, total, rest, credit, likeliest, arm)
+        else:
+            step(block, loss, total, rest, credit, likeliest)
         n += 1
         if n == end:
             break
-    return_watch(watch, numbers, counts)
 
 
 advance_block = driver.build_driver(set_rewards, make_updates)

@@ -274,9 +274,9 @@ def _run(
     width = blocks.SAMPLED_WIDTH if is_sampled else blocks.EXACT_WIDTH
 
     def work(begin: int, end: int) -> None:
-        block = np.zeros((arms, width), dtype=dtype)
-        numbers = np.zeros(blocks.NUMBERS_WIDTH, dtype=dtype)
-        counts = np.zeros(blocks.COUNTS_WIDTH, dtype=np.int64)
+        block = blocks.aligned_zeros((arms, width), dtype)
+        numbers = blocks.aligned_zeros((blocks.NUMBERS_WIDTH,), dtype)
+        counts = blocks.aligned_zeros((blocks.COUNTS_WIDTH,), "int64")
         entry(begin, end, block, numbers, counts, problem, record, True if robust else None)
 
     # Several parts a thread, since some blocks escape long before others.
