@@ -41,6 +41,11 @@ WHOLE = 2.0**52  # above it single updates are lost in float64, and jumps may be
 RESOLUTION = 2.0**-51  # relative; a crossing is not bisected below it
 LONGEST = 1e300
 
+# Rows of the work array [ROWS, K]; one array, since passing many costs more than the arithmetic.
+# pi is proportional to W exp(D); LOST: what rounding took off D; TRAVELLED: D put into W.
+REWARD, GAIN, W, D, LOST, TRAVELLED, PI, U, PHI, FIRST, TRIAL, POINT, SLOPE = range(13)
+ROWS = SLOPE + 12  # the slopes of a jump
+
 # FMA is allowed; reordering is not, it would destroy the compensated sums.
 _compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 
@@ -84,138 +89,127 @@ class Outcome(NamedTuple):
     finished: bool
 
 
-class _State(NamedTuple):
-    """pi is proportional to w exp(d); lost: what rounding took off d; travelled: d put into w."""
-
-    w: Any
-    d: Any
-    lost: Any
-    travelled: Any
-
-
-class _Scratch(NamedTuple):
-    """Buffers [K], and the slopes [12, K] of a jump."""
-
-    pi: Any
-    u: Any
-    phi: Any
-    first: Any
-    trial: Any
-    slopes: Any
-
-
 @_compiled
-def update_direction(w: Any, d: Any, problem: Problem, scratch: _Scratch) -> float:
-    """Fill pi, u = r - pi.r and phi = eta pi u at offset d; return the rate sum_a |phi_a|."""
-    pi, u, phi, rewards, eta = scratch.pi, scratch.u, scratch.phi, problem.rewards, problem.eta
+def update_direction(work: Any, at: int, eta: float) -> float:
+    """Fill PI, U = r - pi.r and PHI = eta pi u at the offset in row `at`; return sum_a |phi_a|."""
     total, largest, shift = 0.0, 0.0, 0.0
-    for a in range(w.size):
-        weight = w[a] * math.exp(d[a])
-        pi[a] = weight
+    for a in range(work.shape[1]):
+        weight = work[W, a] * math.exp(work[at, a])
+        work[PI, a] = weight
         total += weight
         if weight > largest:
             largest = weight
-            shift = rewards[a]
+            shift = work[REWARD, a]
     mean = 0.0
-    for a in range(w.size):
-        mean += pi[a] * (rewards[a] - shift)
+    for a in range(work.shape[1]):
+        mean += work[PI, a] * (work[REWARD, a] - shift)
     scale = 1.0 / total
     mean *= scale
     rate = 0.0
-    for a in range(w.size):
-        probability = pi[a] * scale
-        advantage = (rewards[a] - shift) - mean
+    for a in range(work.shape[1]):
+        probability = work[PI, a] * scale
+        advantage = (work[REWARD, a] - shift) - mean
         step = eta * probability * advantage
-        pi[a], u[a], phi[a] = probability, advantage, step
+        work[PI, a] = probability
+        work[U, a] = advantage
+        work[PHI, a] = step
         rate += abs(step)
     return rate
 
 
 @_compiled
-def modified_field(eta: float, scratch: _Scratch, out: Any) -> None:
-    """out = F, from pi, u and phi as `update_direction` left them."""
-    pi, u, phi, first = scratch.pi, scratch.u, scratch.phi, scratch.first
+def modified_field(work: Any, eta: float, out: int) -> None:
+    """Row `out` = F, from PI, U and PHI as `update_direction` left them."""
     mean_1, C_1 = 0.0, 0.0  # of phi
-    for a in range(pi.size):
-        mean_1 += pi[a] * phi[a]
-        C_1 += phi[a] * phi[a]  # eta times pi phi u
+    for a in range(work.shape[1]):
+        mean_1 += work[PI, a] * work[PHI, a]
+        C_1 += work[PHI, a] * work[PHI, a]  # eta times pi phi u
     C_1 /= eta
     mean_2, C_2, V, E = 0.0, 0.0, 0.0, 0.0  # mean and C of phi'phi; V and E of phi
-    for a in range(pi.size):
-        p, advantage, vc = pi[a], u[a], phi[a] - mean_1
-        step = eta * p * (vc * advantage - C_1)
-        first[a] = step
+    for a in range(work.shape[1]):
+        p, u, vc = work[PI, a], work[U, a], work[PHI, a] - mean_1
+        step = eta * p * (vc * u - C_1)
+        work[FIRST, a] = step
         mean_2 += p * step
-        C_2 += p * step * advantage
+        C_2 += p * step * u
         V += p * vc * vc
-        E += p * vc * vc * advantage
-    for a in range(pi.size):
-        advantage, vc = u[a], phi[a] - mean_1
-        second = (first[a] - mean_2) * advantage - C_2
-        curvature = (vc * vc - V) * advantage - 2.0 * vc * C_1 - E
-        out[a] = phi[a] - first[a] / 2.0 + eta * pi[a] * (second / 3.0 + curvature / 12.0)
+        E += p * vc * vc * u
+    for a in range(work.shape[1]):
+        u, first, vc = work[U, a], work[FIRST, a], work[PHI, a] - mean_1
+        second = (first - mean_2) * u - C_2
+        curvature = (vc * vc - V) * u - 2.0 * vc * C_1 - E
+        higher = eta * work[PI, a] * (second / 3.0 + curvature / 12.0)
+        work[out, a] = work[PHI, a] - first / 2.0 + higher
 
 
 @_compiled
-def _level_and_slope(pi: Any, gains: Any, field: Any) -> tuple[float, float]:
-    """pi.gains, whose rise above a threshold is the escape, and its growth per update."""
-    level, mean, slope = 0.0, 0.0, 0.0
-    for a in range(pi.size):
-        level += pi[a] * gains[a]
-        mean += pi[a] * field[a]
-    for a in range(pi.size):
-        slope += pi[a] * (field[a] - mean) * gains[a]
-    return level, slope
+def _level(work: Any) -> float:
+    """pi.gains, whose rise above a threshold is the escape."""
+    level = 0.0
+    for a in range(work.shape[1]):
+        level += work[PI, a] * work[GAIN, a]
+    return level
 
 
 @_compiled
-def _add(state: _State, increment: Any) -> None:
-    """d += increment with compensated (Kahan) sums; move d into the weights once it exceeds 1."""
-    d, lost = state.d, state.lost
+def _level_slope(work: Any, field: int) -> float:
+    """How much pi.gains grows per update along the field in row `field`."""
+    mean, slope = 0.0, 0.0
+    for a in range(work.shape[1]):
+        mean += work[PI, a] * work[field, a]
+    for a in range(work.shape[1]):
+        slope += work[PI, a] * (work[field, a] - mean) * work[GAIN, a]
+    return slope
+
+
+@_compiled
+def _add(work: Any, increment: int) -> None:
+    """D += row `increment`, in compensated (Kahan) sums; D is put into W once it exceeds 1."""
     largest = 0.0
-    for a in range(d.size):
-        y = increment[a] - lost[a]
-        t = d[a] + y
-        lost[a] = (t - d[a]) - y
-        d[a] = t
+    for a in range(work.shape[1]):
+        d = work[D, a]
+        y = work[increment, a] - work[LOST, a]
+        t = d + y
+        work[LOST, a] = (t - d) - y
+        work[D, a] = t
         largest = max(largest, abs(t))
     if largest <= 1.0:
         return
     top = 0.0
-    for a in range(d.size):
-        state.travelled[a] += d[a]
-        state.w[a] *= math.exp(d[a])
-        d[a] = 0.0
-        top = max(top, state.w[a])
-    for a in range(d.size):
-        state.w[a] /= top
+    for a in range(work.shape[1]):
+        work[TRAVELLED, a] += work[D, a]
+        work[W, a] *= math.exp(work[D, a])
+        work[D, a] = 0.0
+        top = max(top, work[W, a])
+    for a in range(work.shape[1]):
+        work[W, a] /= top
 
 
 @_compiled
-def _jump(w: Any, d: Any, problem: Problem, scratch: _Scratch, H: float) -> tuple[float, float]:
-    """Fill trial = increment of d over H updates; slopes[0] = F(d) is given.
+def jump_increment(work: Any, eta: float, H: float) -> tuple[float, float]:
+    """Fill TRIAL = increment of D over H updates; row SLOPE = F(D) is given.
 
     Returns:
-        The error estimate of trial (root mean square over arms) and the largest rate of a stage.
+        The error estimate of TRIAL (root mean square over arms) and the largest rate of a stage.
     """
-    trial, slopes, K = scratch.trial, scratch.slopes, d.size
+    K = work.shape[1]
     top_rate = 0.0
     for i in range(1, 12):
         for a in range(K):
             step = 0.0
             for j in range(i):
-                step += STAGES[i, j] * slopes[j, a]
-            trial[a] = d[a] + H * step
-        top_rate = max(top_rate, update_direction(w, trial, problem, scratch))
-        modified_field(problem.eta, scratch, slopes[i])
+                step += STAGES[i, j] * work[SLOPE + j, a]
+            work[POINT, a] = work[D, a] + H * step
+        top_rate = max(top_rate, update_direction(work, POINT, eta))
+        modified_field(work, eta, SLOPE + i)
     square_5, square_3 = 0.0, 0.0
     for a in range(K):
         step, e5, e3 = 0.0, 0.0, 0.0
         for i in range(12):
-            step += SOLUTION[i] * slopes[i, a]
-            e5 += ERROR_5[i] * slopes[i, a]
-            e3 += ERROR_3[i] * slopes[i, a]
-        trial[a] = H * step
+            step += SOLUTION[i] * work[SLOPE + i, a]
+            e5 += ERROR_5[i] * work[SLOPE + i, a]
+            e3 += ERROR_3[i] * work[SLOPE + i, a]
+        work[TRIAL, a] = H * step
         square_5 += (H * e5) ** 2
         square_3 += (H * e3) ** 2
     scale = math.sqrt((square_5 + 0.01 * square_3) * K)
@@ -239,15 +233,9 @@ def _passes(level: float, slope: float, end: float, end_slope: float, H: float, 
 
 @_compiled
 def _try_jump(
-    state: _State,
-    problem: Problem,
-    limits: Limits,
-    scratch: _Scratch,
-    H: float,
-    top: float,
-    n: float,
+    work: Any, eta: float, limits: Limits, H: float, top: float, n: float
 ) -> tuple[float, float]:
-    """Fill trial = increment of d over a jump of at most H updates from update n.
+    """Fill TRIAL = increment of D over a jump of at most H updates from update n.
 
     The jump is shortened until its error and its rates are small enough and pi.gains stays below
     `top` (infinite once the escape is behind), the last only as far as float64 resolves n.
@@ -255,25 +243,23 @@ def _try_jump(
     Returns:
         The length of the jump, 0 if there is none worth making, and that of the next to try.
     """
-    w, d, slopes, gains = state.w, state.d, scratch.slopes, problem.gains
-    modified_field(problem.eta, scratch, slopes[0])
-    level, slope = _level_and_slope(scratch.pi, gains, slopes[0])
+    modified_field(work, eta, SLOPE)
+    level, slope = _level(work), _level_slope(work, SLOPE)
     shortest = MIN_JUMP if n < WHOLE else 1.0
     grow = 5.0
     while shortest <= H:
-        error, stage_rate = _jump(w, d, problem, scratch, H)
+        error, stage_rate = jump_increment(work, eta, H)
         factor = 0.9 * (limits.tolerance / max(error, 1e-30)) ** 0.125
         if not (error <= limits.tolerance and stage_rate <= 1.5 * limits.max_rate):
             grow = 1.0
             H = np.floor(H * (min(0.5, max(0.1, factor)) if error < np.inf else 0.1))
             continue
         if top < np.inf and n * RESOLUTION < H:
-            for a in range(d.size):
-                slopes[1, a] = d[a] + scratch.trial[a]
-            update_direction(w, slopes[1], problem, scratch)
-            modified_field(problem.eta, scratch, slopes[2])
-            end, end_slope = _level_and_slope(scratch.pi, gains, slopes[2])
-            if _passes(level, slope, end, end_slope, H, top):
+            for a in range(work.shape[1]):
+                work[POINT, a] = work[D, a] + work[TRIAL, a]
+            update_direction(work, POINT, eta)
+            modified_field(work, eta, SLOPE + 1)
+            if _passes(level, slope, _level(work), _level_slope(work, SLOPE + 1), H, top):
                 grow = 1.0
                 H = np.floor(H / 2.0)
                 continue
@@ -282,41 +268,47 @@ def _try_jump(
 
 
 @_compiled
-def _record(state: _State, stops: Any, recorded: int, n: float, history: Any) -> int:
+def _record(work: Any, stops: Any, recorded: int, n: float, history: Any) -> int:
     """Write theta_n - theta_0 for the stops reached; return how many are written in all."""
     while recorded < stops.size and stops[recorded] <= n:
-        for a in range(state.d.size):
-            history[recorded, a] = state.travelled[a] + (state.d[a] - state.lost[a])
+        for a in range(work.shape[1]):
+            history[recorded, a] = work[TRAVELLED, a] + (work[D, a] - work[LOST, a])
         recorded += 1
     return recorded
 
 
 @_compiled
-def follow(w: Any, problem: Problem, limits: Limits, stops: Any, history: Any) -> Outcome:
-    """Follow the updates from weights w until the escape, or to the last of `stops`.
+def prepare(weights: Any, problem: Problem) -> Any:
+    """The work array of a problem at its start; weights [K] proportional to pi_0, largest 1."""
+    work = np.zeros((ROWS, weights.size))
+    work[REWARD], work[GAIN], work[W] = problem.rewards, problem.gains, weights
+    return work
+
+
+@_compiled
+def follow(weights: Any, problem: Problem, limits: Limits, stops: Any, history: Any) -> Outcome:
+    """Follow the updates from weights [K] until the escape, or to the last of `stops`.
 
     Args:
-        w: weights [K], proportional to the first policy, largest 1; overwritten.
+        weights: proportional to the first policy, largest 1.
         problem: what is followed.
         limits: how far and how finely.
         stops: increasing update numbers to land on, float64 [N]; if there are any, the run ends at
             the last of them and not at the escape.
         history: theta_n - theta_0 at the stops, [N, K]; rows not reached are left as they are.
     """
-    d, lost, travelled, pi, u, phi, first, trial = np.zeros((8, w.size))
-    state = _State(w, d, lost, travelled)
-    scratch = _Scratch(pi, u, phi, first, trial, np.zeros((12, w.size)))
+    work, eta, threshold = prepare(weights, problem), problem.eta, problem.threshold
     n, direct, jumps, top_rate, recorded = 0.0, 0.0, 0, 0.0, 0
     crossing, before, moved, H, wait = np.nan, 0.0, 0.0, 0.0, 0.0
     while True:
-        rate = update_direction(w, d, problem, scratch)
+        rate = update_direction(work, D, eta)
         top_rate = max(top_rate, rate)
-        level, _ = _level_and_slope(pi, problem.gains, phi)
-        if math.isnan(crossing) and level > problem.threshold:
-            over = (level - problem.threshold) / (level - before) if n > 0.0 else 0.0
+        level = _level(work)
+        if math.isnan(crossing) and level > threshold:
+            over = (level - threshold) / (level - before) if n > 0.0 else 0.0
             crossing = n - moved * over
         before = level
-        recorded = _record(state, stops, recorded, n, history)
+        recorded = _record(work, stops, recorded, n, history)
         ended = crossing >= 0.0 if stops.size == 0 else recorded == stops.size
         if ended or n >= limits.max_updates or direct >= limits.max_direct:
             finished = ended or n >= limits.max_updates
@@ -326,17 +318,17 @@ def follow(w: Any, problem: Problem, limits: Limits, stops: Any, history: Any) -
             room = (stops[recorded] if recorded < stops.size else limits.max_updates) - n
             if H == 0.0:
                 H = np.floor(FIRST_JUMP / max(rate, 1.0 / LONGEST))
-            top = problem.threshold if math.isnan(crossing) else np.inf
-            moved, H = _try_jump(state, problem, limits, scratch, min(H, room), top, n)
+            top = threshold if math.isnan(crossing) else np.inf
+            moved, H = _try_jump(work, eta, limits, min(H, room), top, n)
+            if moved == 0.0:  # updates one by one for a while
+                wait = MIN_JUMP
+                update_direction(work, D, eta)
         if moved > 0.0:
             jumps += 1
-            _add(state, trial)
+            _add(work, TRIAL)
         else:
-            if wait <= 0.0 and rate <= limits.max_rate:
-                wait = MIN_JUMP
-                update_direction(w, d, problem, scratch)
             moved = 1.0
             direct += 1.0
             wait -= 1.0
-            _add(state, phi)
+            _add(work, PHI)
         n += moved

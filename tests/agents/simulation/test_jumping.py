@@ -18,17 +18,14 @@ def test_the_tableau_is_the_published_one():
 
 def flow_and_update(eta, rewards, theta):
     """theta moved by the modified field over time 1, and by one update."""
-    size = theta.size
-    weights, offset = np.exp(theta - theta.max()), np.zeros(size)
-    buffers = [np.zeros(size) for _ in range(5)]
-    scratch = jumping._Scratch(*buffers, np.zeros((12, size)))
     problem = jumping.Problem(rewards, eta, rewards, 1.0)
-    jumping.update_direction(weights, offset, problem, scratch)
-    update = scratch.phi.copy()
-    jumping.modified_field(eta, scratch, scratch.slopes[0])
-    error, _ = jumping._jump(weights, offset, problem, scratch, 1.0)
+    work = jumping.prepare(np.exp(theta - theta.max()), problem)
+    jumping.update_direction(work, jumping.D, eta)
+    update = work[jumping.PHI].copy()
+    jumping.modified_field(work, eta, jumping.SLOPE)
+    error, _ = jumping.jump_increment(work, eta, 1.0)
     assert error < 1e-12
-    return scratch.trial.copy(), update
+    return work[jumping.TRIAL].copy(), update
 
 
 @pytest.mark.parametrize("size", [2, 3, 7])
