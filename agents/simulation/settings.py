@@ -1,0 +1,207 @@
+"""The arguments of a simulation, checked and brought to the form kernels and reference share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from agents.baselines import BASELINES
+from gw_envs.checks import Floats, check_choice, check_float, check_int
+from gw_envs.rewards import RewardNoise
+
+INT64_MAX = 2**63 - 1
+RewardPath = ArrayLike | Callable[[NDArray[np.int64]], ArrayLike]
+
+
+@dataclass(frozen=True)
+class Bandits:
+    """B one-state problems with K arms and where their policies start.
+
+    Attributes:
+        theta: initial logits [B, K].
+        rewards: mean rewards [B, K]; for a reward path its rows [T, K], shared by all.
+        is_path: whether `rewards` is a path.
+        optimal_action: a* of each problem [B].
+        gap: the well's gap of each problem [B].
+    """
+
+    theta: Floats
+    rewards: Floats
+    is_path: bool
+    optimal_action: NDArray[np.int64]
+    gap: Floats
+
+    @property
+    def order(self) -> NDArray[np.int64]:
+        """Arms of each problem with the best first, the others in their order, [B, K]."""
+        arms = np.arange(self.theta.shape[1])
+        rank = np.where(arms == self.optimal_action[:, None], -1, arms)
+        return np.argsort(rank, axis=1)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How rewards are drawn and what is subtracted from them.
+
+    Attributes:
+        reward_noise: the law of rewards.
+        batch_size: pulls averaged per update.
+        baseline: one of BASELINES.
+        baseline_value: b of the baseline "constant".
+        seed: fixes the random streams; None draws fresh ones.
+        first_stream: stream of trajectory 0; trajectory i uses stream first_stream + i.
+    """
+
+    reward_noise: RewardNoise = field(default_factory=RewardNoise)
+    batch_size: int = 1
+    baseline: str = "none"
+    baseline_value: float = 0.0
+    seed: int | None = None
+    first_stream: int = 0
+
+
+def make_bandits(
+    mean_rewards: ArrayLike | None,
+    initial_theta: ArrayLike,
+    reward_path: RewardPath | None,
+    optimal_action: int | None,
+    reward_gap: float | None,
+    drift_horizon: int,
+) -> Bandits:
+    """Check shapes and values; broadcast one problem over many starts and the other way round.
+
+    Raises:
+        ValueError: naming the argument, its value and what would be right.
+    """
+    theta = np.array(initial_theta, dtype=np.float64, ndmin=2)
+    if theta.ndim != 2 or theta.shape[1] < 2 or theta.shape[0] < 1:
+        raise ValueError(f"initial_theta of shape {np.shape(initial_theta)} must be [K] or [B, K].")
+    if not np.all(np.isfinite(theta)):
+        raise ValueError("initial_theta must be finite; it holds an infinity or NaN.")
+    if (mean_rewards is None) == (reward_path is None):
+        raise ValueError("give either mean_rewards or reward_path (the other None), not both.")
+    if reward_path is not None:
+        return _drifting(theta, reward_path, optimal_action, reward_gap, drift_horizon)
+    if optimal_action is not None or reward_gap is not None:
+        raise ValueError(
+            f"optimal_action={optimal_action!r} and reward_gap={reward_gap!r} go with reward_path; "
+            "constant mean_rewards define both."
+        )
+    assert mean_rewards is not None
+    rewards = _check_rewards("mean_rewards", mean_rewards, theta.shape[1])
+    if 1 not in (len(theta), len(rewards)) and len(theta) != len(rewards):
+        raise ValueError(
+            f"mean_rewards of shape {rewards.shape} and initial_theta of shape {theta.shape} must "
+            "have the same number of rows, or one of them a single row."
+        )
+    batch = max(len(theta), len(rewards))
+    rewards = np.ascontiguousarray(np.broadcast_to(rewards, (batch, theta.shape[1])))
+    theta = np.ascontiguousarray(np.broadcast_to(theta, rewards.shape))
+    top = np.sort(rewards, axis=1)[:, -2:]
+    gap = top[:, 1] - top[:, 0]
+    if not np.all(gap > 0):
+        row = int(np.argmin(gap))
+        raise ValueError(f"mean_rewards={rewards[row].tolist()} must have a single best arm.")
+    return Bandits(theta, rewards, False, np.argmax(rewards, axis=1), gap)
+
+
+def _drifting(
+    theta: Floats,
+    reward_path: RewardPath,
+    optimal_action: int | None,
+    reward_gap: float | None,
+    drift_horizon: int,
+) -> Bandits:
+    """Bandits whose rewards follow a path; the well is that of its first row unless stated."""
+    batch, arms = theta.shape
+    if callable(reward_path):
+        ticks = np.arange(check_int("drift_horizon", drift_horizon, 0) + 1)
+        path = np.asarray(reward_path(ticks), dtype=np.float64)
+        if path.shape != (ticks.size, arms):
+            raise ValueError(
+                f"reward_path returned shape {path.shape} for {ticks.size} updates; it must return "
+                f"one row of {arms} mean rewards for each."
+            )
+    else:
+        path = np.asarray(reward_path, dtype=np.float64)
+    path = _check_rewards("reward_path", path, arms)
+    first = path[0]
+    best = int(np.argmax(first))
+    if optimal_action is not None:
+        best = check_int("optimal_action", optimal_action, 0, arms - 1)
+    gap = float(first[best] - np.max(np.delete(first, best)))
+    if reward_gap is not None:
+        gap = check_float("reward_gap", reward_gap, 0, 1, open_low=True)
+    elif gap <= 0:
+        raise ValueError(
+            f"reward_path begins with {first.tolist()}, where arm {best} is not the single best; "
+            "give reward_gap."
+        )
+    return Bandits(theta, path, True, np.full(batch, best), np.full(batch, gap))
+
+
+def _check_rewards(name: str, value: ArrayLike, arms: int) -> Floats:
+    """Mean rewards [rows, K] in [0, 1]."""
+    rewards = np.array(value, dtype=np.float64, ndmin=2)
+    if rewards.ndim != 2 or rewards.shape[1] != arms or rewards.shape[0] < 1:
+        raise ValueError(
+            f"{name} of shape {np.shape(value)} must have {arms} entries in its last axis, as "
+            "many as initial_theta, and at most two axes."
+        )
+    if not np.all((rewards >= 0) & (rewards <= 1)):
+        raise ValueError(f"{name} must lie in [0, 1] and be finite.")
+    return np.ascontiguousarray(rewards)
+
+
+def make_sampling(
+    gradient: str,
+    reward_noise: str,
+    noise_std: float,
+    batch_size: int,
+    baseline: str,
+    baseline_value: float | None,
+    seed: int | None,
+    first_stream: int,
+) -> Sampling | None:
+    """Check the arguments of sampled gradients; None for exact ones, which must not give them.
+
+    Raises:
+        ValueError: naming the argument, its value and what would be right.
+    """
+    noise = RewardNoise(reward_noise, noise_std)
+    check_choice("baseline", baseline, BASELINES)
+    pulls = check_int("batch_size", batch_size, 1)
+    stream = check_int("first_stream", first_stream, 0, INT64_MAX)
+    if seed is not None:
+        check_int("seed", seed, 0)
+    if check_choice("gradient", gradient, ("exact", "sampled")) == "exact":
+        given = {"reward_noise": reward_noise, "baseline": baseline, "batch_size": pulls}
+        defaults = {"reward_noise": "none", "baseline": "none", "batch_size": 1}
+        for name, value in given.items():
+            if value != defaults[name]:
+                raise ValueError(f"{name}={value!r} needs gradient='sampled'.")
+        return None
+    if baseline == "constant":
+        number = check_float("baseline_value", baseline_value)
+    elif baseline_value is not None:
+        raise ValueError(f"baseline_value={baseline_value!r} goes with baseline='constant' only.")
+    else:
+        number = 0.0
+    return Sampling(noise, pulls, baseline, number, seed, stream)
+
+
+def history_marks(max_updates: int, points: int | None) -> NDArray[np.int64]:
+    """0, max_updates and about `points` whole numbers between, evenly spaced in log(1 + n).
+
+    Without `points` only the budget itself.
+    """
+    if points is None:
+        return np.array([max_updates], dtype=np.int64)
+    count = check_int("history", points, 2)
+    spaced = np.expm1(np.linspace(0.0, np.log1p(float(max_updates)), count))
+    inner = [int(x) for x in np.rint(spaced[1:-1])]
+    marks = sorted({0, max_updates, *(min(n, max_updates) for n in inner)})
+    return np.array(marks, dtype=np.int64)

@@ -1,0 +1,219 @@
+"""Event skipping: escape times of sampled softmax policy gradient with two arms, in law.
+
+REINFORCE, one pull A ~ pi an update, reward R, no baseline: theta += eta R (e_A - pi). With p =
+pi(a*) and odds y = (1-p)/p against the best arm, a rewarded pull of the best arm multiplies y by
+exp(-h1 (1-p)), one of the other arm by exp(h2 p); an unrewarded pull changes nothing. h1 and h2
+are 2 eta times the size of a reward: that is r with certain rewards, and 1 with Bernoulli rewards,
+which come with probability r.
+
+In the well the other arm is pulled nearly always. Between two pulls of the best arm the rewarded
+pulls follow the map u <- u - h2 p, u = ln(1/y), whose Abel function A, A(after one) = A + 1, is
+
+    A = (y + ln y)/h + 1/2 ln p + h (p/6 - p^2/8) + h^2 (p^2/16 - p^3/9 + 5 p^4/96) + O(h^3 p^3)
+
+(own derivation, term by term as in `gw_envs.theory.clock`), so k of them are made at once. Which
+rewarded pull is one of the best arm is drawn by thinning: p falls along a block, so its first value
+bounds it; with q = rho2 + p (rho1 - rho2), rho the chances that a pull is rewarded, every update is
+a candidate with the constant chance q, and each candidate a possible event with the constant chance
+p rho1 / q, decided by the p then. The updates between candidates are a negative binomial number.
+Nothing of this approximates but the truncated series: where it is used (p <= 0.05, h2 p <= 0.02) a
+jump is off by less than 3e-7 of one pull. Nearer the edge the updates are made one by one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from agents.simulation.counters import stream_key
+from agents.simulation.draws import draw_geometric, draw_uniform, draw_waiting, open_stream
+from agents.simulation.solver import check_theta, well_exit
+from gw_envs.checks import check_choice, check_int
+from gw_envs.theory.wells import WELL_FRACTION
+
+JUMP_PROB = 0.05
+JUMP_RATE = 0.02
+CENSORED = -1
+MOST_UPDATES = 2**53  # update numbers are whole float64 numbers
+_compiled = njit(cache=True, nogil=True, error_model="numpy")
+
+
+@_compiled
+def _series(p: float, h: float) -> float:
+    """h A without its first two terms."""
+    second = p * p * (1.0 / 16.0 - p * (1.0 / 9.0 - p * 5.0 / 96.0))
+    return h * (0.5 * math.log(p) + h * (p / 6.0 - p * p / 8.0) + h * h * second)
+
+
+@_compiled
+def jump_odds(y: float, h: float, pulls: float) -> float:
+    """The odds against the best arm after so many rewarded pulls of the other arm."""
+    if h == 0.0 or pulls == 0.0:
+        return y
+    start = _series(1.0 / (1.0 + y), h)
+    change = h * pulls
+    for _ in range(50):
+        end = y + change
+        excess = change + math.log1p(change / y) + _series(1.0 / (1.0 + end), h) - start - h * pulls
+        step = excess / (1.0 + 1.0 / end)
+        change -= step
+        if abs(step) <= 1e-15 * end:
+            break
+    return y + change
+
+
+@_compiled
+def _escape(
+    stream: Any, y: float, h1: float, h2: float, rho1: float, rho2: float, edge: float,
+    limit: float, events: bool,
+) -> int:  # fmt: skip
+    """Smallest n with p_n > edge, or CENSORED if that is above the limit."""
+    n = 0.0
+    while True:
+        p = 1.0 / (1.0 + y)
+        if p > edge:
+            return int(n)
+        if n >= limit:
+            return CENSORED
+        if not events or p > JUMP_PROB or h2 * p > JUMP_RATE:
+            n += 1.0
+            u = draw_uniform(stream)
+            if u <= p * rho1:
+                y *= math.exp(-h1 * (1.0 - p))
+            elif u <= p * rho1 + (1.0 - p) * rho2:
+                y *= math.exp(h2 * p)
+            continue
+        q = rho2 + p * (rho1 - rho2)
+        pulls = draw_geometric(stream, p * rho1 / q)
+        block = np.ceil(y / h2) if h2 > 0.0 else np.inf
+        if pulls > block:  # p has halved: a new bound
+            n += block + draw_waiting(stream, block, q)
+            y = jump_odds(y, h2, block)
+            continue
+        n += pulls + draw_waiting(stream, pulls, q)
+        if n > limit:
+            return CENSORED
+        y = jump_odds(y, h2, pulls - 1.0)
+        now = 1.0 / (1.0 + y)
+        u = draw_uniform(stream) * p * rho1
+        if u <= now * rho1:
+            y *= math.exp(-h1 * (1.0 - now))
+        elif u <= now * rho1 + (p - now) * rho2:
+            y *= math.exp(h2 * now)
+
+
+@_compiled
+def _escape_all(
+    odds: Any, h1: float, h2: float, rho1: float, rho2: float, edge: float, limit: float,
+    events: bool, key: Any, first_stream: int, out: Any,
+) -> None:  # fmt: skip
+    """Escape times of all trajectories, each from its own stream."""
+    for i in range(odds.size):
+        stream = open_stream(key, np.uint64(first_stream + i))
+        out[i] = _escape(stream, odds[i], h1, h2, rho1, rho2, edge, limit, events)
+
+
+def sampled_escape_times(
+    mean_rewards: ArrayLike,
+    initial_theta: ArrayLike,
+    learning_rate: float,
+    num_trajectories: int | None = None,
+    escape_fraction: float = WELL_FRACTION,
+    escape_prob: float | None = None,
+    *,
+    reward_noise: str = "none",
+    baseline: str = "none",
+    max_updates: int = MOST_UPDATES,
+    method: str = "events",
+    seed: int | None = None,
+    first_stream: int = 0,
+) -> NDArray[np.int64]:
+    """Escape times of REINFORCE with two arms, one pull an update, no baseline.
+
+    Their law is heavy-tailed: without a pull of the best arm until update t it survives with
+    probability about (1 + h p0 t)^(-1/h), h = 2 eta r_2, whose mean is infinite for h >= 1. Report
+    quantiles, and count censored runs.
+
+    Args:
+        mean_rewards: r [2], in [0, 1], not equal.
+        initial_theta: theta_0 [2] for all trajectories, or [B, 2].
+        learning_rate: eta > 0, constant.
+        num_trajectories: B, needed with theta_0 [2].
+        escape_fraction: share of the gap that still counts as inside, in (0, 1].
+        escape_prob: edge on pi(a*), in (0, 1); replaces `escape_fraction`.
+        reward_noise: `none` (R = r) or `bernoulli` (R = 1 with probability r).
+        baseline: `none`; others leave no silent updates to skip and are refused.
+        max_updates: budget, at most 2^53.
+        method: `events` skips from event to event; `direct` makes every update.
+        seed: fixes the streams; None draws fresh ones.
+        first_stream: stream of trajectory 0; trajectory i uses first_stream + i, so that its
+            result does not depend on the batch.
+
+    Returns:
+        int64 [B], smallest n outside the well, 0 for a start outside, -1 where censored.
+
+    Raises:
+        ValueError: naming the argument, or what would make skipping an approximation.
+    """
+    if np.ndim(mean_rewards) == 1 and np.size(mean_rewards) > 2:
+        raise ValueError(
+            f"mean_rewards has {np.size(mean_rewards)} arms; events can be skipped exactly with 2 "
+            "arms only, with more it would approximate: use agents.simulation.simulate."
+        )
+    if reward_noise == "gaussian":
+        raise ValueError(
+            "reward_noise='gaussian' moves theta at every pull, so skipping pulls would only "
+            "approximate: use agents.simulation.simulate."
+        )
+    if baseline != "none":
+        raise ValueError(
+            f"baseline={baseline!r} makes every pull move theta at random, so skipping pulls would "
+            "only approximate: use baseline='none' or agents.simulation.simulate."
+        )
+    exit_ = well_exit(mean_rewards, learning_rate, escape_fraction, escape_prob)
+    check_choice("reward_noise", reward_noise, ("none", "bernoulli"))
+    events = check_choice("method", method, ("events", "direct")) == "events"
+    limit = check_int("max_updates", max_updates, 0, MOST_UPDATES)
+    first = check_int("first_stream", first_stream, 0, 2**62)
+    odds = _start_odds(
+        check_theta(initial_theta, 2, (1, 2)), exit_.optimal_action, num_trajectories
+    )
+    best, other = exit_.rewards[exit_.optimal_action], exit_.rewards[1 - exit_.optimal_action]
+    sizes, chances = (best, other), (1.0, 1.0)
+    if reward_noise == "bernoulli":
+        sizes, chances = chances, sizes
+    h1, h2 = (2.0 * exit_.learning_rate * float(size) for size in sizes)
+    rho1, rho2 = (float(chance) for chance in chances)
+    if seed is not None:
+        check_int("seed", seed, 0)
+    key, out = stream_key(seed), np.empty(odds.size, dtype=np.int64)
+    edge = exit_.escape_prob
+    _escape_all(odds, h1, h2, rho1, rho2, edge, float(limit), events, key, first, out)
+    return out
+
+
+def _start_odds(
+    theta: NDArray[np.float64], best: int, num_trajectories: int | None
+) -> NDArray[np.float64]:
+    """Odds against the best arm at the start, [B]."""
+    if theta.ndim == 1:
+        count = check_int(
+            "num_trajectories", 1 if num_trajectories is None else num_trajectories, 1
+        )
+        theta = np.broadcast_to(theta, (count, 2))
+    elif num_trajectories is not None and num_trajectories != len(theta):
+        raise ValueError(
+            f"num_trajectories={num_trajectories!r} must be left out, or be {len(theta)}, the rows "
+            "of initial_theta."
+        )
+    gap = theta[:, 1 - best] - theta[:, best]
+    if not np.all(gap < 700):
+        raise ValueError(
+            f"initial_theta has a logit gap of {gap.max():g}; below pi(a*) = 1e-304 float64 ends, "
+            "so it must be below 700."
+        )
+    return np.exp(gap)

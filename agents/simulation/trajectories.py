@@ -1,0 +1,292 @@
+"""`simulate`: many softmax policy-gradient trajectories, update by update, as fast as it goes."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from agents.baselines import BASELINES
+from agents.simulation import blocks, direct, sampled
+from agents.simulation.counters import stream_key
+from agents.simulation.lanes import LANES
+from agents.simulation.precision import lowest_trusted, report_imprecision
+from agents.simulation.settings import (
+    INT64_MAX,
+    Bandits,
+    RewardPath,
+    Sampling,
+    history_marks,
+    make_bandits,
+    make_sampling,
+)
+from gw_envs.checks import Floats, check_choice, check_float, check_int
+from gw_envs.rewards import NOISE_LAWS
+from gw_envs.theory import WELL_FRACTION
+
+# Stand-ins for the escape criterion that is not used: a probability never exceeded, and a fraction
+# at which every policy is in the well.
+_NEVER_EXCEEDED, _ALWAYS_INSIDE = 2.0, -1e30
+
+
+def log_softmax(theta: Floats) -> Floats:
+    """ln softmax(theta) over the last axis; finite however deep the well."""
+    shifted = theta - theta.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class History:
+    """Policies on the way, at log-spaced updates.
+
+    Attributes:
+        updates: [H], ascending from 0 to max_updates.
+        theta: logits [H, B, K].
+    """
+
+    updates: NDArray[np.int64]
+    theta: Floats
+
+    @property
+    def log_policy(self) -> Floats:
+        """ln pi, [H, B, K]."""
+        return log_softmax(self.theta)
+
+
+@dataclass(frozen=True)
+class Trajectories:
+    """What `simulate` returns, for B trajectories of K arms.
+
+    Attributes:
+        escape_time: int64 [B], smallest n whose policy n is outside the well, 0 for a start
+            outside, -1 where censored (no escape within max_updates).
+        final_theta: logits [B, K] after the last update made.
+        moved: final_theta - initial_theta [B, K], to full relative precision even where it is far
+            below the spacing of floats near theta.
+        lowest_optimal_prob: lowest pi(a*) met in the well [B] (1 for a start outside).
+        history: policies on the way, or None.
+    """
+
+    escape_time: NDArray[np.int64]
+    final_theta: Floats
+    moved: Floats
+    lowest_optimal_prob: Floats
+    history: History | None
+
+    @property
+    def final_policy(self) -> Floats:
+        """The last policy [B, K]."""
+        return np.exp(log_softmax(self.final_theta))
+
+    @property
+    def censored(self) -> NDArray[np.bool_]:
+        """Which trajectories did not escape within the budget [B]."""
+        return self.escape_time < 0
+
+
+def simulate(
+    mean_rewards: ArrayLike | None,
+    initial_theta: ArrayLike,
+    update: str = "softmax-pg",
+    *,
+    learning_rate: float,
+    max_updates: int,
+    gradient: str = "exact",
+    escape_fraction: float = WELL_FRACTION,
+    escape_prob: float | None = None,
+    stop_at_escape: bool = True,
+    history: int | None = None,
+    reward_path: RewardPath | None = None,
+    optimal_action: int | None = None,
+    reward_gap: float | None = None,
+    drift_horizon: int = 10_000,
+    baseline: str = "none",
+    baseline_value: float | None = None,
+    reward_noise: str = "none",
+    noise_std: float = 0.0,
+    batch_size: int = 1,
+    seed: int | None = None,
+    first_stream: int = 0,
+    robust: bool | None = None,
+    dtype: str = "float64",
+    on_precision: str = "raise",
+    num_threads: int | None = None,
+) -> Trajectories:
+    """Iterate softmax policy gradient on one-state problems until escape or the budget's end.
+
+    Exact: theta(a) += eta pi(a)(r(a) - pi.r) (the paper, equation 3). Sampled (REINFORCE): with
+    actions A ~ pi and rewards R, theta += eta (R - b)(e_A - pi), averaged over `batch_size` pulls.
+    Policy n is the policy after n updates; the escape time is the smallest n whose policy is
+    outside the well. Results are the same to the bit for any `num_threads`, any `history` and any
+    split of the batch (for sampled gradients give each part its `first_stream`).
+
+    Args:
+        mean_rewards: r in [0, 1], [K] or [B, K], one best arm each; None with `reward_path`.
+        initial_theta: logits, [K] or [B, K], finite.
+        update: "softmax-pg".
+        learning_rate: eta > 0.
+        max_updates: budget, 0 <= max_updates < 2^63.
+        gradient: "exact" or "sampled".
+        escape_fraction: in the well means sub-optimality >= this fraction of the gap, in (0, 1].
+        escape_prob: if given, outside means pi(a*) > escape_prob instead, in (0, 1).
+        stop_at_escape: end a trajectory at its escape; its final policy and history then stay at
+            that policy. False: all go on to max_updates.
+        history: number of log-spaced updates to save, >= 2; None for none.
+        reward_path: rewards that change, [T, K] (row n for the step from policy n, last row
+            held), or a law that maps updates [T] to [T, K], read for n = 0..drift_horizon.
+        optimal_action: a* under a reward path; default the best arm of its first row.
+        reward_gap: gap of the well under a path, in (0, 1]; default best minus second best there.
+        drift_horizon: last update for which a law is asked, >= 0.
+        baseline: b, one of "none" (0), "value" (pi.r), "average" (mean of the rewards so far),
+            "optimal" (least variance: E[R |e_A - pi|^2] / E|e_A - pi|^2), "constant"
+            (`baseline_value`), "oracle" (r(a*) - gap/2).
+        baseline_value: the constant baseline.
+        reward_noise: "none", "bernoulli" or "gaussian" (with `noise_std` > 0).
+        noise_std: standard deviation of Gaussian rewards.
+        batch_size: pulls per update, >= 1.
+        seed: fixes the random streams, >= 0; None draws fresh ones.
+        first_stream: number of the first trajectory's random stream.
+        robust: compensated arithmetic, trusted at any depth; default for float64, not available
+            for float32.
+        dtype: "float64" or "float32".
+        on_precision: "raise" or "warn" when plain arithmetic is used on a pi(a*) below 1e-10
+            (float64) or 1e-5 (float32), at the start or at any time in the well.
+        num_threads: worker threads; default one per available processor.
+
+    Returns:
+        The trajectories; see `Trajectories`.
+
+    Raises:
+        ValueError: naming the argument, its value and what would be right.
+        PrecisionError: see `on_precision` (a ValueError).
+    """
+    check_choice("update", update, ("softmax-pg",))
+    budget = check_int("max_updates", max_updates, 0, INT64_MAX)
+    rate = check_float("learning_rate", learning_rate, 0, open_low=True)
+    sampling = make_sampling(
+        gradient, reward_noise, noise_std, batch_size, baseline, baseline_value, seed, first_stream
+    )
+    compensated = _check_arithmetic(dtype, robust, gradient)
+    check_choice("on_precision", on_precision, ("raise", "warn"))
+    bandits = make_bandits(
+        mean_rewards, initial_theta, reward_path, optimal_action, reward_gap, drift_horizon
+    )
+    floor = lowest_trusted(dtype, compensated) if on_precision == "raise" else 0.0
+    problem = _make_problem(bandits, rate, sampling, dtype)._replace(
+        fraction=check_float("escape_fraction", escape_fraction, 0, 1, open_low=True),
+        stop=bool(stop_at_escape),
+        floor=floor,
+        marks=history_marks(budget, history),
+    )
+    if escape_prob is not None:
+        edge = check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
+        problem = problem._replace(fraction=_ALWAYS_INSIDE, escape_prob=edge)
+    threads = _check_threads(num_threads)
+    record = _run(problem, sampling is not None, compensated, dtype, history is not None, threads)
+    report_imprecision(record.lowest_prob, dtype, compensated, on_precision)
+    given = np.argsort(bandits.order, axis=1)  # from the kernel's order of arms to the caller's
+    past = None
+    if history is not None:
+        theta = bandits.theta + np.take_along_axis(record.history, given[None], axis=2)
+        past = History(problem.marks, theta)
+    moved = np.take_along_axis(record.moved, given, axis=1)
+    return Trajectories(record.escape_time, bandits.theta + moved, moved, record.lowest_prob, past)
+
+
+def _check_arithmetic(dtype: str, robust: bool | None, gradient: str) -> bool:
+    """Whether the arithmetic is compensated."""
+    wide = check_choice("dtype", dtype, ("float64", "float32")) == "float64"
+    compensated = wide if robust is None else bool(robust)
+    if compensated and not wide:
+        raise ValueError("robust=True needs dtype='float64': float32 has no robust arithmetic.")
+    if gradient == "sampled" and not compensated:
+        raise ValueError(
+            f"dtype={dtype!r}, robust={robust!r}: sampled gradients run in robust float64 only."
+        )
+    return compensated
+
+
+def _check_threads(num_threads: int | None) -> int:
+    if num_threads is not None:
+        return check_int("num_threads", num_threads, 1)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _make_problem(
+    bandits: Bandits, rate: float, sampling: Sampling | None, dtype: str
+) -> blocks.Problem:
+    """The kernel's view: arms best first, settings as numbers."""
+    order = bandits.order
+    if bandits.is_path:
+        rewards = np.ascontiguousarray(bandits.rewards[:, order[0]])
+    else:
+        rewards = np.take_along_axis(bandits.rewards, order, axis=1)
+    problem = blocks.Problem(
+        theta=np.take_along_axis(bandits.theta, order, axis=1),
+        rewards=rewards,
+        path_length=len(rewards) if bandits.is_path else 0,
+        gaps=bandits.gap,
+        learning_rate=rate,
+        fraction=WELL_FRACTION,
+        escape_prob=_NEVER_EXCEEDED,
+        stop=True,
+        segment=blocks.segment_length(rate, dtype),
+        limit=blocks.rebase_limit(dtype),
+        floor=0.0,
+        marks=np.zeros(1, dtype=np.int64),
+    )
+    if sampling is None:
+        return problem
+    # No logit moves by more than eta |R - b| in an update; |N(0, 1)| stays below 9.5 (counters.py).
+    largest = 1 + abs(sampling.baseline_value) + 2 * 9.5 * sampling.reward_noise.std
+    return problem._replace(
+        segment=blocks.segment_length(rate * largest, dtype),
+        batch_size=sampling.batch_size,
+        noise=NOISE_LAWS.index(sampling.reward_noise.law),
+        noise_std=float(sampling.reward_noise.std),
+        baseline=BASELINES.index(sampling.baseline),
+        baseline_value=sampling.baseline_value,
+        key=stream_key(sampling.seed),
+        first_stream=sampling.first_stream,
+    )
+
+
+def _run(
+    problem: blocks.Problem, is_sampled: bool, robust: bool, dtype: str, keep: bool, threads: int
+) -> blocks.Record:
+    """Run all blocks on `threads` threads; the kernels hold no lock while they work."""
+    batch, arms = problem.theta.shape
+    marks = problem.marks.size if keep else 0
+    record = blocks.Record(
+        moved=np.empty((batch, arms)),
+        history=np.empty((marks, batch, arms)),
+        escape_time=np.empty(batch, dtype=np.int64),
+        lowest_prob=np.empty(batch),
+        flag=np.zeros(1, dtype=np.int64),
+    )
+    entry = sampled.run_blocks if is_sampled else direct.run_blocks
+    width = blocks.SAMPLED_WIDTH if is_sampled else blocks.EXACT_WIDTH
+
+    def work(begin: int, end: int) -> None:
+        block = blocks.aligned_zeros((arms, width), dtype)
+        numbers = blocks.aligned_zeros((blocks.NUMBERS_WIDTH,), dtype)
+        counts = blocks.aligned_zeros((blocks.COUNTS_WIDTH,), "int64")
+        entry(begin, end, block, numbers, counts, problem, record, True if robust else None)
+
+    # Several parts a thread, since some blocks escape long before others.
+    parts = min(-(-batch // LANES), 8 * threads if threads > 1 else 1)
+    edges = [LANES * round(i * -(-batch // LANES) / parts) for i in range(parts)] + [batch]
+    with ThreadPoolExecutor(threads) as pool:
+        futures = [pool.submit(work, a, b) for a, b in itertools.pairwise(edges)]
+        try:
+            for future in futures:
+                future.result()
+        finally:
+            record.flag[0] = blocks.HALTED  # after an interrupt the kernels stop by themselves
+    return record

@@ -1,0 +1,1 @@
+"""Headline ratios of the project, each `python -m benchmarks NAME`."""

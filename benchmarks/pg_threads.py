@@ -1,0 +1,28 @@
+"""What a second core adds to the exact-gradient kernel."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from benchmarks.harness import Contender, Result, per_unit, race, speedup
+from benchmarks.setting import our_run
+
+TITLE = "exact gradients, K=6, B=16384, robust float64, wall time: two threads against one"
+ARMS, BATCH, UPDATES = 6, 16384, 500
+
+
+def run() -> list[Result]:
+    """One thread / two threads by the wall clock; needs two idle cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if (cores or 1) < 2:
+        return [Result("two threads over one", None, 1.8, detail="a single core")]
+    work = ARMS * BATCH * UPDATES
+    seconds = race(
+        Contender("one thread", our_run(BATCH, UPDATES), work),
+        Contender("two threads", our_run(BATCH, UPDATES, threads=2), work),
+        clock=time.perf_counter,
+    )
+    detail = "wall " + per_unit(seconds, "action-update", *seconds)
+    ratio = speedup(seconds, "two threads", "one thread")
+    return [Result("two threads over one", ratio, 1.8, detail=detail)]
