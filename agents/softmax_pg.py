@@ -17,6 +17,7 @@ from agents.escape import EscapeDetector, EscapeEvent, suboptimality, well_gaps
 from agents.lower_bounds import escape_lower_bounds
 from agents.policies import entropy, initial_theta, softmax
 from agents.rollouts import Rollouts
+from agents.simulation.precision import lowest_trusted
 from agents.updates import (
     RULES,
     SAMPLED_RULES,
@@ -27,7 +28,6 @@ from agents.updates import (
 )
 from gw_envs.checks import Floats, check_choice, check_float, check_int, check_policy
 
-FLOAT64_FLOOR = 1e-10
 LearningRate = float | Sequence[float] | Callable[[int], float]
 
 
@@ -106,6 +106,9 @@ class SoftmaxPG:
         ValueError: naming the argument that is out of range.
     """
 
+    precision_floor = lowest_trusted("float64", robust=False)
+    relative_error = 0.0  # of escape times: every update is made, so they are exact
+
     def __init__(
         self,
         env_id: str = "SoftmaxWell-v0",
@@ -181,7 +184,7 @@ class SoftmaxPG:
 
     def learn(
         self,
-        max_updates: int,
+        max_updates: int | None,
         *,
         record_at: Sequence[int] | NDArray[np.int64] | None = None,
         on_record: Callable[[Record], None] | None = None,
@@ -205,7 +208,7 @@ class SoftmaxPG:
             FloatingPointError: when a policy sinks below pi(a*) = 1e-10 inside a well, where plain
                 float64 would no longer follow the mathematics.
         """
-        check_int("max_updates", max_updates, 0)
+        max_updates = check_int("max_updates", max_updates, 0)
         points = log_spaced(max_updates) if record_at is None else np.asarray(record_at)
         wanted = set(points[points >= self.updates].tolist())
         records: list[Record] = []
@@ -344,10 +347,11 @@ class SoftmaxPG:
         subopt = suboptimality(policy, values, best)
         events = self.detector.observe(self.updates, policy, subopt, gaps)
         lowest = policy[:, np.arange(len(best)), best].min()
-        if lowest < FLOAT64_FLOOR:
+        if lowest < self.precision_floor:
             raise FloatingPointError(
-                f"pi(a*)={lowest:.3g} after {self.updates} updates is below {FLOAT64_FLOOR:g}, "
-                "where plain float64 no longer follows the mathematics; use agents.simulation."
+                f"pi(a*)={lowest:.3g} after {self.updates} updates is below "
+                f"{self.precision_floor:g}, where plain float64 no longer follows the "
+                "mathematics; use agents.simulation, or train.py --until-escape."
             )
         self.events.extend(events)
         return events

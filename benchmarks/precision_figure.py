@@ -83,9 +83,7 @@ def draw(columns: dict[str, np.ndarray], path: Path = FIGURE) -> None:
     axes.text(1e-20, 4, "100 %: nothing moves, the well looks infinite", ha="right", color="0.25")
     for limit, name in ((1e-5, "float32"), (1e-10, "float64")):
         axes.axvline(limit, color="0.6", linewidth=1, linestyle=":")
-        axes.text(
-            limit * 0.7, 2e-20, f"plain {name}\nrefused from here", color="0.35", fontsize=8
-        )
+        axes.text(limit * 0.7, 2e-20, f"plain {name}\nrefused from here", color="0.35", fontsize=8)
     axes.set_xlim(3e-4, 3e-21)
     axes.set_ylim(5e-21, 100)
     axes.set_xlabel("probability of the best arm, $\\pi_1(a^*)$ (deeper wells to the right)")

@@ -30,6 +30,7 @@ class Trace:
         events: of the table `escapes`.
         escape_time: the last first escape over states; None while censored.
         state_escape_times: of each state; None while censored.
+        relative_error: of the escape times; 0 where every update was made.
         status: "running", "finished" or "interrupted".
     """
 
@@ -42,6 +43,7 @@ class Trace:
     events: list[dict[str, Any]] = field(default_factory=list)
     escape_time: int | None = None
     state_escape_times: list[int | None] = field(default_factory=list)
+    relative_error: float = 0.0
     updates: int = 0
     status: str = "running"
 
@@ -133,6 +135,7 @@ def run_row(config: RunConfig, trace: Trace) -> dict[str, Any]:
         metrics.GLOBAL_STEP: last.get(metrics.GLOBAL_STEP, 0),
         metrics.ESCAPE_TIME: trace.escape_time,
         metrics.CENSORED: trace.escape_time is None,
+        "escape/relative_error": trace.relative_error,
         metrics.LOWER_BOUND: trace.bound,
         "escape/ratio_to_bound": trace.ratio,
         metrics.SUBOPTIMALITY: last.get(metrics.SUBOPTIMALITY),

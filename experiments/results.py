@@ -29,6 +29,7 @@ _RUNS = {
     metrics.GLOBAL_STEP: "int64",
     metrics.ESCAPE_TIME: "int64",
     metrics.CENSORED: "bool",
+    "escape/relative_error": "float64",
     metrics.LOWER_BOUND: "float64",
     "escape/ratio_to_bound": "float64",
     metrics.SUBOPTIMALITY: "float64",

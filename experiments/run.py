@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.escape import CENSORED, EscapeEvent
+from agents.jumping_pg import JumpingPG
 from agents.softmax_pg import Record, SoftmaxPG
 from experiments.config import RunConfig, SoftmaxPGOptions
 from experiments.records import Trace, run_row
@@ -86,7 +87,7 @@ class Run:
         from tqdm import tqdm
 
         traces = [self._open(gradient, agent, i, factory) for i in range(len(agent.seeds))]
-        budget = self.config.run.max_updates
+        budget = None if self.config.run.until_escape else self.config.run.max_updates
         with tqdm(total=budget, desc=f"{gradient} gradient", unit=" updates", disable=None) as bar:
 
             def on_record(record: Record) -> None:
@@ -103,10 +104,13 @@ class Run:
 
             try:
                 agent.learn(budget, on_record=on_record, on_event=on_event, on_update=on_update)
+                for trace in traces:
+                    trace.status = "finished"
             finally:
                 for i, trace in enumerate(traces):
                     trace.escape_time = _time(agent.escape_time[i])
                     trace.state_escape_times = [_time(t) for t in agent.detector.escape_time[i]]
+                    trace.relative_error = agent.relative_error
                     trace.updates = agent.updates
 
     def _open(self, gradient: str, agent: SoftmaxPG, i: int, factory: TrackerFactory) -> Trace:
@@ -121,8 +125,8 @@ class Run:
 
     def _write(self, folder: Path, status: str) -> list[Path]:
         for trace in self.traces:
-            done = trace.updates == self.config.run.max_updates
-            trace.status = "finished" if done else status
+            if trace.status == "running":
+                trace.status = status
         return write_results(
             folder,
             [run_row(self.config, trace) for trace in self.traces],
@@ -153,9 +157,12 @@ def make_agents(config: RunConfig) -> dict[str, SoftmaxPG]:
     rate: Any = options.learning_rate
     if power > 0:
         rate = [rate / (n + 1) ** power for n in range(config.run.max_updates)]
+    agent_class = JumpingPG if config.run.until_escape else SoftmaxPG
+    if config.run.until_escape:
+        gradient = "exact" if gradient == "both" else gradient
     agents = {}
     for kind in ("exact", "sampled") if gradient == "both" else (gradient,):
-        agents[kind] = SoftmaxPG(
+        agents[kind] = agent_class(
             config.run.env_id,
             config.env.kwargs(),
             update=options.update,

@@ -22,9 +22,9 @@ def escape_table(traces: Sequence[Trace]) -> str:
             time, bound = trace.state_escape_times[state], trace.state_bounds[state]
             ratio = escape_ratio(time, bound)
             cells = (
-                f"{'censored' if time is None else f'{time:,}':>14}",
-                f"{_number(bound, ',.1f'):>14}",
-                f"{'-' if math.isnan(ratio) else f'{ratio:.3f}':>8}",
+                f"{_time(time, trace.relative_error):>27}",
+                f"{_number(bound, ',.1f'):>29}",
+                f"{'-' if math.isnan(ratio) else f'{ratio:,.3f}':>14}",
             )
             lines.append(f"{trace.gradient:<10}{trace.seed:>5}" + "".join(cells))
         lines.append("")
@@ -32,8 +32,17 @@ def escape_table(traces: Sequence[Trace]) -> str:
 
 
 def _head(state: int, num_states: int) -> str:
-    columns = f"{'gradient':<10}{'seed':>5}{'escape time':>14}{'lower bound':>14}{'ratio':>8}"
+    columns = f"{'gradient':<10}{'seed':>5}{'escape time':>27}{'lower bound':>29}{'ratio':>14}"
     return columns if num_states == 1 else f"state {state}\n{columns}"
+
+
+def _time(count: int | None, relative_error: float) -> str:
+    """The exact integer, or, where the solver cannot vouch for it, the value with its error."""
+    if count is None:
+        return "censored"
+    if relative_error * count < 0.5:
+        return f"{count:,}"
+    return f"{count:.10g} +- {relative_error * count:.1g}"
 
 
 def _number(bound: float, form: str) -> str:

@@ -36,3 +36,18 @@ def test_float_trouble_stops_with_a_sentence_and_keeps_what_was_done(tmp_path, c
     assert train.main([*options.split(), *more.split(), str(tmp_path)]) == 1
     assert "agents.simulation" in capsys.readouterr().err
     assert len(list(tmp_path.glob("*/runs.parquet"))) == 1
+
+
+def test_until_escape_follows_a_plateau_of_any_length(tmp_path, capsys):
+    line = "--until-escape --num-actions 2 --reward-gap 0.5 --learning-rate 0.2 --track disabled"
+    start = "--initial-policy uniform_suboptimal --optimal-prob 1e-12 --output"
+    assert train.main([*line.split(), *start.split(), str(tmp_path)]) == 0
+    row = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("exact"))
+    assert row.split()[2] == "5,000,000,000,218"
+
+
+def test_until_escape_refuses_what_cannot_be_jumped(tmp_path, capsys):
+    line = f"--until-escape --env-id ASRWell-v0 --track disabled --output {tmp_path}"
+    assert train.main(line.split()) == 2
+    assert "cannot be jumped over" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
