@@ -175,9 +175,10 @@ class Draws:
 
     def _reward(self, means: Floats, slot: NDArray[np.uint64]) -> Floats:
         """Rewards of the noise law with the given means."""
-        law, numbers = self.sampling.reward_noise, None
-        if law.law != "none":
-            numbers = uniform(self.state, slot + np.uint64(NOISE))
+        law = self.sampling.reward_noise
+        if law.law == "none":
+            return law.apply(means, None)
+        numbers = uniform(self.state, slot + np.uint64(NOISE))
         if law.law == "gaussian":  # Box and Muller
             angle = 2 * np.pi * uniform(self.state, slot + np.uint64(NOISE_ANGLE))
             numbers = np.sqrt(-2 * np.log(numbers)) * np.cos(angle)
