@@ -36,16 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def report(outcome: Outcome, seconds: float) -> None:
     """Print the table of escapes, the paths of what was written and how to look at it."""
-    print(f"\n{'gradient':<10}{'seed':>5}{'escape time':>14}{'lower bound':>14}{'ratio':>8}")
-    for trace in outcome.traces:
-        time_text = "censored" if trace.escape_time is None else f"{trace.escape_time:,}"
-        bound = f"{trace.bound:,.1f}" if trace.bound > 0 else "-"
-        ratio = f"{trace.ratio:.3f}" if trace.ratio == trace.ratio else "-"
-        print(f"{trace.gradient:<10}{trace.seed:>5}{time_text:>14}{bound:>14}{ratio:>8}")
-    print(
-        "\nEscape time: updates until the policy first left the well. The lower bound binds exact\n"
-        "gradients (gw_envs.theory); for sampled ones it is a reference.\n"
-    )
+    from experiments.summary import escape_table
+
+    print(f"\n{escape_table(outcome.traces)}\n")
     for path in (*outcome.tables, outcome.figure):
         print(f"wrote {path}")
     tracked = sorted(outcome.folder.glob("wandb/*run-*"))

@@ -91,3 +91,60 @@ def initial_theta(
     policy = np.full(k, x0)
     policy[corner] = 1 - (k - 1) * x0
     return np.log(policy)
+
+
+def escort(theta: ArrayLike, power: float) -> Floats:
+    """pi(a) = |theta(a)|^p / ||theta||_p^p over the last axis (Mei et al., NeurIPS 2020).
+
+    Args:
+        theta: parameters [..., K].
+        power: p >= 1.
+
+    Returns:
+        Probabilities [..., K], float64; multiplying a row of theta by a number other than 0 changes
+        nothing. A row of zeros, which has no direction, gives the uniform policy.
+    """
+    sizes = np.abs(np.asarray(theta, dtype=np.float64))
+    largest = sizes.max(axis=-1, keepdims=True)
+    weights = np.where(largest > 0, sizes / np.where(largest > 0, largest, 1.0), 1.0) ** power
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def tsallis(theta: ArrayLike, alpha: float) -> Floats:
+    """The Tsallis softargmax with the uniform reference over the last axis (arXiv 2601.12604).
+
+    pi(a) = (1/K) y(a)^{-p}, y(a) = 1 + (mu - theta(a))/p, p = 1/(1-alpha), with mu such that pi
+    sums to one: the maximiser over policies of pi.theta - D_alpha(pi || uniform). mu is the root of
+    M(mu) - 1, M = (sum_a y(a)^{-p} / K)^{-1/p} a power mean of functions linear in mu: concave and
+    increasing, so Newton's method from below climbs to the root without overshooting.
+
+    Args:
+        theta: parameters [..., K].
+        alpha: in (0, 1); softmax is the limit alpha -> 1.
+
+    Returns:
+        Probabilities [..., K], float64; adding a constant to a row of theta changes nothing.
+    """
+    x = np.asarray(theta, dtype=np.float64)
+    below = x.max(axis=-1, keepdims=True) - x  # >= 0
+    p, k = 1 / (1 - alpha), x.shape[-1]
+    # v = 1 + (mu - max theta)/p. At v = K^{-1/p} the largest probability alone would be 1.
+    v = np.full((*below.shape[:-1], 1), k ** (-1 / p))
+    for _ in range(100):
+        y = v + below / p
+        mean = np.mean((y / v) ** -p, axis=-1, keepdims=True)  # relative to the largest arm: <= 1
+        value = v * mean ** (-1 / p)
+        slope = mean ** (-1 / p - 1) * np.mean((y / v) ** (-p - 1), axis=-1, keepdims=True)
+        change = (1 - value) / slope
+        v = v + change
+        if np.all(np.abs(change) <= 4e-16 * v):
+            break
+    weights = (v + below / p) ** -p
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def tsallis_parameters(policy: ArrayLike, alpha: float) -> Floats:
+    """Parameters theta [..., K] with tsallis(theta, alpha) = policy and mu = 0; pi in (0, 1)."""
+    pi = np.asarray(policy, dtype=np.float64)
+    p = 1 / (1 - alpha)
+    return -p * np.expm1(-np.log(pi.shape[-1] * pi) / p)

@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from agents.baselines import BASELINES, exact_baseline
+from agents.updates import SAMPLED_RULES, SampledRule
 from gw_envs.checks import Floats, check_choice, check_float, check_int
 from gw_envs.streams import Streams
 
@@ -32,6 +33,7 @@ class Rollouts:
         baseline: a name of `agents.baselines.BASELINES`; "average" is the running mean of the
             returns G_0 seen by the run before this update (0 before the first).
         baseline_value: the number of "constant", refused with any other.
+        estimate: the sampled update rule; default softmax policy gradient.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Rollouts:
         batch_size: int,
         baseline: str,
         baseline_value: float | None,
+        estimate: SampledRule | None = None,
     ) -> None:
         self.baseline = check_choice("baseline", baseline, BASELINES)
         if (baseline == "constant") != (baseline_value is not None):
@@ -49,6 +52,7 @@ class Rollouts:
                 f"baseline_value={baseline_value!r} with baseline={baseline!r}: a number goes with "
                 "baseline='constant', and only with it."
             )
+        self.estimate = SAMPLED_RULES["softmax-pg"]() if estimate is None else estimate
         value = 0.0 if baseline_value is None else baseline_value
         self.baseline_value = check_float("baseline_value", value)
         self.runs, self.batch_size = len(seeds), check_int("batch_size", batch_size, 1)
@@ -80,6 +84,8 @@ class Rollouts:
             returns[k] += self.well.discount * returns[k + 1]
         if self.baseline == "average":
             baseline = np.broadcast_to(self._mean_return[:, None, None], (*values.shape[:-1], 1))
+        elif self.baseline == "optimal":
+            baseline = self.estimate.optimal_baseline(policy, values)
         else:
             baseline = exact_baseline(self.baseline, policy, values, self.baseline_value)
         estimate = np.zeros_like(policy)
@@ -88,9 +94,10 @@ class Rollouts:
             if discount == 0:
                 break
             here = self._run, states[k]
-            scale = discount * (returns[k] - baseline[here][:, 0]) / self.batch_size
-            np.add.at(estimate, (*here, actions[k]), scale)
-            np.add.at(estimate, here, -scale[:, None] * policy[here])
+            part = self.estimate.estimate(
+                policy[here], actions[k], returns[k], baseline[here][:, 0]
+            )
+            np.add.at(estimate, here, discount / self.batch_size * part)
         self._remember(returns[0])
         return estimate
 

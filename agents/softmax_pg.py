@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,11 +14,18 @@ from numpy.typing import ArrayLike, NDArray
 
 import gw_envs  # noqa: F401 - registers the ids
 from agents.escape import EscapeDetector, EscapeEvent, suboptimality, well_gaps
-from agents.policies import entropy, initial_theta
+from agents.lower_bounds import escape_lower_bounds
+from agents.policies import entropy, initial_theta, softmax
 from agents.rollouts import Rollouts
-from agents.updates import RULES
+from agents.updates import (
+    RULES,
+    SAMPLED_RULES,
+    ArmijoGradient,
+    UpdateRule,
+    make_rule,
+    soft_action_values,
+)
 from gw_envs.checks import Floats, check_choice, check_float, check_int, check_policy
-from gw_envs.theory import reward_escape_bound
 
 FLOAT64_FLOOR = 1e-10
 LearningRate = float | Sequence[float] | Callable[[int], float]
@@ -80,7 +87,9 @@ class SoftmaxPG:
     Args:
         env_id: id of one of our environments.
         env_kwargs: its constructor's arguments.
-        update: name of the update rule (`agents.updates.RULES`).
+        update: name of the update rule: `agents.updates.RULES` for exact gradients,
+            `SAMPLED_RULES` for sampled ones.
+        update_options: the rule's hyper-parameters, by field name.
         gradient: "exact" (from the environment's mean rewards) or "sampled" (REINFORCE from real
             steps of the vector environment).
         learning_rate: eta > 0; a number, a list eta_0, eta_1, ... (last one held) or a function of
@@ -103,6 +112,7 @@ class SoftmaxPG:
         env_kwargs: dict[str, Any] | None = None,
         *,
         update: str = "softmax-pg",
+        update_options: dict[str, Any] | None = None,
         gradient: str = "exact",
         learning_rate: LearningRate = 0.4,
         initial_policy: str = "uniform",
@@ -115,19 +125,36 @@ class SoftmaxPG:
         batch_size: int = 1,
         seeds: Sequence[int] = (0,),
     ) -> None:
-        self.rule = RULES[check_choice("update", update, tuple(RULES))]()
         self.gradient = check_choice("gradient", gradient, ("exact", "sampled"))
+        self.update = update
         self.learning_rate = _check_learning_rate(learning_rate)
         self.seeds = tuple(check_int("seeds", s, 0) for s in seeds)
         if not self.seeds:
             raise ValueError("seeds=() must name at least one seed.")
         self.well = cast(Any, gym.make_vec(env_id, num_envs=1, **(env_kwargs or {})).unwrapped)
+        options = update_options or {}
+        self.rule: UpdateRule
         self.rollouts: Rollouts | None = None
-        if self.gradient == "sampled":
-            if update != "softmax-pg":
-                raise ValueError(f"update={update!r} has no sampled form; use gradient='exact'.")
+        if self.gradient == "exact":
+            check_choice("update", update, tuple(RULES))
+            self.rule = make_rule(update, **options)
+        else:
+            estimate = SAMPLED_RULES[check_choice("update", update, tuple(SAMPLED_RULES))]
+            self.rule = make_rule("softmax-pg")  # every sampled estimate moves softmax logits
+            kwargs = dict(env_kwargs or {})
+            if self.well.discount == 0 and self.well.horizon > 1:
+                kwargs["horizon"] = 1  # only the first reward of an episode counts
+            if self.well.drift_horizon > 0:
+                # An environment sees its steps, not our updates: one tick per update.
+                kwargs["steps_per_tick"] = kwargs.get("horizon", self.well.horizon)
             self.rollouts = Rollouts(
-                env_id, env_kwargs or {}, self.seeds, batch_size, baseline, baseline_value
+                env_id,
+                kwargs,
+                self.seeds,
+                batch_size,
+                baseline,
+                baseline_value,
+                estimate(**options),
             )
         self.theta = self._start(initial_policy, optimal_prob, corner_action, sigma, policy)
         self.updates = 0
@@ -254,7 +281,8 @@ class SoftmaxPG:
         states, actions = self.well.num_states, self.well.num_actions
         if policy is not None:
             theta = np.log(check_policy("policy", policy))
-            return np.broadcast_to(theta, (len(self.seeds), states, actions)).copy()
+            theta = np.broadcast_to(theta, (len(self.seeds), states, actions)).copy()
+            return self.rule.theta_from_policy(softmax(theta))
         theta = np.empty((len(self.seeds), states, actions))
         for run, seed in enumerate(self.seeds):
             rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
@@ -268,31 +296,44 @@ class SoftmaxPG:
                     sigma=sigma,
                     rng=rng,
                 )
-        return theta
+        return self.rule.theta_from_policy(softmax(theta))
 
     def _bounds(self) -> Floats:
         """Lower bounds on the escape time under exact gradients, [R, S]; 0 where none is known."""
         bounds = np.zeros(self.theta.shape[:2])
-        if isinstance(self.learning_rate, float) and self.well.num_states == 1:
-            for run, pi in enumerate(self.policy[:, 0]):
-                bounds[run] = reward_escape_bound(pi, self.well.mean_rewards, self.learning_rate)
+        if isinstance(self.learning_rate, float) and self.update == "softmax-pg":
+            for run, pi in enumerate(self.policy):
+                bounds[run] = escape_lower_bounds(self.well, pi, self.learning_rate)
         return bounds
 
     def _rate(self, n: int) -> float:
         if callable(self.learning_rate):
             return float(self.learning_rate(n))
-        if isinstance(self.learning_rate, float):
-            return self.learning_rate
-        return self.learning_rate[min(n, len(self.learning_rate) - 1)]
+        if isinstance(self.learning_rate, tuple):
+            return float(self.learning_rate[min(n, len(self.learning_rate) - 1)])
+        return cast(float, self.learning_rate)
 
     def _step(self) -> None:
         rate = self._rate(self.updates)
         policy, values, weight = self._now
         if self.rollouts is None:
-            self.theta = self.rule.step(self.theta, values, rate, weight)
+            rule, values = self._rule_and_values(policy, values)
+            self.theta = rule.step(self.theta, values, rate, weight)
         else:
             self.theta = self.theta + rate * self.rollouts.gradient(policy, values)
         self.updates += 1
+
+    def _rule_and_values(self, policy: Floats, values: Floats) -> tuple[UpdateRule, Floats]:
+        """What some rules need more where Q depends on the policy: soft values, the objective."""
+        if self.well.discount > 0 and self.rule.uses_soft_values:
+            mdp, temperature = self.well.mdp_at(self.clock), cast(Any, self.rule).temperature
+            return self.rule, soft_action_values(
+                mdp.transitions, mdp.rewards, policy, mdp.discount, temperature
+            )
+        if self.well.discount > 0 and isinstance(self.rule, ArmijoGradient):
+            mdp = self.well.mdp_at(self.clock)
+            return replace(self.rule, objective=lambda theta: mdp.objective(softmax(theta))), values
+        return self.rule, values
 
     def _observe(self) -> list[EscapeEvent]:
         """Evaluate the policy, let the detector see it, refuse to go on where float64 would lie."""

@@ -64,13 +64,11 @@ def main(arguments: list[str]) -> int:
 
 def audit_environment(options: AuditOptions, env: Any) -> tuple[StateAudit, ...]:
     """Both theorems in every state of an environment, under the exact drifting gradient."""
-    from dataclasses import asdict
-
     from agents.softmax_pg import SoftmaxPG
 
     agent = SoftmaxPG(
         options.env_id,
-        asdict(env),
+        env.kwargs(),
         learning_rate=options.learning_rate,
         initial_policy=options.initial_policy,
         optimal_prob=options.optimal_prob,
@@ -85,6 +83,7 @@ def audit_environment(options: AuditOptions, env: Any) -> tuple[StateAudit, ...]
         reward_gap=well.reward_gaps,
         constant=options.constant,
         max_updates=options.max_updates,
+        drift_horizon=min(well.drift_horizon, options.max_updates),
     )
 
 

@@ -12,11 +12,13 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
+from experiments.env_options import ENV_OPTIONS, SoftmaxWellOptions
 from gw_envs.checks import check_choice
 
 DEFAULT_OPTIMAL_PROB = 1e-3
+NOT_ON_THE_LINE = ("objective",)  # fields of a rule that only code can give
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,26 +46,6 @@ class RunOptions:
 
 
 @dataclasses.dataclass(frozen=True)
-class SoftmaxWellOptions:
-    """SoftmaxWell-v0: the one-state bandit."""
-
-    num_actions: int = 6
-    """K, the number of arms."""
-    base_reward: float = 0.5
-    """b, the mean reward of every sub-optimal arm."""
-    reward_gap: float = 0.2
-    """Delta, what the best arm pays above b."""
-    optimal_action: int = 0
-    """The best arm."""
-    mean_rewards: tuple[float, ...] | None = None
-    """Any K mean rewards in [0, 1], instead of the four above."""
-    reward_noise: Literal["none", "bernoulli", "gaussian"] = "none"
-    """Law of a pull's reward around its mean."""
-    noise_std: float = 0.0
-    """Standard deviation of gaussian noise."""
-
-
-@dataclasses.dataclass(frozen=True)
 class SoftmaxPGOptions:
     """The tabular softmax policy-gradient agent."""
 
@@ -82,7 +64,7 @@ class SoftmaxPGOptions:
     sigma: float = 1.0
     """Standard deviation of the logits of normal."""
     update: str = "softmax-pg"
-    """Update rule."""
+    """Update rule (agents.updates); it decides which options of its own there are."""
     baseline: str = "value"
     """Of the sampled gradient: none, value, average, optimal, constant or oracle."""
     baseline_value: float | None = None
@@ -94,8 +76,13 @@ class SoftmaxPGOptions:
         if self.optimal_prob is None and self.initial_policy in ("corner", "uniform_suboptimal"):
             object.__setattr__(self, "optimal_prob", DEFAULT_OPTIMAL_PROB)
 
+    @property
+    def update_options(self) -> dict[str, Any]:
+        """The update rule's own options, which `rule_options` adds."""
+        own = {field.name for field in dataclasses.fields(SoftmaxPGOptions)}
+        return {key: v for key, v in dataclasses.asdict(self).items() if key not in own}
 
-ENV_OPTIONS: dict[str, type] = {"SoftmaxWell-v0": SoftmaxWellOptions}
+
 AGENT_OPTIONS: dict[str, type] = {"softmax-pg": SoftmaxPGOptions}
 
 
@@ -104,7 +91,7 @@ class RunConfig:
     """A whole configuration: `run`, and the options of its environment and agent."""
 
     run: RunOptions = RunOptions()
-    env: Any = SoftmaxWellOptions()
+    env: Any = dataclasses.field(default_factory=SoftmaxWellOptions)
     agent: Any = SoftmaxPGOptions()
 
     def flat(self) -> dict[str, Any]:
@@ -134,7 +121,7 @@ def make_config(**options: Any) -> RunConfig:
     Raises:
         ValueError: for an unknown option (the nearest is named), environment or agent.
     """
-    groups = option_groups(options.get("env_id"), options.get("agent"))
+    groups = option_groups(options.get("env_id"), options.get("agent"), options.get("update"))
     _refuse_unknown(options, groups)
     built = []
     for group in groups:
@@ -143,11 +130,36 @@ def make_config(**options: Any) -> RunConfig:
     return RunConfig(*built)
 
 
-def option_groups(env_id: str | None = None, agent: str | None = None) -> tuple[type, type, type]:
-    """The dataclasses whose fields are the options of this environment and agent."""
+def option_groups(
+    env_id: str | None = None, agent: str | None = None, update: str | None = None
+) -> tuple[type, type, type]:
+    """The dataclasses whose fields are the options of this environment, agent and update rule."""
     agent = RunOptions.agent if agent is None else agent
-    check_choice("agent", agent, tuple(AGENT_OPTIONS))
-    return RunOptions, env_options(env_id), AGENT_OPTIONS[agent]
+    options = AGENT_OPTIONS[check_choice("agent", agent, tuple(AGENT_OPTIONS))]
+    if options is SoftmaxPGOptions:
+        options = rule_options(SoftmaxPGOptions.update if update is None else update)
+    return RunOptions, env_options(env_id), options
+
+
+def rule_options(update: str) -> type:
+    """`SoftmaxPGOptions` with the hyper-parameters of an update rule, exact or sampled."""
+    from agents.updates import RULES, SAMPLED_RULES
+
+    check_choice("update", update, tuple(dict.fromkeys([*RULES, *SAMPLED_RULES])))
+    rule = RULES.get(update) or SAMPLED_RULES[update]
+    types = get_type_hints(rule)
+    added: list[tuple[str, Any, Any]] = [
+        (field.name, types[field.name], dataclasses.field(default=field.default))
+        for field in dataclasses.fields(rule)
+        if field.name not in NOT_ON_THE_LINE
+    ]
+    if not added:
+        return SoftmaxPGOptions
+    options = dataclasses.make_dataclass(
+        f"{rule.__name__}Options", added, bases=(SoftmaxPGOptions,), frozen=True
+    )
+    options.__doc__ = rule.__doc__
+    return options
 
 
 def env_options(env_id: str | None = None) -> type:
@@ -165,15 +177,19 @@ def parse_config(arguments: list[str]) -> RunConfig:
         ValueError: for an unreadable file, an unknown key, environment or agent.
     """
 
-    def groups(env_id: str, agent: str) -> dict[str, type]:
-        return dict(zip(("run", "env", "agent"), option_groups(env_id, agent), strict=True))
+    def groups(env_id: str, agent: str, update: str) -> dict[str, type]:
+        return dict(zip(("run", "env", "agent"), option_groups(env_id, agent, update), strict=True))
 
     parsed = parse_options(
         arguments,
         prog="train.py",
         description="Train an agent in a gravity well.",
         groups=groups,
-        choosers={"env_id": RunOptions.env_id, "agent": RunOptions.agent},
+        choosers={
+            "env_id": RunOptions.env_id,
+            "agent": RunOptions.agent,
+            "update": SoftmaxPGOptions.update,
+        },
     )
     return RunConfig(*parsed)
 
@@ -219,7 +235,7 @@ def parse_options(
         if _option(key) not in given
         for word in _as_arguments(key, value)
     ]
-    deciding = " and ".join(_option(name) for name in choosers)
+    deciding = ", ".join(_option(name) for name in choosers)
     parsed: Any = tyro.cli(
         dataclasses.make_dataclass("Options", list(classes.items())),
         prog=prog,
@@ -285,5 +301,11 @@ def _as_arguments(key: str, value: Any) -> list[str]:
     """One YAML entry as command-line words; the parser then checks its type."""
     if isinstance(value, bool):
         return [_option(key if value else f"no_{key}")]
+    if isinstance(value, dict) or (isinstance(value, list) and any(map(_nested, value))):
+        return [_option(key), json.dumps(value)]
     values = value if isinstance(value, list) else [value]
     return [_option(key), *(str(v) for v in values)]
+
+
+def _nested(value: Any) -> bool:
+    return isinstance(value, dict | list)

@@ -24,31 +24,36 @@ class Trace:
     """What one (configuration, seed) has shown so far.
 
     Attributes:
-        bound: lower bound on the escape time under exact gradients from this start; for a sampled
-            run it is a reference, not a guarantee.
+        state_bounds: lower bound of each state's escape time under exact gradients from this
+            start; for a sampled run they are a reference, not a guarantee.
         rows: of the table `trajectories`.
         events: of the table `escapes`.
-        escape_time: None while censored.
+        escape_time: the last first escape over states; None while censored.
+        state_escape_times: of each state; None while censored.
         status: "running", "finished" or "interrupted".
     """
 
     run_id: str
     gradient: str
     seed: int
-    bound: float
+    state_bounds: list[float]
     tracker: Tracker
     rows: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     escape_time: int | None = None
+    state_escape_times: list[int | None] = field(default_factory=list)
     updates: int = 0
     status: str = "running"
 
     @property
+    def bound(self) -> float:
+        """Lower bound on the run's escape time, the largest of its states'."""
+        return max(self.state_bounds)
+
+    @property
     def ratio(self) -> float:
         """Escape time over lower bound; NaN where either is missing."""
-        if self.escape_time is None or self.bound <= 0:
-            return math.nan
-        return self.escape_time / self.bound
+        return escape_ratio(self.escape_time, self.bound)
 
     def keep(self, record: Record, run: int) -> None:
         """Add and log the record of run number `run` of the batch."""
@@ -72,6 +77,11 @@ class Trace:
             metrics.LOWER_BOUND: self.bound,
         }
         self.tracker.finish(summary, self.events, figure, exit_code)
+
+
+def escape_ratio(escape_time: int | None, bound: float) -> float:
+    """Escape time over lower bound; NaN where either is missing."""
+    return math.nan if escape_time is None or bound <= 0 else escape_time / bound
 
 
 def record_rows(record: Record, run: int, bound: float) -> Iterator[dict[str, Any]]:

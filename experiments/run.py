@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agents.escape import EscapeEvent
+from agents.escape import CENSORED, EscapeEvent
 from agents.softmax_pg import Record, SoftmaxPG
 from experiments.config import RunConfig, SoftmaxPGOptions
 from experiments.records import Trace, run_row
@@ -104,16 +104,17 @@ class Run:
             try:
                 agent.learn(budget, on_record=on_record, on_event=on_event, on_update=on_update)
             finally:
-                for trace, time in zip(traces, agent.escape_time.tolist(), strict=True):
-                    trace.escape_time = None if time < 0 else time
+                for i, trace in enumerate(traces):
+                    trace.escape_time = _time(agent.escape_time[i])
+                    trace.state_escape_times = [_time(t) for t in agent.detector.escape_time[i]]
                     trace.updates = agent.updates
 
     def _open(self, gradient: str, agent: SoftmaxPG, i: int, factory: TrackerFactory) -> Trace:
         seed, exp_name = agent.seeds[i], self.config.exp_name
         own = {"exp_name": exp_name, "gradient": gradient, "seed": seed}
         tracker = factory(f"{exp_name}-{gradient}-{seed}", self.config.flat() | own)
-        bound = float(agent.bounds[i].max())
-        trace = Trace(self.config.run_id(gradient, seed), gradient, seed, bound, tracker)
+        run_id, bounds = self.config.run_id(gradient, seed), agent.bounds[i].tolist()
+        trace = Trace(run_id, gradient, seed, bounds, tracker)
         self.traces.append(trace)
         tracker.define()
         return trace
@@ -156,8 +157,9 @@ def make_agents(config: RunConfig) -> dict[str, SoftmaxPG]:
     for kind in ("exact", "sampled") if gradient == "both" else (gradient,):
         agents[kind] = SoftmaxPG(
             config.run.env_id,
-            asdict(config.env),
+            config.env.kwargs(),
             update=options.update,
+            update_options=options.update_options,
             gradient=kind,
             learning_rate=rate,
             initial_policy=options.initial_policy,
@@ -170,6 +172,11 @@ def make_agents(config: RunConfig) -> dict[str, SoftmaxPG]:
             seeds=tuple(seeds)[:1] if kind == "exact" else tuple(seeds),
         )
     return agents
+
+
+def _time(count: Any) -> int | None:
+    """An escape time, None where it is censored."""
+    return None if count == CENSORED else int(count)
 
 
 def make_folder(config: RunConfig) -> Path:

@@ -10,6 +10,8 @@ ENVIRONMENTS = {
         "gw_envs.softmax_well:SoftmaxWellEnv",
         "gw_envs.softmax_well:SoftmaxWellVectorEnv",
     ),
+    "ASRWell-v0": ("gw_envs.asr_well:ASRWellEnv", "gw_envs.asr_well:ASRWellVectorEnv"),
+    "ChainWell-v0": ("gw_envs.chain_well:ChainWellEnv", "gw_envs.chain_well:ChainWellVectorEnv"),
 }
 
 

@@ -20,6 +20,7 @@ from gw_envs.checks import (
 from gw_envs.drawing import bar_frame
 from gw_envs.rewards import RewardNoise
 from gw_envs.streams import Seed, Streams, make_generators
+from gw_envs.tabular import TabularMDP
 
 RENDER_MODES = ("ansi", "rgb_array")
 
@@ -79,7 +80,7 @@ class SoftmaxWellVectorEnv(VectorEnv[NDArray[np.int64], NDArray[np.int64], NDArr
         self.mean_rewards = rewards
         self.mean_rewards.setflags(write=False)
         self.num_actions, self.num_states = rewards.size, 1
-        self.discount, self.horizon = 0.0, 1
+        self.discount, self.horizon, self.drift_horizon = 0.0, 1, 0
         self.optimal_action = int(np.argmax(rewards))
         best, second = np.sort(rewards)[:-3:-1]
         if best == second:
@@ -119,6 +120,16 @@ class SoftmaxWellVectorEnv(VectorEnv[NDArray[np.int64], NDArray[np.int64], NDArr
         """
         values = np.broadcast_to(self.mean_rewards, policy.shape)
         return values, np.ones((*policy.shape[:-1], 1))
+
+    def mdp_at(self, clock: int) -> TabularMDP:
+        """The bandit as a one-state MDP at discount 0, the same at every clock."""
+        stay = np.ones((1, self.num_actions, 1))
+        return TabularMDP(stay, self.mean_rewards[None], np.ones(1), self.discount)
+
+    @property
+    def mdp(self) -> TabularMDP:
+        """The bandit as a one-state MDP."""
+        return self.mdp_at(0)
 
     def seed_streams(self, generators: list[np.random.Generator]) -> None:
         """Draw reward noise from these generators, one per environment, from now on."""

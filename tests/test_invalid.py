@@ -78,7 +78,7 @@ def test_a_bad_start_is_refused(case):
 
 
 AGENTS = {
-    "update": (dict(update="softmax"), "update='softmax'.*mean 'softmax-pg'"),
+    "update": (dict(update="softmax"), "update='softmax'.*choose one of"),
     "gradient": (dict(gradient="sample"), "gradient='sample'.*mean 'sampled'"),
     "learning_rate": (dict(learning_rate=-1), "learning_rate=-1"),
     "schedule": (dict(learning_rate=[0.1, 0]), "learning_rate=0"),

@@ -91,22 +91,20 @@ class StateAudit:
     @property
     def verdict(self) -> str:
         """One sentence: the printed theorem, the corrected one, the measured escape."""
-        premise = "its premise holds" if self.premise_holds else "though its premise fails too"
+        base = (
+            "its premise holds" if self.premise_holds else "its premise fails, so it promises none"
+        )
         if not self.starts_in_well:
             edge = WELL_FRACTION * self.reward_gap
             printed = (
                 f"the printed inequality fails at the first policy, whose sub-optimality "
-                f"{self.initial_suboptimality:.4g} is below {edge:.4g} ({premise})"
+                f"{self.initial_suboptimality:.4g} is below {edge:.4g} ({base})"
             )
-        elif self.printed_holds is None:
-            printed = (
-                f"{self.updates} updates do not decide the printed t0 = {self.printed_time:.6g}"
-            )
-        elif self.printed_holds:
-            base = "" if self.premise_holds else ", though its premise fails"
-            printed = f"the printed t0 = {self.printed_time:.6g} is respected{base}"
         else:
-            printed = f"the printed t0 = {self.printed_time:.6g} is wrong here ({premise})"
+            holds = {None: "is not decided", True: "is respected", False: "is broken"}
+            printed = (
+                f"the printed t0 = {self.printed_time:.6g} {holds[self.printed_holds]} ({base})"
+            )
         if self.escape_time is None:
             measured = f"no escape within {self.updates} updates"
         elif self.escape_time == 0:
@@ -152,7 +150,7 @@ def audit(
     Raises:
         ValueError: naming the argument that is out of range.
     """
-    check_float("learning_rate", learning_rate, 0, open_low=True)
+    printed_escape_time(0.5, 1.0, learning_rate, constant)  # refuses either out of range
     budget = check_int("max_updates", max_updates, 0)
     world_at, horizon = _as_worlds(instance)
     if drift_horizon is not None:
@@ -164,7 +162,7 @@ def audit(
         raise ValueError(f"initial_policy of shape {policy.shape} must be [S, K] = {shape} or [K].")
     policy = np.broadcast_to(policy, shape).copy()
     best = _per_state("optimal_action", optimal_action, shape[0])
-    for action in best:
+    for action in best.tolist():
         check_int("optimal_action", action, 0, shape[1] - 1)
     path = _Path(first, policy, best.astype(int), reward_gap)
     path.follow(world_at, learning_rate, budget, min(horizon, budget))
@@ -198,7 +196,9 @@ class _Path:
                 f"reward_gap=None: in state {s} another action is as good as {int(best[s])} at "
                 f"clock 0, so name the reward_gap."
             )
-        self.reward_gap = np.array([check_float("reward_gap", g, 0, open_low=True) for g in gaps])
+        self.reward_gap = np.array(
+            [check_float("reward_gap", g, 0, open_low=True) for g in gaps.tolist()]
+        )
 
     def follow(
         self, world_at: Callable[[int], TabularWorld], eta: float, budget: int, horizon: int

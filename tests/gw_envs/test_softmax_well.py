@@ -179,3 +179,4 @@ def test_action_values_are_the_mean_rewards():
     values, weight = well.action_values(policy)
     np.testing.assert_array_equal(values[2, 0], well.mean_rewards)
     np.testing.assert_array_equal(weight, np.ones((4, 1, 1)))
+    np.testing.assert_allclose(well.mdp.action_values(policy), values, rtol=0, atol=1e-15)

@@ -1,0 +1,73 @@
+"""RE(S): the rollout policy is frozen for S gradient steps, and reward outweighs probability."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.policies import softmax
+from agents.updates.rule import BaseRule, Rate, register
+from gw_envs.checks import Floats, check_int
+
+
+@register("frozen-rollout-pg")
+@dataclass(frozen=True)
+class FrozenRolloutGradient(BaseRule):
+    """RE(S), one stage: S times theta += eta * weight * (q r - (q.r) pi), q the pi at its start.
+
+    One `step` is one outer stage of `rollout_steps` gradient steps, so an update here is one batch
+    of data and costs S gradient steps. `inner_step` makes a single one for any q. With S = 1 it is
+    softmax-pg. Not the same when a constant is added to the rewards: they should be positive. MDP:
+    r is Q^q(s,.) and weight = d^q(s)/(1-discount), both held through the stage.
+
+    Source: Wang, Chen, Li and Ding 2026. Proved rate: for positive rewards and
+    eta max(r) < 4, sub-optimality Theta(1/n) in gradient steps. For K >= 3 arms with
+    r_1 > r_2 > the rest, started from pi(1) = x, S = Theta(1/x) needs O(x^-1 ln(1/x)) gradient
+    steps where S = 1 needs Omega(x^-(K-1)). At equal gaps and fixed S still of order 1/x0.
+
+    Attributes:
+        rollout_steps: S >= 1, gradient steps per stage.
+    """
+
+    rollout_steps: int = 64
+
+    def __post_init__(self) -> None:
+        """Check the number of steps."""
+        check_int("rollout_steps", self.rollout_steps, 1)
+
+    @property
+    def rate(self) -> Rate:
+        """See `Rate`."""
+        return Rate(
+            text="Theta(1/n) in gradient steps; O(x^-1 ln(1/x)) with S ~ 1/x where S = 1 needs"
+            " x^-(K-1)",
+            escape_exponent=1.0,
+            source="Wang, Chen, Li and Ding 2026",
+        )
+
+    def step(
+        self,
+        theta: Floats,
+        values: Floats,
+        learning_rate: Floats | float,
+        weight: Floats | float = 1.0,
+    ) -> Floats:
+        """One stage of `rollout_steps` gradient steps, same shape as theta."""
+        rollout = softmax(theta)
+        for _ in range(self.rollout_steps):
+            theta = self.inner_step(theta, rollout, values, learning_rate, weight)
+        return theta
+
+    def inner_step(
+        self,
+        theta: Floats,
+        rollout: Floats,
+        values: Floats,
+        learning_rate: Floats | float,
+        weight: Floats | float = 1.0,
+    ) -> Floats:
+        """One gradient step on data of the policy `rollout` [..., K], same shape as theta."""
+        mass = rollout * values
+        pull = mass - softmax(theta) * np.sum(mass, axis=-1, keepdims=True)
+        return theta + learning_rate * weight * pull

@@ -1,0 +1,213 @@
+"""Rules that follow the gradient of the return in the logits; they differ in the step they take.
+
+g(s,a) = weight(s) pi(a|s) U(s,a) is the gradient of the return J (policy gradient theorem).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.policies import softmax
+from agents.updates.rule import (
+    BaseRule,
+    GradientRule,
+    Rate,
+    advantages,
+    effective_horizon,
+    parameter_axes,
+    register,
+)
+from gw_envs.checks import Floats, check_float, check_int
+
+
+def softmax_gradient(theta: Floats, values: Floats, weight: Floats | float = 1.0) -> Floats:
+    """weight * pi * U, the gradient of the return in the logits, same shape as theta."""
+    policy = softmax(theta)
+    return weight * policy * advantages(policy, values)
+
+
+@register("softmax-pg")
+@dataclass(frozen=True)
+class SoftmaxGradient(GradientRule):
+    """Softmax policy gradient: theta(a) += eta * weight * pi(a) U(a).
+
+    Source: the paper, equations 1 and 3; Mei et al., ICML 2020. Proved rate: sub-optimality O(1/n)
+    for any constant eta, after a plateau of at least C/(Delta pi_1(a*)) updates in a well (Mei et
+    al., NeurIPS 2020; `gw_envs.theory.escape_lower_bound`). With arms of unequal reward below the
+    best, the plateau can be of order pi_1(a*)^-(K-1). MDP: weight = d(s)/(1-discount).
+    """
+
+    @property
+    def rate(self) -> Rate:
+        """See `Rate`."""
+        return Rate(
+            text="sub-optimality O(1/n); plateau of order 1/(eta Delta pi_1(a*)) at equal gaps",
+            escape_exponent=1.0,
+            source="Mei et al., ICML 2020 and NeurIPS 2020",
+        )
+
+    def direction(self, theta: Floats, values: Floats, weight: Floats | float = 1.0) -> Floats:
+        """The gradient of the return, same shape as theta."""
+        return softmax_gradient(theta, values, weight)
+
+
+@register("normalized-pg")
+@dataclass(frozen=True)
+class NormalizedGradient(GradientRule):
+    """Geometry-aware normalised policy gradient (GNPG): theta += eta * g / ||g||_2.
+
+    Source: Mei et al., ICML 2021 (arXiv 2105.06072), eta = 1/6. Proved rate: linear,
+    exp(-c n) with c of order inf_n pi_n(a*), because the Hessian's norm is at most 3 ||g||. From
+    equally likely sub-optimal arms of equal reward the log-odds of the best arm rise by
+    eta sqrt(K/(K-1)) per update whatever the gap. MDP: the norm is that of the whole gradient, over
+    states and actions, with weight = d(s)/(1-discount); the discount itself cancels. Where the
+    gradient is zero theta stays.
+    """
+
+    @property
+    def rate(self) -> Rate:
+        """See `Rate`."""
+        return Rate(
+            text="linear at eta = 1/6; escape in ln(1/x0)/(eta sqrt(K/(K-1))) updates",
+            escape_exponent=0.0,
+            source="Mei et al., ICML 2021",
+        )
+
+    def direction(self, theta: Floats, values: Floats, weight: Floats | float = 1.0) -> Floats:
+        """The gradient divided by its Euclidean norm, same shape as theta."""
+        gradient = softmax_gradient(theta, values, weight)
+        axes = parameter_axes(weight)
+        # Scaling by the largest entry first keeps the squares of tiny gradients from underflowing.
+        largest = np.max(np.abs(gradient), axis=axes, keepdims=True)
+        scaled = gradient / np.where(largest > 0, largest, 1.0)
+        norm = np.sqrt(np.sum(scaled**2, axis=axes, keepdims=True))
+        return scaled / np.where(norm > 0, norm, 1.0)
+
+
+@register("armijo-pg")
+@dataclass(frozen=True)
+class ArmijoGradient(BaseRule):
+    """Softmax policy gradient with an Armijo line search: theta += eta_n g.
+
+    Starting from the given learning rate, eta is multiplied by `shrink` until
+    J(theta + eta g) >= J(theta) + slope * eta * ||g||^2. With `expand`, a rate that passes at once
+    is divided by `shrink` for as long as the larger one passes too, so that the learning rate is
+    only a first guess. If no rate down to shrink^max_trials passes (the gain is below rounding),
+    theta stays.
+
+    Source: Lu et al., RLJ 2024 (arXiv 2405.13136). Proved rate: linear once the largest rate does
+    not bind, because the gradient's Lipschitz constant falls with the gradient. With a fixed
+    largest rate the plateau is that of softmax PG at that rate. With `expand` one search leaves an
+    equal-gap well, at a price of log_{1/shrink}(1/pi(a*)) evaluations of J.
+
+    Attributes:
+        slope: share of the first-order gain that must be had, in (0, 1).
+        shrink: factor between trial rates, in (0, 1).
+        expand: whether rates above the given one are tried.
+        max_trials: most trial rates in one direction.
+        objective: J(theta) of shape theta.shape[:-2], for an MDP. None: the weighted sum of
+            pi.values, which is J in one state and in an MDP of discount 0, and only there.
+
+    Raises:
+        ValueError: for an option out of range, or in an MDP of discount > 0 without `objective`.
+    """
+
+    slope: float = 0.5
+    shrink: float = 0.5
+    expand: bool = False
+    max_trials: int = 200
+    objective: Callable[[Floats], Floats] | None = None
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        check_float("slope", self.slope, 0, 1, open_low=True, open_high=True)
+        check_float("shrink", self.shrink, 0, 1, open_low=True, open_high=True)
+        check_int("max_trials", self.max_trials, 1)
+
+    @property
+    def rate(self) -> Rate:
+        """See `Rate`."""
+        return Rate(
+            text=(
+                "linear; the search itself leaves an equal-gap well in one update"
+                if self.expand
+                else "linear once the largest rate does not bind; until then that of softmax PG"
+            ),
+            escape_exponent=0.0 if self.expand else 1.0,
+            source="Lu et al., RLJ 2024",
+        )
+
+    def step(
+        self,
+        theta: Floats,
+        values: Floats,
+        learning_rate: Floats | float,
+        weight: Floats | float = 1.0,
+    ) -> Floats:
+        """theta + accepted rate * gradient, same shape as theta."""
+        rate = self.accepted_rate(theta, values, learning_rate, weight)
+        return theta + rate * softmax_gradient(theta, values, weight)
+
+    def accepted_rate(
+        self,
+        theta: Floats,
+        values: Floats,
+        learning_rate: Floats | float,
+        weight: Floats | float = 1.0,
+    ) -> Floats:
+        """The rate the search settles on: [..., 1], or [..., 1, 1] in an MDP; 0 where none passes.
+
+        Args:
+            theta: logits [..., K] or [..., S, K].
+            values: mean rewards or Q-values, same shape.
+            learning_rate: first trial rate, > 0.
+            weight: d(s)/(1-discount) [..., S, 1] in an MDP.
+        """
+        axes = parameter_axes(weight)
+        gradient = softmax_gradient(theta, values, weight)
+        gain = self._gain(theta, values, weight)
+        required = self.slope * np.sum(gradient**2, axis=axes, keepdims=True)
+
+        def passes(rate: Floats) -> Floats:
+            return gain(theta + rate * gradient) >= rate * required
+
+        rate = np.broadcast_to(np.asarray(learning_rate, np.float64), required.shape).copy()
+        passed = passes(rate)
+        if self.expand:
+            growing = passed & (required > 0)
+            for _ in range(self.max_trials):
+                growing = growing & passes(rate / self.shrink)
+                if not growing.any():
+                    break
+                rate = np.where(growing, rate / self.shrink, rate)
+        for _ in range(self.max_trials):
+            if passed.all():
+                return rate
+            rate = np.where(passed, rate, rate * self.shrink)
+            passed = passes(rate)
+        return np.where(passed, rate, 0.0)
+
+    def _gain(
+        self, theta: Floats, values: Floats, weight: Floats | float
+    ) -> Callable[[Floats], Floats]:
+        """The function J(.) - J(theta), with the parameter axes kept as ones."""
+        axes = parameter_axes(weight)
+        if self.objective is not None:
+            objective = self.objective
+            start = objective(theta)
+
+            def difference(trial: Floats) -> Floats:
+                return np.expand_dims(objective(trial) - start, axes)
+
+            return difference
+        if np.any(np.asarray(effective_horizon(weight)) > 1 + 1e-9) and len(axes) == 2:
+            raise ValueError(
+                "objective=None: in an MDP of discount > 0 armijo-pg must be given the return "
+                "J(theta) to search on."
+            )
+        # pi'.U rather than pi'.values - pi.values: pi.U is 0, so nothing large cancels.
+        advantage = advantages(softmax(theta), values)
+        return lambda trial: np.sum(weight * softmax(trial) * advantage, axis=axes, keepdims=True)

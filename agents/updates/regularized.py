@@ -1,0 +1,130 @@
+"""Rules that follow the gradient of another objective, which keeps the policy from corners."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from agents.policies import softmax
+from agents.updates.rule import (
+    GradientRule,
+    Rate,
+    advantages,
+    count_states,
+    register,
+)
+from gw_envs.checks import Floats, check_float
+
+
+@register("entropy-pg")
+@dataclass(frozen=True)
+class EntropyGradient(GradientRule):
+    """Entropy policy gradient: theta += eta * weight * pi (q - pi.q), q = r - tau ln pi.
+
+    It maximises pi.(r - tau ln pi), whose optimum is softmax(r/tau). In an MDP `values` must be the
+    *soft* Q-values of the current policy, Q(s,a) = r(s,a) + discount E[V(s')], V(s) =
+    sum_a pi(a|s)(Q(s,a) - tau ln pi(a|s)); `soft_action_values` computes them. In one state they
+    are the mean rewards. `weight` is d(s)/(1-discount), as in the plain gradient.
+
+    Source: Mei et al., ICML 2020. Proved rate: linear to the regularised optimum. In a well of the
+    equal-gap bandit dx/dn ~ eta x^2 (Delta + tau ln(1/x)): still of order 1/x0, up to a logarithm.
+
+    Attributes:
+        temperature: tau > 0, in units of reward.
+    """
+
+    temperature: float = 0.1
+
+    uses_soft_values: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        """Check the temperature."""
+        check_float("temperature", self.temperature, 0, open_low=True)
+
+    @property
+    def rate(self) -> Rate:
+        """See `Rate`."""
+        return Rate(
+            text="linear to softmax(r/tau); escape of order 1/(eta x0 (Delta + tau ln(1/x0)))",
+            escape_exponent=1.0,
+            source="Mei et al., ICML 2020",
+            bias=f"return + {self.temperature:g} * entropy",
+        )
+
+    def direction(self, theta: Floats, values: Floats, weight: Floats | float = 1.0) -> Floats:
+        """The gradient of the regularised return, same shape as theta."""
+        policy = softmax(theta)
+        return weight * policy * advantages(policy, values - self.temperature * log_softmax(theta))
+
+
+@register("log-barrier-pg")
+@dataclass(frozen=True)
+class LogBarrierGradient(GradientRule):
+    """Log-barrier policy gradient: theta(a) += eta (weight pi(a) U(a) + (lam/S)(1/K - pi(a))).
+
+    It maximises the return + lam/(S K) sum_{s,a} ln pi(a|s); S = 1 in one state, and the barrier's
+    term is not weighted by d(s).
+
+    Source: Agarwal et al., JMLR 2021. Proved rate: O(S^2 K^2/((1-discount)^6 eps^2)) updates to
+    accuracy eps with lam of order eps. Against a corner the log-odds of every rare arm rise by
+    eta lam per update (S = 1), so that it is left in ln(1/x0)/(eta lam) updates.
+
+    Attributes:
+        barrier: lam > 0, in units of return.
+    """
+
+    barrier: float = 0.01
+
+    def __post_init__(self) -> None:
+        """Check the barrier."""
+        check_float("barrier", self.barrier, 0, open_low=True)
+
+    @property
+    def rate(self) -> Rate:
+        """See `Rate`."""
+        return Rate(
+            text="eps-optimal in O(1/eps^2) updates with lam ~ eps; escape in ln(1/x0)/(eta lam)",
+            escape_exponent=0.0,
+            source="Agarwal et al., JMLR 2021",
+            bias=f"return + {self.barrier:g} * mean of ln pi",
+        )
+
+    def direction(self, theta: Floats, values: Floats, weight: Floats | float = 1.0) -> Floats:
+        """The gradient of the return with its barrier, same shape as theta."""
+        policy = softmax(theta)
+        barrier = self.barrier / count_states(weight) * (1 / theta.shape[-1] - policy)
+        return weight * policy * advantages(policy, values) + barrier
+
+
+def log_softmax(theta: Floats) -> Floats:
+    """ln softmax(theta), [..., K], finite also where the probability underflows."""
+    shifted = theta - theta.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
+
+
+def soft_action_values(
+    transitions: Floats, rewards: Floats, policy: Floats, discount: float, temperature: float
+) -> Floats:
+    """Soft Q-values of a policy: what `entropy-pg` takes as `values` in an MDP.
+
+    Q(s,a) = r(s,a) + discount sum_s' P(s'|s,a) V(s'),
+    V(s) = sum_a pi(a|s)(Q(s,a) - tau ln pi(a|s)).
+
+    Args:
+        transitions: P(s'|s,a), [S, K, S].
+        rewards: r(s,a), [S, K].
+        policy: pi(a|s), [..., S, K], entries in (0, 1).
+        discount: in [0, 1).
+        temperature: tau >= 0; 0 gives the plain Q-values.
+
+    Returns:
+        Q [..., S, K], in units of return.
+    """
+    check_float("discount", discount, 0, 1, open_high=True)
+    check_float("temperature", temperature, 0)
+    chain = np.einsum("...sk,skt->...st", policy, transitions)
+    reward = np.sum(policy * (rewards - temperature * np.log(policy)), axis=-1, keepdims=True)
+    state_values = np.linalg.solve(np.eye(chain.shape[-1]) - discount * chain, reward)[..., 0]
+    return rewards + discount * np.einsum("skt,...t->...sk", transitions, state_values)

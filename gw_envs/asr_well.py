@@ -1,0 +1,378 @@
+"""ASRWell-v0: the multi-state well, a tabular model of adaptive sampling whose rewards drift."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import ArrayLike, NDArray
+
+from gw_envs.checks import Floats, check_choice, check_float, check_int
+from gw_envs.drawing import bar_frame
+from gw_envs.drift import Well
+from gw_envs.drifting_rewards import DriftingRewards
+from gw_envs.hardness import (
+    ACTION_NAMES,
+    MOVES,
+    check_best_actions,
+    check_gaps,
+    hardness_transitions,
+)
+from gw_envs.streams import Seed, Streams, make_generators
+from gw_envs.tabular import TabularMDP, ToyText
+
+RENDER_MODES = ("ansi", "rgb_array")
+DEFAULT_DRIFT = Well(
+    start=0.6, depth=0.1, fall_time=300, gain=0.15, recovery=3000, recovery_width=400
+)
+
+
+class ASRWellVectorEnv(VectorEnv[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]):
+    """`num_envs` ASR wells stepped at once; `ASRWellEnv` documents the environment.
+
+    All share the clock and begin and end their episodes together. Autoreset is SAME_STEP: the step
+    that truncates returns the next episode's first observation, and the last one stands under
+    `infos["final_obs"]`, its information under `infos["final_info"]`. `reset(seed=s)` seeds
+    environment i with s + i, and row i equals the scalar environment of that seed to the bit.
+    `options["state"]` may be one level for all or one per environment. `max_episode_steps`, which
+    `gym.make_vec` may pass, cuts the horizon.
+    """
+
+    metadata = {  # noqa: RUF012 - Gymnasium declares it as a plain dict
+        "render_modes": list(RENDER_MODES),
+        "render_fps": 4,
+        "autoreset_mode": AutoresetMode.SAME_STEP,
+    }
+    action_names = ACTION_NAMES
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        *,
+        num_states: int = 3,
+        reward_gaps: float | ArrayLike = 0.2,
+        drift: Any = DEFAULT_DRIFT,
+        move_prob: float = 0.9,
+        discount: float = 0.0,
+        horizon: int = 10,
+        best_actions: Sequence[int] | None = None,
+        ceiling: float | None = None,
+        steps_per_tick: int = 1,
+        drift_horizon: int = 10_000,
+        drift_seed: int = 0,
+        premise: str = "require",
+        max_episode_steps: int | None = None,
+        render_mode: str | None = None,
+    ) -> None:
+        self.num_envs = check_int("num_envs", num_envs, 1)
+        self.num_states, self.num_actions = check_int("num_states", num_states, 1), len(MOVES)
+        self.reward_gaps = check_gaps(reward_gaps, self.num_states)
+        self.optimal_actions = check_best_actions(best_actions, self.num_states)
+        self.move_prob = check_float("move_prob", move_prob, 0, 1)
+        self.discount = check_float("discount", discount, 0, 1, open_high=True)
+        self.horizon = check_int("horizon", horizon, 1)
+        if max_episode_steps is not None:
+            steps = check_int("max_episode_steps", max_episode_steps, 1)
+            self.horizon = min(self.horizon, steps)
+        self.steps_per_tick = check_int("steps_per_tick", steps_per_tick, 1)
+        self.rewards = DriftingRewards(
+            drift,
+            self.reward_gaps,
+            self.optimal_actions,
+            self.num_actions,
+            drift_horizon,
+            drift_seed,
+        )
+        self.rewards.check_premise(premise, ceiling)
+        self.drift_horizon = self.rewards.horizon
+        if render_mode is not None:
+            check_choice("render_mode", render_mode, RENDER_MODES)
+        self.render_mode = render_mode
+        self.single_observation_space = gym.spaces.Discrete(self.num_states)
+        self.single_action_space = gym.spaces.Discrete(self.num_actions)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._transitions = hardness_transitions(self.num_states, self.move_prob)
+        self._initial = np.full(self.num_states, 1 / self.num_states)
+        self._streams: Streams | None = None
+        self._states = np.zeros(self.num_envs, dtype=np.int64)
+        self._last_actions: NDArray[np.int64] | None = None
+        self._steps = self._elapsed = 0
+        self._always = np.ones(self.num_envs, dtype=np.bool_)
+
+    @property
+    def clock(self) -> int:
+        """The drift clock t of the next step: own steps // steps_per_tick."""
+        return self._steps // self.steps_per_tick
+
+    def base_rewards(self, clock: int) -> Floats:
+        """b_k [3] at a clock."""
+        return self.rewards.base(clock)
+
+    def mean_rewards_at(self, clock: int) -> Floats:
+        """r_k(s) [S, 3] at a clock."""
+        return self.rewards.at(clock)
+
+    def mdp_at(self, clock: int) -> TabularMDP:
+        """The Markov decision process frozen at a clock; starts are uniform over the levels."""
+        return TabularMDP(self._transitions, self.rewards.at(clock), self._initial, self.discount)
+
+    @property
+    def mdp(self) -> TabularMDP:
+        """The Markov decision process frozen at the current clock."""
+        return self.mdp_at(self.clock)
+
+    @property
+    def P(self) -> ToyText:  # noqa: N802 - the name Gymnasium's toy_text environments use
+        """`mdp` as {s: {a: [(probability, s', reward, terminated), ...]}}."""
+        return self.mdp.P
+
+    def action_values(self, policy: Floats, clock: int = 0) -> tuple[Floats, Floats]:
+        """Exact Q [..., S, 3] and visitation weight d(s)/(1-discount) [..., S, 1] of a policy.
+
+        Both of the infinite discounted sum in the process frozen at `clock`. At discount 0 they
+        depend on neither the policy nor the moves: Q is the mean reward and the weight 1/S.
+        """
+        if self.discount == 0:
+            values = np.broadcast_to(self.rewards.at(clock), policy.shape)
+            return values, np.full((*policy.shape[:-1], 1), 1 / self.num_states)
+        mdp = self.mdp_at(clock)
+        weight = mdp.visitation(policy) / (1 - self.discount)
+        return mdp.action_values(policy), weight[..., None]
+
+    def seed_streams(self, generators: list[np.random.Generator]) -> None:
+        """Draw starts and moves from these generators, one per environment; restart the clock."""
+        self._streams = Streams(generators)
+        self._steps = 0
+
+    def reset(
+        self, *, seed: Seed = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.int64], dict[str, Any]]:
+        """Begin an episode everywhere; a seed restarts moves and clock, None continues them."""
+        if seed is not None or self._streams is None:
+            self.seed_streams(make_generators(seed, self.num_envs))
+        return self.begin(options), {}
+
+    def begin(self, options: dict[str, Any] | None = None) -> NDArray[np.int64]:
+        """Put every environment at the start of an episode; return its states [num_envs]."""
+        clock, wanted = self._check_options(options or {})
+        # Drawn even if it is not used, so that the stream runs alike with and without options.
+        starts = (self._drawn() * self.num_states).astype(np.int64)
+        if wanted is not None:
+            starts[:] = wanted
+        if clock is not None:
+            self._steps = clock * self.steps_per_tick
+        self._elapsed, self._states, self._last_actions = 0, starts, None
+        return starts.copy()
+
+    def _check_options(self, options: dict[str, Any]) -> tuple[int | None, list[int] | None]:
+        """The clock and the level of every environment that the options ask for."""
+        for key in options:
+            check_choice("options", key, ("clock", "state"))
+        clock = check_int("options['clock']", options["clock"], 0) if "clock" in options else None
+        if "state" not in options:
+            return clock, None
+        value = options["state"]
+        values = [value] * self.num_envs if np.ndim(value) == 0 else list(value)
+        if len(values) != self.num_envs:
+            raise ValueError(
+                f"options['state']={value!r} must be one level or one for each of the num_envs="
+                f"{self.num_envs} environments."
+            )
+        return clock, [check_int("options['state']", s, 0, self.num_states - 1) for s in values]
+
+    def _drawn(self) -> Floats:
+        """A uniform number per environment."""
+        if self._streams is None:
+            raise gym.error.ResetNeeded("Call reset() before the first step().")
+        return self._streams.draw()
+
+    def advance(
+        self, actions: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], Floats, bool, dict[str, NDArray[Any]]]:
+        """One step of the dynamics, without autoreset: states, rewards, cut or not, information."""
+        if (
+            actions.shape != (self.num_envs,)
+            or actions.min() < 0
+            or actions.max() >= self.num_actions
+        ):
+            raise ValueError(
+                f"action={actions!r} must hold one of 0, 1, 2 for each of {self.num_envs} "
+                "environments."
+            )
+        states, clock = self._states, self.clock
+        means = self.rewards.at(clock)[states]
+        rewards = means[np.arange(self.num_envs), actions]
+        moves = np.where(self._drawn() < self.move_prob, MOVES[actions], 0)
+        self._states = np.clip(states + moves, 0, self.num_states - 1)
+        self._last_actions = actions
+        self._steps += 1
+        self._elapsed += 1
+        info = {
+            "mean_reward": rewards,
+            "regret": means.max(axis=1) - rewards,
+            "optimal_action": self.optimal_actions[states],
+            "current_best_action": means.argmax(axis=1),
+            "is_success": actions == self.optimal_actions[states],
+            "clock": np.full(self.num_envs, clock),
+            "state": states,
+            "hardness": states / max(1, self.num_states - 1),
+        }
+        return self._states.copy(), rewards, self._elapsed >= self.horizon, info
+
+    def step(
+        self, actions: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], Floats, NDArray[Any], NDArray[Any], dict[str, Any]]:
+        """Act in every environment; the step that ends an episode begins the next one."""
+        states, rewards, cut, info = self.advance(np.asarray(actions))
+        info.update({f"_{key}": self._always for key in tuple(info)})
+        infos: dict[str, Any] = info
+        if cut:
+            infos = {"final_obs": states, "final_info": info}
+            infos["_final_obs"] = infos["_final_info"] = self._always
+            states = self.begin()
+        ended = np.full(self.num_envs, cut)
+        return states, rewards.copy(), np.zeros_like(ended), ended, infos
+
+    def render(self) -> tuple[Any, ...] | None:
+        """A frame or line of text per environment: the level, the rewards there, the last action.
+
+        The frame shows the ladder of levels above (the current one underlined) and below it the
+        mean rewards of harder, keep and easier (the best action in blue, the last underlined).
+        """
+        last = [None] * self.num_envs if self._last_actions is None else self._last_actions.tolist()
+        places = list(zip(self._states.tolist(), last, strict=True))
+        if self.render_mode == "rgb_array":
+            return tuple(self._frame(state, action) for state, action in places)
+        if self.render_mode == "ansi":
+            return tuple(self._line(state, action) for state, action in places)
+        gym.logger.warn("render() needs render_mode='ansi' or 'rgb_array', given to gym.make.")
+        return None
+
+    def _frame(self, state: int, last: int | None) -> NDArray[np.uint8]:
+        heights = np.linspace(0.2, 1.0, self.num_states)
+        ladder = bar_frame(heights, -1, state, size=(80, 240))
+        best = int(self.optimal_actions[state])
+        return np.concatenate([ladder, bar_frame(self.rewards.at(self.clock)[state], best, last)])
+
+    def _line(self, state: int, last: int | None) -> str:
+        ladder = "".join("o" if level == state else "." for level in range(self.num_states))
+        rewards = self.rewards.at(self.clock)[state]
+        actions = " ".join(
+            f"{'>' if k == last else ' '}{name}{'*' if k == self.optimal_actions[state] else ' '}"
+            f"{reward:.3f}"
+            for k, (name, reward) in enumerate(zip(ACTION_NAMES, rewards, strict=True))
+        )
+        return f"t={self.clock} easy {ladder} hard (> last, * best): {actions}"
+
+
+class ASRWellEnv(gym.Env[np.int64, np.int64]):
+    """Adaptive sampling in miniature: a few states, three actions, rewards that drift meanwhile.
+
+    ## Description
+    While an embedding network trains, a controller shifts the distribution its negatives are drawn
+    from (adaptive sampling, ASR). Here that distribution is a level of hardness, 0 (easy) to S - 1
+    (hard), and what an action is worth moves with the training clock t, as validation scores do:
+
+        r_k(s, t) = b_k(t) + Delta(s) [k = best action of s]
+
+    (paper, Theorem 2; its b_1 is the base of the best action of state s). The softmax policy of
+    every state has a well of its own, Delta(s) is its gap, and `gw_envs.theory` bounds the updates
+    it takes to leave it. Where drift makes another action pay more, sub-optimality against
+    `best_actions[s]` is negative and the state is not in its well.
+
+    The theorem's premise is b_i(t) <= beta <= b_1(t) + Delta(s) for every action i and clock t up
+    to `drift_horizon`. Without a `ceiling` it is checked whether each state has some constant beta
+    that will do; with one, whether that beta does in every state.
+
+    ## Action Space
+    `Discrete(3)`: 0 harder, 1 keep, 2 easier. With probability `move_prob` the level moves by +1,
+    0 or -1 (it stays within 0..S-1), else it stays.
+
+    ## Observation Space
+    `Discrete(num_states)`: the level of hardness.
+
+    ## Rewards
+    The Python float r_k(s, t) in [0, 1], fixed by level, action and clock: what is random is the
+    drift's noise (fixed by `drift_seed`, the same in every episode) and the moves.
+
+    ## Starting State
+    Any level, equally likely; `reset(options={"state": s})` names one.
+
+    ## Episode End
+    `truncated` after `horizon` steps; never terminated. The clock, t = own steps //
+    `steps_per_tick`, runs on through the next episodes: `reset(seed=...)` restarts it, `reset()`
+    does not, `reset(options={"clock": t})` sets it.
+
+    ## Information
+    At every step, flat: `mean_reward` (paid), `regret` (the largest mean reward at this level and
+    clock, minus it), `optimal_action` (best_actions of the level), `current_best_action` (the one
+    that pays most now), `is_success` (the optimal action was taken), `clock`, `state` and
+    `hardness` (the level, and level/(S-1)) when the action was taken. `reset` returns none. In the
+    vector form the last step's stand under `final_info` (SAME_STEP autoreset).
+
+    ## Arguments
+    - `num_states` = 3: S >= 1.
+    - `reward_gaps` = 0.2: Delta(s) > 0, one number or one per state.
+    - `drift` = a fall and a logistic recovery (`DEFAULT_DRIFT`): one law for all three actions, or
+      a list of three. A law is a number, a dict such as {"law": "linear", "start": 0.2, "slope":
+      0.001, "clip": [0, 0.6]} or an object of `gw_envs.drift`; all must stay in [0, 1].
+    - `move_prob` = 0.9: q in [0, 1].
+    - `discount` = 0: in [0, 1).
+    - `horizon` = 10: steps per episode (Gymnasium's checker refuses 1, all else works with it).
+      Exact values are those of the infinite discounted sum.
+    - `best_actions` = None: one per state; None is harder below level S // 2, keep at it, easier
+      above it.
+    - `ceiling` = None: beta of the premise, in [0, 1].
+    - `steps_per_tick` = 1: own steps per tick of the clock.
+    - `drift_horizon` = 10000: ticks over which the laws run and are checked; then they hold still.
+    - `drift_seed` = 0: fixes the noise of the laws. One law shared by the actions has one noise.
+    - `premise` = "require": an error where the premise fails; "warn" or "ignore" go on.
+    - `render_mode` = None: or "ansi", "rgb_array".
+
+    Every argument is checked; a `ValueError` names the argument, its value and what is right.
+    `mdp`, `mdp_at(t)` and `P` give the arrays of the process frozen at a clock.
+
+    ## Version History
+    - v0: first version.
+    """
+
+    metadata = {"render_modes": list(RENDER_MODES), "render_fps": 4}  # noqa: RUF012
+
+    def __init__(self, render_mode: str | None = None, **arguments: Any) -> None:
+        self._vector = ASRWellVectorEnv(1, render_mode=render_mode, **arguments)
+        self.render_mode = render_mode
+        self.observation_space = self._vector.single_observation_space
+        self.action_space = self._vector.single_action_space
+
+    def __getattr__(self, name: str) -> Any:
+        """Ground truth (mdp, P, clock, optimal_actions, reward_gaps, action_values, ...)."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._vector, name)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.int64, dict[str, Any]]:
+        """Begin an episode; a seed restarts the moves and the clock. Empty info."""
+        fresh = seed is not None or self._np_random is None
+        super().reset(seed=seed)
+        if fresh:
+            self._vector.seed_streams([self.np_random])
+        return np.int64(self._vector.begin(options)[0]), {}
+
+    def step(self, action: np.int64) -> tuple[np.int64, float, bool, bool, dict[str, Any]]:
+        """Act; see the class."""
+        chosen = np.array([action], dtype=np.int64)
+        states, rewards, cut, info = self._vector.advance(chosen)
+        flat = {key: column[0].item() for key, column in info.items()}
+        return np.int64(states[0]), float(rewards[0]), False, cut, flat
+
+    def render(self) -> Any:
+        """A line of text or an RGB frame of level, rewards and last action, as render_mode says."""
+        frames = self._vector.render()
+        return None if frames is None else frames[0]

@@ -1,0 +1,70 @@
+"""`python -m experiments`: the audit's table and verdicts, and what bad input gets."""
+
+import pytest
+
+from experiments.__main__ import main
+
+CE3 = "--num-states 1 --best-actions 1 --reward-gaps 0.05 --learning-rate 1 --premise ignore"
+
+
+def row_of(out, state):
+    line = next(x for x in out.splitlines() if x.split()[:1] == [str(state)])
+    cells = line.replace(",", "").split()
+    return {"printed": float(cells[4]), "bound": float(cells[5]), "escape": cells[6]}
+
+
+def test_the_failure_of_the_printed_theorem_is_visible(capsys):
+    assert main(["audit", "--counterexample", "CE3"]) == 0
+    out = capsys.readouterr().out
+    row = row_of(out, 0)
+    assert row["printed"] == 9000
+    assert row["escape"] == "579"
+    assert 0 < row["bound"] < 579
+    assert "broken" in out
+
+
+def test_a_drift_that_the_user_names_is_audited(capsys):
+    assert main(["audit", *CE3.split(), "--drift", "[0.0, 0.85, 0.0]"]) == 0
+    row = row_of(capsys.readouterr().out, 0)
+    assert 0 < row["bound"] < int(row["escape"]) < row["printed"]
+
+
+def test_every_state_has_its_row_and_its_sentence(capsys):
+    line = ["audit", "--optimal-prob", "0.01", "--max-updates", "3000"]
+    assert main(line) == 0
+    out = capsys.readouterr().out
+    for state in range(3):
+        row = row_of(out, state)
+        assert row["bound"] < int(row["escape"])
+        assert f"State {state}: " in out
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("audti", "command='audti' is unknown; choose one of"),
+        ("audit --drift {law:", "is no YAML"),
+        ("audit --drift 1.5", r"\[0, 1\]"),
+        ("audit --drift [0.6,0.2,0.2]", "premise"),
+        ("audit --reward-gaps 0.1 0.2", "reward_gaps"),
+        ("audit --learning-rate 0", "learning_rate=0"),
+        ("audit --discount 1", "discount=1"),
+        ("audit --drift {law:lniear,start:1,slope:0}", "unknown"),
+    ],
+)
+def test_bad_input_ends_with_code_2_and_one_sentence(line, message, capsys):
+    import re
+
+    words = line.replace(":", ": ").split(" ") if "{law:" in line else line.split()
+    if "{law:" in line:
+        words = ["audit", "--drift", " ".join(words[2:])]
+    assert main(words) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert re.search(message, err)
+
+
+def test_help_names_every_command(capsys):
+    assert main([]) == 0
+    assert "audit" in capsys.readouterr().out
