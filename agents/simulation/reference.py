@@ -151,7 +151,8 @@ class Draws:
         base = self._baseline(n, policy, rewards)
         total = np.zeros_like(policy)
         for pull in range(self.sampling.batch_size):
-            slot = np.uint64((n * self.sampling.batch_size + pull) * SLOTS)
+            # An array: the wrap-around of 64 bits is silent for arrays only.
+            slot = np.array([(n * self.sampling.batch_size + pull) * SLOTS], dtype=np.uint64)
             arm = self._draw_arm(policy, slot)
             paid = self._reward(np.take_along_axis(rewards, arm[:, None], axis=1)[:, 0], slot)
             self.received += paid
@@ -162,7 +163,7 @@ class Draws:
             total += (paid - base)[:, None] * score
         return total / self.sampling.batch_size
 
-    def _draw_arm(self, policy: Floats, slot: np.uint64) -> NDArray[np.intp]:
+    def _draw_arm(self, policy: Floats, slot: NDArray[np.uint64]) -> NDArray[np.intp]:
         """A ~ pi by inversion; arms in the order best first."""
         ordered = np.take_along_axis(policy, self.order, axis=1)
         left = uniform(self.state, slot + np.uint64(ACTION))
@@ -172,11 +173,11 @@ class Draws:
             place[left >= 0] = a
         return np.take_along_axis(self.order, place[:, None], axis=1)[:, 0]
 
-    def _reward(self, means: Floats, slot: np.uint64) -> Floats:
+    def _reward(self, means: Floats, slot: NDArray[np.uint64]) -> Floats:
         """Rewards of the noise law with the given means."""
         law = self.sampling.reward_noise
         if law.law == "none":
-            return means
+            return law.apply(means, None)
         numbers = uniform(self.state, slot + np.uint64(NOISE))
         if law.law == "gaussian":  # Box and Muller
             angle = 2 * np.pi * uniform(self.state, slot + np.uint64(NOISE_ANGLE))

@@ -131,13 +131,13 @@ def test_random_numbers_are_splitmix64():
     weyl = 0x9E3779B97F4A7C15
     states = np.array([(1234567 + (i + 1) * weyl) % 2**64 for i in range(3)], dtype=np.uint64)
     assert [int(z) for z in mix(states)] == published
-    drawn = uniform(np.array([1234567], dtype=np.uint64), np.uint64(1))
+    drawn = uniform(np.array([1234567], dtype=np.uint64), np.array([1], dtype=np.uint64))
     assert drawn[0] == pytest.approx(published[1] / 2**64, rel=1e-15)
 
 
 def test_random_numbers_look_uniform_and_streams_differ():
     streams = stream_state(np.uint64(7), np.arange(200, dtype=np.uint64))
-    drawn = np.stack([uniform(streams, np.uint64(i)) for i in range(2000)])
+    drawn = np.stack([uniform(streams, np.array([i], dtype=np.uint64)) for i in range(2000)])
     assert drawn.min() > 0 and drawn.max() <= 1
     assert abs(drawn.mean() - 0.5) < 4 * np.sqrt(1 / 12 / drawn.size)
     correlation = np.corrcoef(drawn.T)[np.triu_indices(200, 1)]
