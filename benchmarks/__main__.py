@@ -14,6 +14,9 @@ from benchmarks.harness import Result, load, machine
 
 # Name: module with `TITLE` (one line) and `run() -> list[Result]`.
 BENCHMARKS = {
+    "escape-exact": "benchmarks.escape_exact",
+    "escape-speed": "benchmarks.escape_speed",
+    "deep-well": "benchmarks.deep_well",
     "pg-limit": "benchmarks.pg_limit",
     "pg-numpy": "benchmarks.pg_numpy",
     "pg-torch": "benchmarks.pg_torch",
@@ -21,6 +24,7 @@ BENCHMARKS = {
     "pg-threads": "benchmarks.pg_threads",
     "precision": "benchmarks.precision",
     "reinforce": "benchmarks.reinforce",
+    "reinforce-skip": "benchmarks.reinforce_skip",
     "env-vec": "benchmarks.env_vec",
     "import": "benchmarks.imports",
 }

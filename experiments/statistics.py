@@ -1,0 +1,328 @@
+"""Honest statistics of escape times, which are heavy-tailed and cut off by the budget.
+
+A run that did not escape within its budget is *censored*: its time is known only to be larger. The
+mean of the escaped runs leaves those out and is wrong by as much as one likes, so nothing here
+computes it. Times are in updates; a censored run's time is the budget it was watched for. Every
+function says what it assumes.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gw_envs.checks import Floats, check_float, check_int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its confidence interval; an end that the data do not fix is infinite."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Survival:
+    """Kaplan-Meier estimate of P(escape time > t), a step function.
+
+    Attributes:
+        times: where it steps, ascending, [M].
+        survival: its value from each step on, [M].
+        low: lower end of the pointwise confidence interval, [M].
+        high: upper end, [M].
+        last: the longest time any run was watched; beyond it the curve is unknown.
+        runs: number of runs.
+        censored: how many of them did not escape.
+    """
+
+    times: Floats
+    survival: Floats
+    low: Floats
+    high: Floats
+    last: float
+    runs: int
+    censored: int
+
+    def quantile(self, q: float) -> Estimate:
+        """The time by which a share q of all runs has escaped: the first t with S(t) <= 1-q.
+
+        The interval inverts the pointwise intervals (Brookmeyer and Crowley 1982). A value or end
+        that the curve does not reach within the budget is infinite. Assumes what `kaplan_meier`
+        assumes.
+
+        Args:
+            q: in (0, 1).
+        """
+        level = 1 - check_float("q", q, 0, 1, open_low=True, open_high=True) + 1e-12
+        curves = (self.survival, self.low, self.high)
+        value, low, high = (self._first(curve <= level) for curve in curves)
+        return Estimate(value, low, high)
+
+    @property
+    def median(self) -> Estimate:
+        """`quantile(0.5)`."""
+        return self.quantile(0.5)
+
+    def _first(self, reached: NDArray[np.bool_]) -> float:
+        return float(self.times[np.argmax(reached)]) if reached.any() else math.inf
+
+
+def kaplan_meier(times: ArrayLike, censored: ArrayLike, confidence: float = 0.95) -> Survival:
+    """Kaplan and Meier's product-limit estimate with log-log intervals (Greenwood's variance).
+
+    Assumes independent runs, and censoring that tells nothing about the escape: a fixed budget
+    does, stopping the runs that look stuck does not. Ties are allowed. The interval is pointwise,
+    not a band for the whole curve; where the curve is 1 or 0 it is [curve, curve].
+
+    Args:
+        times: escape time, or the budget of a censored run, >= 0, [N], N >= 1.
+        censored: whether each run was still in its well then, [N].
+        confidence: of the interval, in (0, 1).
+
+    Raises:
+        ValueError: for times that are not finite, negative, none, or of another length.
+    """
+    from scipy import stats
+
+    seen, cut = _check_times(times, censored)
+    check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)
+    if cut.all():  # scipy has no curve without an event
+        none = np.empty(0)
+        return Survival(none, none, none, none, float(seen.max()), len(seen), len(seen))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # 0/0 where the curve is exactly 0
+        curve = stats.ecdf(stats.CensoredData.right_censored(seen, cut)).sf
+        interval = curve.confidence_interval(confidence, method="log-log")
+    steps = np.isin(curve.quantiles, seen[~cut])
+    value = curve.probabilities[steps]
+    low = interval.low.probabilities[steps]
+    high = interval.high.probabilities[steps]
+    low, high = (np.where(np.isnan(end), value, end) for end in (low, high))
+    last = float(seen.max())
+    return Survival(curve.quantiles[steps], value, low, high, last, len(seen), int(cut.sum()))
+
+
+@dataclass(frozen=True)
+class LogRank:
+    """A log-rank test.
+
+    Attributes:
+        chi_square: the statistic, one degree of freedom.
+        p_value: two-sided.
+    """
+
+    chi_square: float
+    p_value: float
+
+
+def log_rank(
+    times: ArrayLike, censored: ArrayLike, other_times: ArrayLike, other_censored: ArrayLike
+) -> LogRank:
+    """Mantel's log-rank test that two groups have the same law of escape times.
+
+    Assumes independent runs and groups and uninformative censoring. It is strongest when the
+    escape rates stay in proportion; curves that cross can hide a difference from it. The p-value is
+    asymptotic: with fewer than about ten escapes in all it is rough.
+
+    Raises:
+        ValueError: as `kaplan_meier`; or if no run of either group escaped.
+    """
+    from scipy import stats
+
+    a, b = _check_times(times, censored), _check_times(other_times, other_censored)
+    if a[1].all() and b[1].all():
+        raise ValueError("censored=all of both groups: without an escape nothing can be compared.")
+    result = stats.logrank(*(stats.CensoredData.right_censored(*group) for group in (a, b)))
+    return LogRank(float(result.statistic) ** 2, float(result.pvalue))
+
+
+def iqm(values: ArrayLike) -> float:
+    """Interquartile mean: the mean of the middle half, floor(N/4) values cut from each end.
+
+    Assumes every value is known: for scores such as final sub-optimality, not for escape times of
+    which some are censored.
+    """
+    from scipy import stats
+
+    return float(stats.trim_mean(np.ravel(np.asarray(values, dtype=np.float64)), 0.25))
+
+
+def bootstrap_iqm(
+    scores: list[ArrayLike], confidence: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> Estimate:
+    """IQM over tasks and seeds with a stratified percentile-bootstrap interval.
+
+    Agarwal et al. 2021 (Deep RL at the edge of the statistical precipice): the seeds of each task
+    are drawn again within that task, so the tasks stay fixed. Assumes independent seeds within a
+    task, scores on one common scale, and that the interval is about these tasks, not about a
+    population of tasks. With fewer than about five seeds a task it is too narrow.
+
+    Args:
+        scores: per task, the scores of its seeds; finite, at least one each.
+        confidence: of the interval, in (0, 1).
+        resamples: number of bootstrap draws.
+        seed: of the draws.
+
+    Raises:
+        ValueError: for no task, an empty task or a score that is not finite.
+    """
+    from scipy import stats
+
+    tasks = [np.ravel(np.asarray(task, dtype=np.float64)) for task in scores]
+    if not tasks or any(task.size == 0 or not np.isfinite(task).all() for task in tasks):
+        raise ValueError(f"scores={scores!r} must hold finite scores for at least one task.")
+    check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)
+    check_int("resamples", resamples, 1)
+    rng = np.random.default_rng(seed)
+    drawn = np.concatenate([rng.choice(task, (resamples, task.size)) for task in tasks], axis=1)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(stats.trim_mean(drawn, 0.25, axis=1), [tail, 1 - tail])
+    return Estimate(iqm(np.concatenate(tasks)), float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A power law y = exp(intercept) x^slope fitted on logarithms, with the slope's interval."""
+
+    slope: float
+    low: float
+    high: float
+    intercept: float
+
+    def __call__(self, x: ArrayLike) -> Floats:
+        """The fitted y."""
+        return np.exp(self.intercept) * np.asarray(x, dtype=np.float64) ** self.slope
+
+
+def log_log_slope(x: ArrayLike, y: ArrayLike, confidence: float = 0.95) -> Slope:
+    """Exponent of a power law by least squares of ln y on ln x, with Student's interval.
+
+    Assumes that ln y is linear in ln x over the whole range, and errors of ln y that are
+    independent, normal and of equal size. Curvature breaks this: the interval is then about the
+    best line, not about a limit. Leave out points that are censored: give medians, and only finite
+    ones.
+
+    Args:
+        x: positive, at least two different values, [N], N >= 3.
+        y: positive, [N].
+        confidence: of the interval, in (0, 1).
+
+    Raises:
+        ValueError: for fewer than three points, no spread in x, or a value that is not positive.
+    """
+    from scipy import stats
+
+    xs, ys = (np.asarray(v, dtype=np.float64) for v in (x, y))
+    for name, values in (("x", xs), ("y", ys)):
+        if not (np.isfinite(values).all() and (values > 0).all()):
+            raise ValueError(f"{name}={values.tolist()!r} must be finite and positive.")
+    if xs.shape != ys.shape or xs.ndim != 1 or xs.size < 3 or np.ptp(xs) == 0:
+        raise ValueError(
+            f"x of shape {xs.shape} and y of shape {ys.shape} must be of one length, at least 3, "
+            "with different x."
+        )
+    check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)
+    fit = stats.linregress(np.log(xs), np.log(ys))
+    half = float(stats.t.ppf((1 + confidence) / 2, xs.size - 2) * fit.stderr)
+    return Slope(float(fit.slope), fit.slope - half, fit.slope + half, float(fit.intercept))
+
+
+@dataclass(frozen=True)
+class PairedComparison:
+    """Which of two methods escapes earlier, pair by pair.
+
+    Attributes:
+        earlier: share of the decided pairs in which the first method escaped earlier, with its
+            exact (Clopper-Pearson) interval; NaN without a decided pair.
+        p_value: exact two-sided sign test of a share of one half; 1 without a decided pair.
+        decided: pairs whose order is known.
+        undecided: ties, and pairs that censoring leaves open.
+        ratio: median over pairs of first / second time, with an interval of order statistics;
+            infinite ends where censoring leaves them open, NaN if it leaves the ratio of some pair
+            unknown altogether.
+    """
+
+    earlier: Estimate
+    p_value: float
+    decided: int
+    undecided: int
+    ratio: Estimate
+
+
+def compare_pairs(
+    times: ArrayLike,
+    censored: ArrayLike,
+    other_times: ArrayLike,
+    other_censored: ArrayLike,
+    confidence: float = 0.95,
+) -> PairedComparison:
+    """Compare two methods on the same tasks and seeds: entry i of both is one pair.
+
+    A pair is decided where the earlier of its two times is an escape. Assumes that pairs are
+    independent of one another; nothing about the shape of the law. Undecided pairs are left out of
+    the share, which is fair when both methods of a pair had the same budget.
+
+    Raises:
+        ValueError: as `kaplan_meier`; or for groups of different length.
+    """
+    from scipy import stats
+
+    (a, a_cut), (b, b_cut) = (
+        _check_times(times, censored),
+        _check_times(other_times, other_censored),
+    )
+    if a.size != b.size:
+        raise ValueError(f"times has {a.size} entries and other_times {b.size}: pairs need both.")
+    check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)
+    first = ~a_cut & ((a < b) | ((a == b) & b_cut))
+    second = ~b_cut & ((b < a) | ((a == b) & a_cut))
+    decided = int(first.sum() + second.sum())
+    share, p_value = Estimate(math.nan, math.nan, math.nan), 1.0
+    if decided:
+        test = stats.binomtest(int(first.sum()), decided)
+        ends = test.proportion_ci(confidence)
+        share = Estimate(float(test.statistic), float(ends.low), float(ends.high))
+        p_value = float(test.pvalue)
+    ratio = _median_ratio(a, a_cut, b, b_cut, confidence)
+    return PairedComparison(share, p_value, decided, a.size - decided, ratio)
+
+
+def _median_ratio(
+    a: Floats, a_cut: NDArray[np.bool_], b: Floats, b_cut: NDArray[np.bool_], confidence: float
+) -> Estimate:
+    """Median of a/b with ranks from the binomial law; a cut makes a/b an end of a half-line."""
+    from scipy import stats
+
+    if (a_cut & b_cut).any() or (np.minimum(a, b) <= 0).any():
+        return Estimate(math.nan, math.nan, math.nan)
+    known = a / b
+    least = np.sort(np.where(b_cut, 0.0, known))
+    most = np.sort(np.where(a_cut, math.inf, known))
+    n = a.size
+    rank = int(stats.binom.ppf((1 - confidence) / 2, n, 0.5))  # P(fewer than rank) <= half the tail
+    low = float(least[rank - 1]) if rank > 0 else 0.0
+    high = float(most[n - rank]) if rank > 0 else math.inf
+    middle = float(np.median(np.where(a_cut, math.inf, np.where(b_cut, 0.0, known))))
+    return Estimate(middle, low, high)
+
+
+def _check_times(times: ArrayLike, censored: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
+    seen = np.asarray(times, dtype=np.float64)
+    cut = np.asarray(censored, dtype=bool)
+    if seen.ndim != 1 or seen.size == 0 or seen.shape != cut.shape:
+        raise ValueError(
+            f"times of shape {seen.shape} and censored of shape {cut.shape} must be lists of one "
+            "length, at least 1."
+        )
+    if not (np.isfinite(seen).all() and (seen >= 0).all()):
+        raise ValueError(
+            "times must be finite and at least 0; give a censored run the budget it was watched "
+            "for, and say so in `censored`."
+        )
+    return seen, cut
