@@ -31,6 +31,7 @@ from gw_envs.checks import Floats, check_choice, check_float, check_int, check_p
 if TYPE_CHECKING:
     from agents.simulation.stepping import Stepper
 
+MOST_UPDATES = 10**18  # what int64 counts, with room
 LearningRate = float | Sequence[float] | Callable[[int], float]
 
 
@@ -76,7 +77,7 @@ class Record:
 
 def log_spaced(max_updates: int, per_decade: int = 20) -> NDArray[np.int64]:
     """0, max_updates and about `per_decade` whole numbers a decade between them, ascending."""
-    check_int("max_updates", max_updates, 0)
+    check_int("max_updates", max_updates, 0, MOST_UPDATES)
     if max_updates == 0:
         return np.zeros(1, dtype=np.int64)
     count = int(np.ceil(np.log10(max_updates) * per_decade)) + 1
@@ -216,7 +217,7 @@ class SoftmaxPG:
             FloatingPointError: when a policy that the engine does not move sinks below
                 pi(a*) = 1e-10, where plain float64 would no longer follow the mathematics.
         """
-        max_updates = check_int("max_updates", max_updates, 0)
+        max_updates = check_int("max_updates", max_updates, 0, MOST_UPDATES)
         points = log_spaced(max_updates) if record_at is None else np.asarray(record_at)
         wanted = set(points[(points >= self.updates) & (points <= max_updates)].tolist())
         records: list[Record] = []
@@ -343,8 +344,7 @@ class SoftmaxPG:
         self.updates, self.theta = self._stepper.update, self._stepper.theta
 
     def _step(self) -> None:
-        rate = self._rate(self.updates)
-        policy, values, weight = self._now
+        rate, (policy, values, weight) = self._rate(self.updates), self._now
         if self.rollouts is None:
             rule, values = self._rule_and_values(policy, values)
             self.theta = rule.step(self.theta, values, rate, weight)

@@ -132,7 +132,14 @@ def test_float64_refuses_to_go_where_it_would_lie():
         agent.learn(5000, record_at=[])
 
 
-@pytest.mark.parametrize("last", [0, 1, 7, 1000, 12345])
+def test_a_budget_beyond_int64_is_refused():
+    agent = SoftmaxPG()
+    with pytest.raises(ValueError, match=r"max_updates=1.*at most 1000000000000000000"):
+        agent.learn(10**20)
+    assert agent.updates == 0
+
+
+@pytest.mark.parametrize("last", [0, 1, 7, 1000, 12345, 10**18])
 def test_log_spaced_points_hold_both_ends_and_ascend(last):
     points = log_spaced(last)
     assert points[0] == 0
