@@ -116,17 +116,19 @@ class EscapeCallback(BaseCallback):
         self._see()
 
     @property
+    def is_exact(self) -> bool:
+        """Whether the model follows exact gradients."""
+        return isinstance(self.model, SoftmaxPG) and self.model.gradient == "exact"
+
+    @property
     def clock(self) -> int:
         """The drift clock: updates for exact gradients, else the environment's own."""
-        if isinstance(self.model, SoftmaxPG) and self.model.gradient == "exact":
-            return self.updates
-        return int(getattr(self.well, "clock", 0))
+        return self.updates if self.is_exact else int(getattr(self.well, "clock", 0))
 
     @property
     def global_step(self) -> int:
         """Environment steps the gradients came from; 0 for exact gradients."""
-        exact = isinstance(self.model, SoftmaxPG) and self.model.gradient == "exact"
-        return 0 if exact else int(self.model.num_timesteps)
+        return 0 if self.is_exact else int(self.model.num_timesteps)
 
     def _see(self) -> None:
         """Evaluate the policy, once per update."""
@@ -151,7 +153,7 @@ class EscapeCallback(BaseCallback):
 
     def _record(self, now: Evaluation) -> Record:
         recent = None
-        if self.global_step or not isinstance(self.model, SoftmaxPG):
+        if not self.is_exact:
             returns = [episode["r"] for episode in self.model.ep_info_buffer or ()]
             recent = np.array([np.mean(returns) if returns else np.nan])
         return now.record(self.updates, self.global_step, recent)
