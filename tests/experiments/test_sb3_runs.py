@@ -123,7 +123,7 @@ def test_every_agent_has_its_own_options_and_budget():
     config = parse_config(["--agent", "ppo", "--clip-range", "0.1", "--num-actions", "4"])
     assert (config.agent.clip_range, config.run.max_updates) == (0.1, 1000)
     assert config.flat()["agent"] == "ppo"
-    twin = parse_config("--agent sb3-softmax-pg --update entropy-pg --temperature 0.3".split())
+    twin = make_config(agent="sb3-softmax-pg", update="entropy-pg", temperature=0.3)
     assert twin.agent.temperature == 0.3
     assert make_agents(twin)[0].model.rule.temperature == 0.3
 
@@ -220,7 +220,7 @@ def history(folder):
         command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(path)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         records = [json.loads(line) for line in done.stdout.splitlines()]
-        config = next(r["run"]["config"] for r in records if r["type"] == "run")
+        config = next(r["run"]["config"] for r in records if r["type"] == "run")["update"]
         rows = [r["history"]["item"] for r in records if r["type"] == "history"]
         found[str(config["seed"])] = rows
     return found
