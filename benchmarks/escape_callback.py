@@ -50,7 +50,7 @@ def share(name: str) -> float:
     steps = UPDATES[name] * ENVS * model.n_steps
     model.learn(ENVS * model.n_steps, callback=Timed(), log_interval=None)
     inside, begin = 0.0, time.process_time()
-    model.learn(steps, callback=Timed(), log_interval=None)
+    model.learn(steps, callback=Timed(log_every=0), log_interval=None)
     return inside / (time.process_time() - begin)
 
 

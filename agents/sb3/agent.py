@@ -44,7 +44,7 @@ class SB3Agent:
         self.model = model
         self.seeds: tuple[int, ...] = (check_int("seed", seed, 0),)
         self.gradient = getattr(model, "gradient", "sampled")
-        self.callback = EscapeCallback()
+        self.callback = EscapeCallback(log_every=0)
         self.callback.init_callback(model)
         self._writers: list[KVWriter] = []
         self._generators: tuple[Any, ...] | None = None

@@ -18,7 +18,7 @@ from agents.sb3.ground_truth import ground_truth, policy_table
 from agents.sb3.policies import TabularSoftmaxPolicy
 from agents.sb3.softmax_pg import SoftmaxPG
 from agents.simulation.precision import PrecisionWarning, lowest_trusted
-from gw_envs.checks import Floats
+from gw_envs.checks import Floats, check_int
 
 
 class EscapeCallback(BaseCallback):
@@ -31,10 +31,12 @@ class EscapeCallback(BaseCallback):
     agent has them. For DQN the policy is the epsilon-greedy one that acts.
 
     SB3's logger gets `update` and `policy/*` (sub-optimality, pi(a*), entropy, the gradient's norm)
-    whenever SB3 writes its log.
+    every `log_every` updates, and keeps them until it is next written.
 
     Args:
         record_at: updates at which `on_record` is called, beside every first escape.
+        log_every: updates between entries in SB3's logger; 0: at recorded updates only, which is
+            cheaper where updates are as short as A2C's.
         stop_on_escape: end training when every state has left its well.
         on_record: called with records, one run each.
         on_event: called with each event.
@@ -58,6 +60,7 @@ class EscapeCallback(BaseCallback):
         self,
         *,
         record_at: Sequence[int] | NDArray[np.int64] = (),
+        log_every: int = 1,
         stop_on_escape: bool = False,
         on_record: Callable[[Record], None] | None = None,
         on_event: Callable[[EscapeEvent], None] | None = None,
@@ -65,7 +68,7 @@ class EscapeCallback(BaseCallback):
         verbose: int = 0,
     ) -> None:
         super().__init__(verbose)
-        self.stop_on_escape = stop_on_escape
+        self.stop_on_escape, self.log_every = stop_on_escape, check_int("log_every", log_every, 0)
         self.record_at = frozenset(int(n) for n in record_at)
         self.on_record, self.on_event, self.on_update = on_record, on_event, on_update
         self.events: list[EscapeEvent] = []
@@ -143,11 +146,12 @@ class EscapeCallback(BaseCallback):
         for event in events:
             if self.on_event is not None:
                 self.on_event(event)
-        record = self._record(now)
-        self._log(record)
         wanted = self.updates in self.record_at or any(e.is_first_escape for e in events)
-        if wanted and self.on_record is not None:
-            self.on_record(record)
+        if wanted or (self.log_every > 0 and self.updates % self.log_every == 0):
+            record = self._record(now)
+            self._log(record)
+            if wanted and self.on_record is not None:
+                self.on_record(record)
         if self.on_update is not None and self.updates > 0:
             self.on_update(self.updates)
 
@@ -195,9 +199,9 @@ class EscapeCallback(BaseCallback):
 
     def __getstate__(self) -> dict[str, Any]:
         """What has been seen; not the model, and not who is told."""
-        kept = ("stop_on_escape", "record_at", "events", "updates", "bounds", "detector")
-        state = {name: self.__dict__[name] for name in (*kept, "_seen", "_warned", "verbose")}
-        return state
+        kept = ("stop_on_escape", "record_at", "log_every", "events", "updates", "bounds")
+        hidden = ("detector", "_seen", "_warned", "verbose")
+        return {name: self.__dict__[name] for name in (*kept, *hidden)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A callback that goes on from `state`."""

@@ -11,7 +11,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.policies import softmax
-from agents.sb3.policies import all_states
+from agents.sb3.policies import all_states, logits_of
 from gw_envs.checks import Floats
 
 NEEDED = ("action_values", "optimal_actions", "reward_gaps", "discount", "num_states", "mdp")
@@ -48,8 +48,7 @@ def policy_table(model: BaseAlgorithm) -> Floats:
     policy = cast(Any, model.policy)
     with th.no_grad():
         if isinstance(policy, ActorCriticPolicy):
-            logits = policy.get_distribution(all_states(policy)).distribution.logits
-            return softmax(logits.cpu().numpy())
+            return softmax(logits_of(policy, all_states(policy)).cpu().numpy())
         values = policy.q_net(all_states(policy)).cpu().numpy()
     learner = cast(Any, model)
     warming_up = learner.num_timesteps < learner.learning_starts

@@ -148,6 +148,18 @@ def logits_and_values(policy: ActorCriticPolicy, observations: Any) -> tuple[th.
     return logits, policy.value_net(policy.mlp_extractor.forward_critic(critic)).flatten()
 
 
+def logits_of(policy: ActorCriticPolicy, observations: th.Tensor) -> th.Tensor:
+    """The logits [N, sum of K] of `logits_and_values`, alone."""
+    return policy.action_net(latent_of(policy, observations))
+
+
+def latent_of(policy: ActorCriticPolicy, observations: th.Tensor) -> th.Tensor:
+    """What the last layer of the policy sees, [N, D]."""
+    features = policy.extract_features(observations)
+    actor = features if policy.share_features_extractor else features[0]
+    return policy.mlp_extractor.forward_actor(actor)
+
+
 def action_sizes(space: spaces.Space) -> list[int]:
     """K of a Discrete space, or K_1, K_2, ... of a MultiDiscrete one."""
     if isinstance(space, spaces.MultiDiscrete):
@@ -181,9 +193,7 @@ def set_logits(policy: ActorCriticPolicy, observations: ArrayLike, theta: ArrayL
     layer = policy.action_net
     tensor, _ = policy.obs_to_tensor(np.asarray(observations))
     with th.no_grad():
-        features = policy.extract_features(tensor)
-        latent = features if policy.share_features_extractor else features[0]
-        latent = policy.mlp_extractor.forward_actor(latent)
+        latent = latent_of(policy, tensor)
         design = latent.cpu().numpy().astype(np.float64)
         if layer.bias is not None:
             design = np.concatenate([design, np.ones((len(design), 1))], axis=1)
