@@ -167,7 +167,7 @@ def run_cell(agent: str, start: str, options: ComparisonOptions) -> Cell:
 def table(cells: list[Cell]) -> str:
     """Median environment steps with 95 % intervals, as Markdown."""
     lines = [
-        "| agent | start | left the well | pi(a*) >= 0.9 | censored (left, solved) | CPU s per seed |",
+        "| agent | start | left the well | pi(a*) >= 0.9 | censored (left, solved) | s per seed |",
         "|---|---|---|---|---|---|",
     ]
     for cell in cells:
