@@ -29,6 +29,8 @@ BENCHMARKS = {
     "reinforce": "benchmarks.reinforce",
     "reinforce-skip": "benchmarks.reinforce_skip",
     "env-vec": "benchmarks.env_vec",
+    "sb3-adapter": "benchmarks.sb3_adapter",
+    "escape-callback": "benchmarks.escape_callback",
     "import": "benchmarks.imports",
 }
 _INDENT = {"initial_indent": "  ", "subsequent_indent": "  "}
