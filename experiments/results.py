@@ -2,6 +2,16 @@
 
 `runs` is written last, so a folder that has it has all three. Truncated Parquet cannot be read, so
 a half table cannot pass for a whole one.
+
+One run and a sweep of ten thousand write the same three tables. Of each row in `runs`
+
+* `config` is JSON: every option of the run by name, as `RunConfig.flat` gives it;
+* `axes` is JSON: the options that the run's sweep varied, with this run's values, for example
+  `{"optimal_prob": 0.001, "reward_gap": 0.2}`; null for a run outside a sweep;
+* `tags` is JSON: the list of words that the sweep gave it; null outside a sweep.
+
+A sweep's tables are ordered by `run_id`, whichever engine made them. `trajectories` and `escapes`
+hold rows of runs that stand in `runs`.
 """
 
 from __future__ import annotations
@@ -14,7 +24,7 @@ from typing import Any
 from experiments import metrics
 from gw_envs.files import write_atomically
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 TABLES = ("trajectories", "escapes", "runs")
 
 _RUNS = {
@@ -35,6 +45,8 @@ _RUNS = {
     metrics.SUBOPTIMALITY: "float64",
     metrics.OPTIMAL_PROB: "float64",
     "config": "string",
+    "axes": "string",
+    "tags": "string",
     "versions": "string",
 }
 _TRAJECTORIES = {
