@@ -10,6 +10,8 @@ from gw_envs.checks import check_choice
 # command: (module with `main(arguments) -> exit code`, what it does)
 COMMANDS = {
     "audit": ("experiments.audit", "hold the paper's second theorem against an instance"),
+    "sweep": ("experiments.sweep", "run many configurations, here or on a cluster"),
+    "compact": ("experiments.compact", "join what the jobs of a sharded sweep have left"),
 }
 
 

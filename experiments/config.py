@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from experiments.env_options import ENV_OPTIONS, SoftmaxWellOptions
+from experiments.option_types import typed_options
 from gw_envs.checks import check_choice
 
 DEFAULT_OPTIMAL_PROB = 1e-3
@@ -122,14 +123,16 @@ def make_config(**options: Any) -> RunConfig:
     """A configuration from flat option names, as in YAML; types are those of the dataclasses.
 
     Raises:
-        ValueError: for an unknown option (the nearest is named), environment or agent.
+        ValueError: for an unknown option (the nearest is named), environment or agent, or a value
+            of the wrong type.
     """
     groups = option_groups(options.get("env_id"), options.get("agent"), options.get("update"))
     _refuse_unknown(options, groups)
     built = []
     for group in groups:
         names = [field.name for field in dataclasses.fields(group)]
-        built.append(group(**{key: options[key] for key in names if key in options}))
+        own = {key: options[key] for key in names if key in options}
+        built.append(group(**typed_options(group, own)))
     return RunConfig(*built)
 
 

@@ -13,7 +13,7 @@ from agents.jumping_pg import JumpingPG
 from agents.softmax_pg import Record, SoftmaxPG
 from experiments.config import RunConfig, SoftmaxPGOptions
 from experiments.records import Trace, run_row
-from experiments.results import write_results
+from experiments.results import Rows, make_writable, write_results
 from experiments.tracking import (
     NullTracker,
     Tracker,
@@ -42,13 +42,20 @@ class Run:
     Args:
         config: the configuration.
         make_tracker: a factory (run name, config) -> Tracker; default by `config.run.track`.
+        show_progress: whether each batch of runs has its progress bar.
 
     Raises:
         ValueError: naming the option that is out of range.
     """
 
-    def __init__(self, config: RunConfig, make_tracker: TrackerFactory | None = None) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        make_tracker: TrackerFactory | None = None,
+        show_progress: bool = True,
+    ) -> None:
         self.config = config
+        self._no_bar = None if show_progress else True  # None: no bar where nobody looks
         check_int("max_updates", config.run.max_updates, 1)
         self.agents = make_agents(config)
         check_track(config.run.track)
@@ -69,8 +76,7 @@ class Run:
         factory = self._make_tracker or tracker_factory(self.config, folder)
         with graceful_termination():
             try:
-                for gradient, agent in self.agents.items():
-                    self._train(gradient, agent, factory)
+                self.train(factory)
             except BaseException:
                 self._write(folder, "interrupted")
                 for trace in self.traces:
@@ -82,13 +88,28 @@ class Run:
                 trace.finish(figure=figure)
         return Outcome(folder, self.traces, tables, figure)
 
+    def train(self, factory: TrackerFactory) -> None:
+        """Run every agent to its budget and keep what it shows; nothing is written."""
+        for gradient, agent in self.agents.items():
+            self._train(gradient, agent, factory)
+
+    def rows(self) -> tuple[Rows, Rows, Rows]:
+        """What the runs have shown so far, as rows of `runs`, `trajectories` and `escapes`."""
+        return (
+            [run_row(self.config, trace) for trace in self.traces],
+            [{"run_id": t.run_id} | row for t in self.traces for row in t.rows],
+            [{"run_id": t.run_id} | row for t in self.traces for row in t.events],
+        )
+
     def _train(self, gradient: str, agent: SoftmaxPG, factory: TrackerFactory) -> None:
         """Train a batch of runs, one trace each, under one progress bar."""
         from tqdm import tqdm
 
         traces = [self._open(gradient, agent, i, factory) for i in range(len(agent.seeds))]
         budget = None if self.config.run.until_escape else self.config.run.max_updates
-        with tqdm(total=budget, desc=f"{gradient} gradient", unit=" updates", disable=None) as bar:
+        with tqdm(
+            total=budget, desc=f"{gradient} gradient", unit=" updates", disable=self._no_bar
+        ) as bar:
 
             def on_record(record: Record) -> None:
                 bar.set_postfix_str(f"pi(a*)={record.optimal_prob.mean():.3g}", refresh=False)
@@ -127,12 +148,7 @@ class Run:
         for trace in self.traces:
             if trace.status == "running":
                 trace.status = status
-        return write_results(
-            folder,
-            [run_row(self.config, trace) for trace in self.traces],
-            [{"run_id": t.run_id} | row for t in self.traces for row in t.rows],
-            [{"run_id": t.run_id} | row for t in self.traces for row in t.events],
-        )
+        return write_results(folder, *self.rows())
 
     def _draw(self, path: Path) -> Path:
         from experiments.plots import draw_run
@@ -194,15 +210,7 @@ def make_folder(config: RunConfig) -> Path:
     """
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
     folder = config.run.output / f"{config.exp_name}-{stamp}"
-    try:
-        folder.mkdir(parents=True)
-        (folder / ".probe").touch()
-        (folder / ".probe").unlink()
-    except OSError as error:
-        raise ValueError(
-            f"output={str(config.run.output)!r} cannot be written ({error.strerror}); "
-            "name a folder you may write to."
-        ) from None
+    make_writable("output", folder, config.run.output)
     return folder
 
 
