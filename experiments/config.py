@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from experiments.env_options import ENV_OPTIONS, SoftmaxWellOptions
-from experiments.option_types import typed_options
+from experiments.option_types import nested_text, typed_options
 from gw_envs.checks import check_choice
 
 DEFAULT_OPTIMAL_PROB = 1e-3
@@ -308,7 +308,7 @@ def _as_arguments(key: str, value: Any) -> list[str]:
     if isinstance(value, bool):
         return [_option(key if value else f"no_{key}")]
     if isinstance(value, dict) or (isinstance(value, list) and any(map(_nested, value))):
-        return [_option(key), json.dumps(value)]
+        return [_option(key), nested_text(value)]
     values = value if isinstance(value, list) else [value]
     return [_option(key), *(str(v) for v in values)]
 

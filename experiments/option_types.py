@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 import types
 from functools import cache
 from pathlib import Path
@@ -15,13 +15,20 @@ def typed_options(group: type, options: dict[str, Any]) -> dict[str, Any]:
     """The options of one dataclass, each with the type of its field.
 
     Numbers may be written as text (YAML reads 1e-3 as text), lists become tuples, and a mapping
-    for a text option becomes JSON, as on the command line.
+    for a text option becomes its text, as on the command line.
 
     Raises:
         ValueError: naming the option whose value has another type.
     """
     hints = _hints(group)
     return {name: _typed(name, value, hints[name]) for name, value in options.items()}
+
+
+def nested_text(value: dict[str, Any] | list[Any]) -> str:
+    """A mapping or nested list as one line of YAML (JSON's 1e-05 would be read as a word)."""
+    import yaml
+
+    return str(yaml.safe_dump(value, default_flow_style=True, width=math.inf)).strip()
 
 
 @cache
@@ -46,7 +53,7 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
     if kind is Path:
         return Path(_typed(name, str(value) if isinstance(value, Path) else value, str))
     if kind is str and isinstance(value, dict | list):
-        return json.dumps(value)
+        return nested_text(value)
     if kind not in _NAMES:
         return value
     return _simple(name, value, kind)

@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
     ending, code = "finished", 0
     try:
         run_missing(mine, folder, make_engine, progress)
-        if count == 1 and progress.made:
+        if count == 1 and progress.kept + progress.made:
             join_parts(folder)
         label = "" if count == 1 else f"-{index}-of-{count}"
         code = int(write_failures(folder, label, progress.failed) is not None)

@@ -81,7 +81,6 @@ def run_missing(
         StorageError: if results cannot be written.
         KeyboardInterrupt: on Ctrl-C, SystemExit on SIGTERM. Every batch handed back before is kept.
     """
-    make_writable("output", folder)
     done = done_runs(folder)
     jobs = deque(_job(point) for point in missing_points(sweep, done))
     progress.total = sum(len(point.seeds) for point in sweep.points)
@@ -114,6 +113,7 @@ class _Scheduler:
 
         total, kept = self._progress.total, self._progress.kept
         try:
+            make_writable("output", self._folder)
             with tqdm(total=total, initial=kept, desc="sweep", unit=" runs", disable=None) as bar:
                 while self._jobs or self._alone or self._on_the_way:
                     while self._on_the_way < self._engine.slots and (self._alone or self._jobs):
@@ -179,7 +179,7 @@ class _Scheduler:
 
 def _job(point: Point) -> Job:
     axes, tags = json.dumps(dict(point.axes)), json.dumps(list(point.tags))
-    return Job(point.config.flat(), axes, tags, tuple(point.run_ids))
+    return Job(point.config.flat(), axes, tags, point.run_ids)
 
 
 def _single_runs(job: Job) -> Iterable[Job]:

@@ -24,6 +24,7 @@ import itertools
 import json
 import runpy
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +64,11 @@ class Point:
         first = self.config.run.seed
         return range(first, first + self.config.run.num_seeds)
 
-    @property
-    def run_ids(self) -> list[str]:
+    @cached_property
+    def run_ids(self) -> tuple[str, ...]:
         """The id of each seed's run."""
         gradient = run_gradient(self.config)
-        return [self.config.run_id(gradient, seed) for seed in self.seeds]
+        return tuple(self.config.run_id(gradient, seed) for seed in self.seeds)
 
     def with_seeds(self, seeds: range) -> Point:
         """The same configuration with other seeds."""

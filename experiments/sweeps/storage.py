@@ -67,6 +67,8 @@ def join_parts(folder: Path) -> list[Path]:
     sources = _sources(folder)
     if not sources:
         raise ValueError(f"results folder {str(folder)!r} has no results to join.")
+    if sources == [folder]:
+        return [folder / f"{name}.parquet" for name in TABLES]
     kept: dict[str, list[Any]] = {name: [] for name in TABLES}
     seen: set[str] = set()
     for source in sources:
