@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.softmax_pg import log_spaced
 from experiments.config import make_config
+from experiments.metrics import UPDATE
 from experiments.results import TABLES, make_table
 from experiments.run import Run
 from experiments.tracking import NullTracker
@@ -94,6 +96,8 @@ def _run(job: Job) -> dict[str, list[Any]]:
     """The rows of a job's runs, by table."""
     run = Run(make_config(**job.options), show_progress=False)
     run.train(lambda name, settings: NullTracker())
+    if len(job.run_ids) > 1:
+        _drop_rows_of_others(run)
     runs, trajectories, escapes = run.rows()
     found = tuple(row["run_id"] for row in runs)
     if found != job.run_ids:
@@ -103,6 +107,14 @@ def _run(job: Job) -> dict[str, list[Any]]:
         "trajectories": list(trajectories),
         "escapes": list(escapes),
     }
+
+
+def _drop_rows_of_others(run: Run) -> None:
+    """Leave each run the rows it has when made alone; an agent records all where one escapes."""
+    marks = set(log_spaced(run.config.run.max_updates).tolist())
+    for trace in run.traces:
+        own = marks | set(trace.state_escape_times)
+        trace.rows = [row for row in trace.rows if row[UPDATE] in own]
 
 
 def _own_columns(job: Job, seed: int) -> dict[str, str]:

@@ -82,7 +82,7 @@ def run_missing(
         KeyboardInterrupt: on Ctrl-C, SystemExit on SIGTERM. Every batch handed back before is kept.
     """
     done = done_runs(folder)
-    jobs = deque(_job(point) for point in missing_points(sweep, done))
+    jobs = deque(make_job(point) for point in missing_points(sweep, done))
     progress.total = sum(len(point.seeds) for point in sweep.points)
     progress.kept = progress.total - sum(len(job.run_ids) for job in jobs)
     if jobs:
@@ -177,7 +177,8 @@ class _Scheduler:
         )
 
 
-def _job(point: Point) -> Job:
+def make_job(point: Point) -> Job:
+    """A point as it travels to a worker."""
     axes, tags = json.dumps(dict(point.axes)), json.dumps(list(point.tags))
     return Job(point.config.flat(), axes, tags, point.run_ids)
 

@@ -213,7 +213,7 @@ def _refuse_own(options: Mapping[str, Any]) -> None:
 def _seed_ranges(config: RunConfig, seeds: Any) -> Iterator[range]:
     """Runs of consecutive seeds that are made together."""
     gradient = run_gradient(config)
-    makes_batches = getattr(config.agent, "gradient", None) == "sampled"
+    makes_batches = config.run.agent == "softmax-pg" and gradient == "sampled"
     together = SEEDS_TOGETHER if makes_batches else 1
     if isinstance(seeds, list | tuple):
         wanted = [check_int("seeds", seed, 0) for seed in seeds]
