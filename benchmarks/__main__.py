@@ -27,6 +27,7 @@ BENCHMARKS = {
     "reinforce-skip": "benchmarks.reinforce_skip",
     "env-vec": "benchmarks.env_vec",
     "import": "benchmarks.imports",
+    "sweeps": "benchmarks.sweeps",
 }
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
