@@ -117,7 +117,7 @@ def _report(progress: Progress, folder: Path, ending: str) -> None:
     )
     errors = Counter(failure["error"] for failure in progress.failed)
     for error, times in errors.most_common(5):
-        print(f"failed {times} times: {error}", file=sys.stderr)
+        print(f"{times} failed: {error}", file=sys.stderr)
     if progress.missing:
         print("the same command makes what is missing.")
     elif progress.failed:
