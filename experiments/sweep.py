@@ -46,6 +46,9 @@ def main(arguments: list[str]) -> int:
     """
     import tyro
 
+    from experiments.sweeps.engines import one_thread_each
+
+    one_thread_each()
     from experiments.sweeps.scheduling import Progress, check_points, run_missing
     from experiments.sweeps.specification import read_sweep
     from experiments.sweeps.storage import StorageError, join_parts, write_failures
