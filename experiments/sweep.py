@@ -46,6 +46,9 @@ def main(arguments: list[str]) -> int:
     """
     import tyro
 
+    from experiments.sweeps.engines import one_thread_each
+
+    one_thread_each()
     from experiments.sweeps.scheduling import Progress, check_points, run_missing
     from experiments.sweeps.specification import read_sweep
     from experiments.sweeps.storage import StorageError, join_parts, write_failures
@@ -117,7 +120,7 @@ def _report(progress: Progress, folder: Path, ending: str) -> None:
     )
     errors = Counter(failure["error"] for failure in progress.failed)
     for error, times in errors.most_common(5):
-        print(f"failed {times} times: {error}", file=sys.stderr)
+        print(f"{times} failed: {error}", file=sys.stderr)
     if progress.missing:
         print("the same command makes what is missing.")
     elif progress.failed:

@@ -22,7 +22,6 @@ from tqdm import tqdm
 from experiments.sweeps.execution import Job, Outcome, execute
 
 Batch = tuple[Job, ...]
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -102,8 +101,7 @@ class ProcessEngine:
     """
 
     def __init__(self, workers: int) -> None:
-        for name in THREAD_VARIABLES:  # inherited: the cores are taken by the workers
-            os.environ.setdefault(name, "1")
+        one_thread_each()  # inherited by the workers
         self.slots = workers
         self._context = _context()
         self._workers: list[_Worker] = []
@@ -145,6 +143,15 @@ class ProcessEngine:
             return False
         worker.batch = batch
         return True
+
+
+def one_thread_each() -> None:
+    """Small matrices: threads cost more than they bring, and change the last bits of sums.
+
+    Libraries read this when they are imported.
+    """
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def _context() -> BaseContext:

@@ -23,7 +23,8 @@ SWEEP = make_sweep(
         ],
     }
 )
-LONG = make_job(make_sweep({"name": "a", "base": BASE | {"max_updates": 10**7}}).points[0])
+ENDLESS = BASE | {"gradient": "sampled", "max_updates": 10**9}
+LONG = make_job(make_sweep({"name": "a", "base": ENDLESS}).points[0])
 
 
 @pytest.fixture

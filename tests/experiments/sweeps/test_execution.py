@@ -52,7 +52,7 @@ def test_the_columns_that_a_sweep_adds():
 def test_a_job_that_raises_is_told_and_leaves_the_others_whole():
     # Arm 1 wins before the best arm moves: pi(a*) sinks below what float64 can follow.
     sinking = {
-        "gradient": "exact",
+        "gradient": "sampled",
         "mean_rewards": [1, 0.9, 0.1],
         "initial_policy": "uniform_suboptimal",
         "optimal_prob": 1.1e-10,

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
 RUNS = 40
 DATA = {
-    "base": {"gradient": "exact", "num_actions": 3, "max_updates": 1500},
+    "base": {"gradient": "sampled", "num_actions": 3, "max_updates": 1500},
     "grid": {"reward_gap": [round(0.1 + 0.01 * k, 3) for k in range(RUNS)]},
 }
 
