@@ -112,6 +112,8 @@ def main(arguments: list[str]) -> int:
     for name in options.agents:
         check_choice("agents", name, tuple(CONTESTANTS))
     check_int("num_seeds", options.num_seeds, 1)
+    if options.max_updates is not None:
+        check_int("max_updates", options.max_updates, 1)
     cells = compare(options)
     text = table(cells)
     print(text)
@@ -140,7 +142,7 @@ def compare(options: ComparisonOptions) -> list[Cell]:
 def run_cell(agent: str, start: str, options: ComparisonOptions) -> Cell:
     """All seeds of one agent from one start."""
     _, budget, own = CONTESTANTS[agent]
-    budget = options.max_updates or budget
+    budget = budget if options.max_updates is None else options.max_updates
     if agent != "dqn":
         prob = STARTS[start]
         own = own | {"initial_policy": "uniform" if prob is None else "corner"}
