@@ -139,6 +139,9 @@ def test_every_agent_has_its_own_options_and_budget():
     twin = make_config(agent="sb3-softmax-pg", update="entropy-pg", temperature=0.3)
     assert twin.agent.temperature == 0.3
     assert make_agents(twin)[0].model.rule.temperature == 0.3
+    assert twin.agent.learning_rate == 0.4
+    network = make_config(agent="sb3-softmax-pg", policy="mlp", num_seeds=1)
+    assert make_agents(network)[0].model.learning_rate == network.agent.learning_rate == 0.003
 
 
 def test_settings_are_written_and_read_back(tmp_path):
