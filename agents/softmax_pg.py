@@ -294,7 +294,8 @@ class SoftmaxPG:
         self.updates, self.theta = self._stepper.update, self._stepper.theta
 
     def _step(self) -> None:
-        rate, now = self._rate(self.updates), self._now
+        rate = self._rate(self.updates)
+        now = self._now
         if self.rollouts is None:
             rule, values = self._rule_and_values(now.policy, now.values)
             self.theta = rule.step(self.theta, values, rate, now.weight)
@@ -320,7 +321,7 @@ class SoftmaxPG:
         policy = self.policy if engine is None else engine.policy
         self._now = now = evaluate(self.well, policy, self.clock)
         subopt = now.suboptimality if engine is None else engine.suboptimality
-        events = self.detector.observe(self.updates, policy, subopt, now.gaps)
+        events = self.detector.observe(self.updates, now.policy, subopt, now.gaps)
         lowest = now.optimal_prob.min()
         if lowest < self.precision_floor:
             raise FloatingPointError(

@@ -32,6 +32,7 @@ BENCHMARKS = {
     "sb3-adapter": "benchmarks.sb3_adapter",
     "escape-callback": "benchmarks.escape_callback",
     "import": "benchmarks.imports",
+    "sweeps": "benchmarks.sweeps",
 }
 _INDENT = {"initial_indent": "  ", "subsequent_indent": "  "}
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
