@@ -46,7 +46,7 @@ class SB3SoftmaxPGOptions(StartOptions):
     baseline_value: float | None = None
     """The number of the constant baseline."""
     vf_coef: float = 0.5
-    """Weight of the critic's loss; the value table's step is this times the learning rate."""
+    """Weight of the critic's loss; a value table needs it below 1 / learning rate."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
