@@ -16,7 +16,8 @@ class RunOptions:
     env_id: str = "SoftmaxWell-v0"
     """The environment; it decides which environment options there are."""
     agent: str = "softmax-pg"
-    """The learner; it decides which agent options there are."""
+    """The learner: softmax-pg (tables, numpy), or of Stable-Baselines3 sb3-softmax-pg, ppo, a2c,
+    dqn, trpo; it decides which agent options there are."""
     max_updates: int = 20_000
     """Budget: a run without an escape by then is censored."""
     until_escape: bool = False

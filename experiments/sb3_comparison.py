@@ -112,6 +112,8 @@ def main(arguments: list[str]) -> int:
     for name in options.agents:
         check_choice("agents", name, tuple(CONTESTANTS))
     check_int("num_seeds", options.num_seeds, 1)
+    if options.max_updates is not None:
+        check_int("max_updates", options.max_updates, 1)
     cells = compare(options)
     text = table(cells)
     print(text)
@@ -140,7 +142,7 @@ def compare(options: ComparisonOptions) -> list[Cell]:
 def run_cell(agent: str, start: str, options: ComparisonOptions) -> Cell:
     """All seeds of one agent from one start."""
     _, budget, own = CONTESTANTS[agent]
-    budget = options.max_updates or budget
+    budget = budget if options.max_updates is None else options.max_updates
     if agent != "dqn":
         prob = STARTS[start]
         own = own | {"initial_policy": "uniform" if prob is None else "corner"}
@@ -209,19 +211,15 @@ def draw(cells: list[Cell], path: Path) -> None:
     places = list(STARTS)
     for agent in dict.fromkeys(cell.agent for cell in cells):
         mine = [cell for cell in cells if cell.agent == agent]
-        middle = [cell.survival("solved").quantile(0.5) for cell in mine]
         at = [places.index(cell.start) + shifts[agent] for cell in mine]
-        known = [
-            m.value if np.isfinite(m.value) else c.budget for m, c in zip(middle, mine, strict=True)
-        ]
-        panel.plot(at, known, color=colors[agent], marker=markers[agent], ms=7, lw=1.6,
-                   label=CONTESTANTS[agent][0])  # fmt: skip
-        for x, estimate, cell in zip(at, middle, mine, strict=True):
-            low = estimate.low if np.isfinite(estimate.low) else cell.budget
-            high = estimate.high if np.isfinite(estimate.high) else cell.budget
+        ends = [_clipped(cell) for cell in mine]
+        style: dict[str, Any] = {"color": colors[agent], "marker": markers[agent], "ms": 7}
+        panel.plot(at, [e[1] for e in ends], lw=1.6, label=CONTESTANTS[agent][0], **style)
+        for x, (low, middle, high), cell in zip(at, ends, mine, strict=True):
             panel.plot([x, x], [low, high], color=colors[agent], lw=1)
-            if not np.isfinite(estimate.value):
-                panel.annotate("censored", (x, cell.budget), fontsize=8)
+            if middle == cell.budget:
+                panel.plot(x, middle, mfc="white", zorder=4, **style)
+                panel.plot([], [], "o", mfc="white", mec="black", label="more than the budget")
     panel.set_yscale("log")
     panel.set_xticks(range(len(places)), places)
     panel.set_xlabel("start of the policy (corner; DQN: its own)")
@@ -229,5 +227,15 @@ def draw(cells: list[Cell], path: Path) -> None:
     runs = cells[0].survival("solved").runs
     panel.set_title(f"The price of a saturated start: SoftmaxWell-v0, Bernoulli, {runs} seeds")
     panel.grid(alpha=0.3)
-    panel.legend(fontsize=8.5)
+    handles, labels = panel.get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    panel.legend(unique.values(), unique.keys(), fontsize=8.5)
     write_atomically(path, lambda target: figure.savefig(target, dpi=120, format="png"))
+
+
+def _clipped(cell: Cell) -> tuple[float, float, float]:
+    """Lower end, median and upper end of the steps until solved; the budget where unknown."""
+    estimate = cell.survival("solved").quantile(0.5)
+    ends = (estimate.low, estimate.value, estimate.high)
+    low, middle, high = (x if np.isfinite(x) else float(cell.budget) for x in ends)
+    return low, middle, high

@@ -35,8 +35,8 @@ class SB3SoftmaxPGOptions(StartOptions):
     """A table of logits in float64 under SGD, or SB3's network in float32 under Adam."""
     gradient: Literal["exact", "sampled"] = "sampled"
     """From the environment's mean rewards, or from rollouts."""
-    learning_rate: float = 0.4
-    """Step size eta."""
+    learning_rate: float | None = None
+    """Step size eta; default 0.4 for the table, 0.003 for the network under Adam."""
     n_envs: int = 1
     """Episodes per update; of environments at discount 0 only the first step counts."""
     update: str = "softmax-pg"
@@ -46,7 +46,12 @@ class SB3SoftmaxPGOptions(StartOptions):
     baseline_value: float | None = None
     """The number of the constant baseline."""
     vf_coef: float = 0.5
-    """Weight of the critic's loss; the value table's step is this times the learning rate."""
+    """Weight of the critic's loss; a value table needs it below 1 / learning rate."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.learning_rate is None:
+            object.__setattr__(self, "learning_rate", 0.4 if self.policy == "tabular" else 3e-3)
 
     def make(self, run: RunOptions, env_kwargs: dict[str, Any]) -> list[Agent]:
         """One agent per seed; for the exact gradient one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -103,7 +104,10 @@ class SoftmaxPG(OnPolicyAlgorithm):
         self.gradient = check_choice("gradient", gradient, ("exact", "sampled"))
         exact = gradient == "exact"
         self.update = check_choice("update", update, EXACT_UPDATES if exact else SAMPLED_UPDATES)
-        self.rule = (RULES if exact else SAMPLED_RULES)[update](**(update_options or {}))
+        rule, options = (RULES if exact else SAMPLED_RULES)[update], dict(update_options or {})
+        for option in options:
+            check_choice("update_options", option, tuple(field.name for field in fields(rule)))
+        self.rule = rule(**options)
         self.baseline = check_choice("baseline", baseline, SB3_BASELINES)
         if (baseline == "constant") != (baseline_value is not None):
             raise ValueError(
@@ -143,10 +147,11 @@ class SoftmaxPG(OnPolicyAlgorithm):
         if isinstance(rate, int | float):
             check_float("learning_rate", rate, 0, open_low=True)
         if issubclass(self.policy_class, TabularSoftmaxPolicy):
-            if isinstance(rate, int | float) and self.vf_coef * rate >= 1:
+            learns_values = self.gradient == "sampled" and isinstance(rate, int | float)
+            if learns_values and self.vf_coef * rate >= 1:
                 raise ValueError(
-                    f"vf_coef={self.vf_coef} with learning_rate={rate}: the value table's step is "
-                    f"their product and diverges from 1 on; vf_coef must be below {1 / rate:g}."
+                    f"vf_coef={self.vf_coef} with learning_rate={rate}: the value table diverges "
+                    f"where their product reaches 1; vf_coef must be below {1 / rate:g}."
                 )
             if self.rollout_buffer_class is None:
                 self.rollout_buffer_class: Any = Float64RolloutBuffer

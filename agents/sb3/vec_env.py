@@ -72,6 +72,8 @@ class WellVecEnv(VecEnv):
         self._returns += rewards
         self._length += 1
         dones = terminated | truncated
+        if dones.any() != dones.all():
+            raise RuntimeError(f"{self.env_id} ended some episodes alone; use SB3's DummyVecEnv.")
         if not dones[0]:
             return observations, rewards, dones, [{}] * self.num_envs
         shared: Info = {"TimeLimit.truncated": False}

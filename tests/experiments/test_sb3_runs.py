@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 import train
-from experiments import metrics
+from experiments import metrics, plots
 from experiments.checkpoints import CHECKPOINT_FILE
 from experiments.config import AGENT_OPTIONS, make_config, parse_config
 from experiments.records import Trace
@@ -46,6 +47,13 @@ class Recording:
         self.codes.append(exit_code)
 
 
+@pytest.fixture(autouse=True)
+def no_pictures(request, monkeypatch):
+    """Pictures cost more than these runs; one test draws."""
+    if "picture" not in request.node.name:
+        monkeypatch.setattr(plots, "draw_run", lambda title, well, traces, path: path.touch())
+
+
 def execute(tmp_path, agent, **options):
     """Run an agent; its outcome, and its trackers in the order they were opened."""
     trackers = []
@@ -72,7 +80,7 @@ def test_every_agent_of_the_table_is_tested_here():
 def test_it_logs_the_keys_and_events_of_the_tabular_agent(tmp_path, agent, env_id):
     start = {} if agent == "dqn" else {"optimal_prob": 0.05}
     outcome, trackers = execute(tmp_path, agent, env_id=env_id, **start)
-    _, tabular = execute(tmp_path, "softmax-pg", env_id=env_id, optimal_prob=0.05)
+    _, tabular = execute(tmp_path, "softmax-pg", env_id=env_id, optimal_prob=0.05, max_updates=1)
     usual = next(set(r) for r in tabular[0].rows if metrics.SUBOPTIMALITY in r)
     assert [len(t.codes) for t in trackers] == [1, 1]
     for tracker, trace in zip(trackers, outcome.traces, strict=True):
@@ -88,6 +96,11 @@ def test_it_logs_the_keys_and_events_of_the_tabular_agent(tmp_path, agent, env_i
         assert trace.updates == SMALL[agent]["max_updates"]
     assert read_results(outcome.folder, "runs").column("seed").to_pylist() == [0, 1]
     assert read_results(outcome.folder, "runs").column("agent").to_pylist() == [agent] * 2
+
+
+def test_the_picture_of_a_stock_run_is_not_blank(tmp_path):
+    outcome, _ = execute(tmp_path, "a2c", optimal_prob=0.05)
+    assert imread(outcome.figure).std() > 0.05
 
 
 def test_the_twin_is_the_tabular_agents_run(tmp_path):
@@ -126,6 +139,9 @@ def test_every_agent_has_its_own_options_and_budget():
     twin = make_config(agent="sb3-softmax-pg", update="entropy-pg", temperature=0.3)
     assert twin.agent.temperature == 0.3
     assert make_agents(twin)[0].model.rule.temperature == 0.3
+    assert twin.agent.learning_rate == 0.4
+    network = make_config(agent="sb3-softmax-pg", policy="mlp", num_seeds=1)
+    assert make_agents(network)[0].model.learning_rate == network.agent.learning_rate == 0.003
 
 
 def test_settings_are_written_and_read_back(tmp_path):

@@ -70,6 +70,10 @@ CASES = {
         ),
         r"temperature=0.*\(0, inf\]",
     ),
+    "rule has no such option": (
+        lambda: SoftmaxPG("TabularPolicy", well(), update_options={"temprature": 1}),
+        "update_options='temprature' is unknown",
+    ),
     "baseline": (lambda: SoftmaxPG("TabularPolicy", well(), baseline="best"), "baseline='best'"),
     "baseline value": (
         lambda: SoftmaxPG("TabularPolicy", well(), baseline_value=0.5),
@@ -128,6 +132,10 @@ def test_the_command_line_refuses_it_and_writes_nothing(line, tmp_path, capsys):
     assert train.main([*line.split(), "--output", str(tmp_path)]) == 2
     assert re.search(LINES[line], capsys.readouterr().err)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_exact_gradient_has_no_value_table_to_diverge():
+    SoftmaxPG("TabularPolicy", well(), 30.0, gradient="exact").learn(2, log_interval=None)
 
 
 def test_trpo_without_contrib_names_the_extra(monkeypatch):

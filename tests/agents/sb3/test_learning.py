@@ -33,7 +33,10 @@ def build(name, env):
     return SoftmaxPG(policy, env, gamma=env.well.discount, seed=0, device="cpu", **settings)
 
 
-@pytest.mark.parametrize("name", BUDGETS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow) if n in ("dqn", "trpo") else n for n in BUDGETS],
+)
 @pytest.mark.parametrize("env_id", WELLS)
 def test_it_reaches_95_percent_of_the_optimal_return(name, env_id):
     softmax_steps, asr_steps, n_envs, _ = BUDGETS[name]

@@ -93,6 +93,21 @@ def test_the_clock_goes_on_through_episodes_and_restarts_with_a_seed():
     assert env.well.clock == 0
 
 
+def test_episodes_that_end_apart_are_refused(monkeypatch):
+    env = WellVecEnv("SoftmaxWell-v0", 2)
+    env.reset()
+    step = env.well.step
+
+    def apart(actions):
+        observations, rewards, ended, cut, infos = step(actions)
+        ended[1] = False
+        return observations, rewards, ended, cut, infos
+
+    monkeypatch.setattr(env.well, "step", apart)
+    with pytest.raises(RuntimeError, match=r"SoftmaxWell-v0 ended some episodes alone.*Dummy"):
+        env.step(np.zeros(2, int))
+
+
 def test_attributes_are_reached_as_in_any_vec_env():
     env = WellVecEnv("SoftmaxWell-v0", 3)
     assert env.get_attr("num_actions") == [6, 6, 6]
