@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from experiments import metrics
 from experiments.config import env_options
 from experiments.results import read_results
 from experiments.statistics import Survival, kaplan_meier
-from gw_envs.checks import check_choice
+from gw_envs.checks import Floats, check_choice
 
 START_OPTIONS = ("initial_policy", "optimal_prob", "corner_action", "sigma")
 # What is not asked about: names of things, seeds, and the budget, which decides only what is seen.
@@ -86,11 +87,15 @@ class RunTable:
         return {key: self.take(members) for key, members in ordered}
 
     def survival(self) -> Survival:
-        """Kaplan-Meier curve of the escape times; a run without escape counts as censored."""
-        censored = np.array(self.columns[metrics.CENSORED])
+        """Kaplan-Meier curve of the escape times."""
+        return kaplan_meier(*self.times())
+
+    def times(self) -> tuple[Floats, NDArray[np.bool_]]:
+        """Escape time, or updates watched, and whether the run is censored, [N] each."""
+        censored = np.array(self.columns[metrics.CENSORED], dtype=bool)
         pairs = zip(self.columns[metrics.ESCAPE_TIME], self.columns["updates"], strict=True)
         times = [updates if time is None else time for time, updates in pairs]
-        return kaplan_meier(times, censored)
+        return np.array(times, dtype=np.float64), censored
 
     def median_bound(self) -> float:
         """Median of the runs' lower bounds; NaN where that promises not even one update."""
