@@ -26,6 +26,7 @@ BENCHMARKS = {
     "reinforce": "benchmarks.reinforce",
     "reinforce-skip": "benchmarks.reinforce_skip",
     "env-vec": "benchmarks.env_vec",
+    "report": "benchmarks.report_page",
     "import": "benchmarks.imports",
 }
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"

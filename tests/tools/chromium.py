@@ -32,7 +32,7 @@ FLAGS = (
 @functools.cache
 def find_or_install() -> tuple[str | None, str]:
     """Path of a browser, or None and why there is none; installs Debian's where that is allowed."""
-    path = _find()
+    path = find()
     if path:
         return path, ""
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
@@ -46,10 +46,11 @@ def find_or_install() -> tuple[str | None, str]:
         )
         if done.returncode:
             return None, f"`{' '.join(command)}` failed: {done.stderr.strip()[-200:]}"
-    return _find(), "the package chromium has no browser in it"
+    return find(), "the package chromium has no browser in it"
 
 
-def _find() -> str | None:
+def find() -> str | None:
+    """Path of a Chromium or Chrome, None without one."""
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
