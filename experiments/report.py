@@ -22,8 +22,8 @@ from experiments import report_figures as figures
 from experiments.plateaus import quartiles, suboptimality_on_grid, update_grid
 from experiments.replay import Replay, replay, triangle_runs
 from experiments.results import read_results
-from experiments.run_table import RunTable, count_problems, label, read_runs
-from experiments.scaling import axis_name, scaling_axes, scalings
+from experiments.run_table import RunTable, count_problems, in_order, label, read_runs
+from experiments.scaling import axis_name, combinations, scaling_axes, scalings
 from experiments.statistics import Estimate, Survival, log_rank
 from gw_envs.files import write_atomically
 
@@ -77,10 +77,7 @@ def make_report(folder: Path) -> str:
         "versions": version_rows(runs),
         "data": {
             "problems": problem_parts(runs, trajectories),
-            "scaling": [
-                {"name": axis_name(name), **figures.scaling_figure(name, scalings(runs, name))}
-                for name in scaling_axes(runs)
-            ],
+            "scaling": [scaling_part(runs, name) for name in scaling_axes(runs)],
             "triangle": triangle_part(runs),
             "runs": run_columns(runs),
         },
@@ -120,7 +117,7 @@ def option_rows(runs: RunTable) -> list[tuple[str, str, bool]]:
     varying = runs.varying()
     rows = []
     for name in sorted(runs.options, key=lambda name: (name not in varying, name)):
-        values = sorted(set(runs[name]), key=lambda v: (v is None, str(type(v)), v))
+        values = sorted(set(runs[name]), key=lambda value: in_order([value]))
         shown = ", ".join("not set" if v is None else str(v) for v in values[:12])
         more = f" and {len(values) - 12:,} more" if len(values) > 12 else ""
         rows.append((name, shown + more, name in varying))
@@ -205,6 +202,13 @@ def _with_interval(estimate: Estimate, last: float) -> str:
 
 def _time(value: float, last: float) -> str:
     return f"{value:,.0f}" if math.isfinite(value) else f"over {last:,.0f}"
+
+
+def scaling_part(runs: RunTable, option: str) -> dict[str, Any]:
+    """One axis: a few combinations of the other options, and out of how many."""
+    series, total = scalings(runs, option), len(combinations(runs, option))
+    shown = "" if total == len(series) else f" ({len(series)} of {total:,} combinations)"
+    return {"name": axis_name(option) + shown, **figures.scaling_figure(option, series)}
 
 
 def triangle_part(runs: RunTable) -> dict[str, Any] | None:

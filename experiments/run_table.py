@@ -83,7 +83,7 @@ class RunTable:
         rows: dict[tuple[Any, ...], list[int]] = {}
         for i, key in enumerate(keys):
             rows.setdefault(key, []).append(i)
-        ordered = sorted(rows.items(), key=lambda item: (-len(item[1]), str(item[0])))
+        ordered = sorted(rows.items(), key=lambda item: (-len(item[1]), in_order(item[0])))
         return {key: self.take(members) for key, members in ordered}
 
     def survival(self) -> Survival:
@@ -133,6 +133,11 @@ def label(names: Sequence[str], values: Sequence[Any]) -> str:
             text = f"{value:g}" if _is_number(value) else str(value)
             words.append(text if isinstance(value, str) else f"{name}={text}")
     return ", ".join(words) or "all runs"
+
+
+def in_order(values: Sequence[Any]) -> tuple[Any, ...]:
+    """A sorting key for values of any kinds: unset ones last, numbers by size."""
+    return tuple((v is None, "" if _is_number(v) else type(v).__name__, v) for v in values)
 
 
 def count_problems(runs: RunTable) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from experiments.run_table import RunTable, label
+from experiments.run_table import RunTable, in_order, label
 from experiments.statistics import Estimate, Slope, Survival, log_log_slope
 from gw_envs.checks import Floats, check_choice
 
@@ -60,10 +61,10 @@ def axis_name(option: str) -> str:
     return INVERSES.get(option, option)
 
 
-def scalings(runs: RunTable, option: str) -> list[Scaling]:
-    """One series per combination of the other options, those with most positions first.
+def combinations(runs: RunTable, option: str) -> list[tuple[tuple[Any, ...], RunTable]]:
+    """Runs of each combination of the other options that is seen along most of the axis.
 
-    At most `MOST_SERIES`; a combination seen at one position only is no series.
+    Most of it: at least half as many positions as the combination with most of them, and two.
 
     Args:
         runs: the table.
@@ -79,15 +80,31 @@ def scalings(runs: RunTable, option: str) -> list[Scaling]:
             "scale along."
         )
     check_choice("option", option, axes)
-    others = [name for name in runs.varying() if name != option]
-    groups = sorted(runs.groups(others).items(), key=lambda item: -len(_positions(item[1][option])))
-    chosen = [(key, group) for key, group in groups if len(_positions(group[option])) > 1]
-    chosen = chosen[:MOST_SERIES]
+    groups = runs.groups(_others(runs, option))
+    counts = {key: len(_positions(group[option])) for key, group in groups.items()}
+    enough = max(2.0, max(counts.values()) / 2)
+    seen = [(key, group) for key, group in groups.items() if counts[key] >= enough]
+    return sorted(seen, key=lambda item: in_order(item[0]))
+
+
+def scalings(runs: RunTable, option: str) -> list[Scaling]:
+    """A series for each of at most `MOST_SERIES` combinations, evenly chosen from all of them.
+
+    Raises:
+        ValueError: as `combinations`.
+    """
+    found, others = combinations(runs, option), _others(runs, option)
+    at = np.unique(np.linspace(0, len(found) - 1, min(len(found), MOST_SERIES)).astype(int))
+    chosen = [found[i] for i in at]
     differ = [i for i in range(len(others)) if len({key[i] for key, _ in chosen}) > 1]
     return [
         _series(label([others[i] for i in differ], [key[i] for i in differ]), group, option)
         for key, group in chosen
     ]
+
+
+def _others(runs: RunTable, option: str) -> list[str]:
+    return [name for name in runs.varying() if name != option]
 
 
 def _series(name: str, runs: RunTable, option: str) -> Scaling:
