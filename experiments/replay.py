@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -75,27 +77,32 @@ def replay(run: dict[str, Any]) -> Replay:
 
 
 def triangle_runs(runs: RunTable, most: int) -> list[dict[str, Any]]:
-    """One run per method, an escaped one if any, all on one three-armed problem.
+    """Up to `most` runs of one three-armed problem, the methods taking turns.
 
-    It is the problem with most methods; among such, the one that starts deepest.
+    It is the problem with most methods; among such, the one with most runs, then the deepest. Of a
+    method, runs that escaped from the well come first.
     """
     columns = runs.columns
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     problem_names, method_names = runs.problem_options(), runs.method_options()
-    problems: dict[Any, dict[Any, dict[str, Any]]] = {}
+    problems: dict[Any, dict[Any, list[dict[str, Any]]]] = {}
     for row in rows:
         if has_triangle(row):
             problem = tuple(row[name] for name in problem_names)
             method = tuple(row[name] for name in method_names)
-            kept = problems.setdefault(problem, {}).setdefault(method, row)
-            if kept[metrics.CENSORED] and not row[metrics.CENSORED]:
-                problems[problem][method] = row
+            problems.setdefault(problem, {}).setdefault(method, []).append(row)
     if not problems:
         return []
-    deepest = max(problems.values(), key=_methods_and_depth)
-    return list(deepest.values())[:most]
+    queues = [
+        sorted(queue, key=lambda row: not row[metrics.ESCAPE_TIME])
+        for queue in max(problems.values(), key=partial(_worth, most=most)).values()
+    ]
+    turns = itertools.zip_longest(*queues)
+    return [row for turn in turns for row in turn if row is not None][:most]
 
 
-def _methods_and_depth(methods: dict[Any, dict[str, Any]]) -> tuple[int, float]:
-    first = next(iter(methods.values()))
-    return len(methods), -(first["optimal_prob"] or 1.0)
+def _worth(methods: dict[Any, list[dict[str, Any]]], most: int) -> tuple[int, int, float]:
+    """What a problem is chosen by: methods, runs that can be shown, depth."""
+    shown = min(most, sum(map(len, methods.values())))
+    first = next(iter(methods.values()))[0]
+    return len(methods), shown, -(first["optimal_prob"] or 1.0)

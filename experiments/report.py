@@ -138,10 +138,9 @@ def problem_parts(runs: RunTable, trajectories: Any) -> list[dict[str, Any]]:
     """Per problem: escape curves, plateaus and the table of methods; all of them pooled last."""
     names = runs.problem_options()
     problems = list(runs.groups(names).items())
-    grid = update_grid(max(runs["updates"]))
     parts = []
     for key, part in problems[:MOST_PROBLEMS]:
-        methods = _methods(runs, part)
+        methods, grid = _methods(runs, part), update_grid(max(part["updates"]))
         bands = {
             name: quartiles(suboptimality_on_grid(trajectories, group["run_id"], grid))
             for name, group in methods.items()
@@ -229,14 +228,16 @@ def triangle_part(runs: RunTable) -> dict[str, Any] | None:
 
 def run_columns(runs: RunTable) -> list[dict[str, Any]]:
     """The table of all runs by column; a column of few values is stored as codes into them."""
-    numbers = {
+    columns = {
+        "run_id": runs["run_id"],
         "escape time": runs[metrics.ESCAPE_TIME],
         "lower bound": figures.short(runs[metrics.LOWER_BOUND]),
+        **{name: runs[name] for name in runs.varying()},
         "final sub-optimality": figures.short(_floats(runs[metrics.SUBOPTIMALITY])),
         "final pi(a*)": figures.short(_floats(runs[metrics.OPTIMAL_PROB])),
+        **{name: runs[name] for name in ("updates", "status", "seed")},
     }
-    words = {name: runs[name] for name in ("run_id", *runs.varying(), "seed", "status", "updates")}
-    return [_pack(name, column) for name, column in (words | numbers).items()]
+    return [_pack(name, column) for name, column in columns.items()]
 
 
 def _floats(column: list[float | None]) -> list[float]:

@@ -87,11 +87,13 @@ def plateau_figure(updates: NDArray[np.int64], bands: Mapping[str, Floats]) -> F
         shared = {"type": "scatter", "mode": "lines", "x": short(updates), "legendgroup": name}
         edge = {"line": {"width": 0}, "showlegend": False, "hoverinfo": "skip"}
         data += [
-            shared | edge | {"y": short(low)},
-            shared | edge | {"y": short(high), "fill": "tonexty", "fillcolor": _faint(color)},
-            shared | {"y": short(middle), "name": name, "line": {"color": color, "dash": dash}},
+            shared | edge | {"y": short(low, 6)},
+            shared | edge | {"y": short(high, 6), "fill": "tonexty", "fillcolor": _faint(color)},
+            shared | {"y": short(middle, 6), "name": name, "line": {"color": color, "dash": dash}},
         ]
-    return {"data": data, "layout": layout("policy updates", "sub-optimality (reward)")}
+    spec = layout("policy updates", "sub-optimality (reward)")
+    spec["yaxis"]["rangemode"] = "tozero"
+    return {"data": data, "layout": spec}
 
 
 def scaling_figure(option: str, series: Sequence[Scaling]) -> Figure:
@@ -103,14 +105,12 @@ def scaling_figure(option: str, series: Sequence[Scaling]) -> Figure:
         value, low, high = np.array([[m.value, m.low, m.high] for m in scaling.medians]).T
         known = np.isfinite(value)
         high = np.where(np.isfinite(high), high, np.maximum(lasts, value))
-        slope = scaling.slope()
-        fitted = f": slope {slope.slope:.2f} [{slope.low:.2f}, {slope.high:.2f}]" if slope else ""
         shared = {"type": "scatter", "legendgroup": scaling.label}
         bars = {"type": "data", "symmetric": False, "array": short(high[known] - value[known])}
         bars["arrayminus"] = short(value[known] - low[known])
         data.append(
             shared
-            | {"mode": "lines+markers", "name": scaling.label + fitted, "error_y": bars}
+            | {"mode": "lines+markers", "name": scaling.caption, "error_y": bars}
             | {"x": short(scaling.x[known]), "y": short(value[known]), "line": {"color": color}}
             | {"marker": {"symbol": i, "size": 8}}
         )
@@ -179,7 +179,7 @@ def layout(x: str, y: str) -> Figure:
         "paper_bgcolor": "white",
         "plot_bgcolor": "white",
         "font": {"size": 13},
-        "legend": {"orientation": "h", "y": -0.2},
+        "legend": {"orientation": "h", "y": -0.25},
         "hovermode": "closest",
         "xaxis": axis(x) | {"type": "log", "exponentformat": "power"},
         "yaxis": axis(y),

@@ -34,6 +34,8 @@ BOOKKEEPING = (
     "max_updates",
     "until_escape",
 )
+# Options whose values say of themselves what they are.
+SPEAKING = ("env_id", "agent", "gradient", "update", "initial_policy")
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,8 @@ def read_runs(folder: Path | str) -> RunTable:
     if table.num_rows == 0:
         raise ValueError(f"results folder {str(folder)!r} has no run; make some first.")
     columns = table.to_pydict()
-    configs = [_read_config(text) for text in columns["config"]]
+    pairs = zip(columns["config"], columns["gradient"], strict=True)
+    configs = [_read_config(text, gradient) for text, gradient in pairs]
     names = dict.fromkeys(name for config in configs for name in config)
     read = {name: [config.get(name) for config in configs] for name in names}
     options = [name for name in dict.fromkeys([*names, "gradient"]) if name not in BOOKKEEPING]
@@ -126,12 +129,12 @@ def read_runs(folder: Path | str) -> RunTable:
 
 
 def label(names: Sequence[str], values: Sequence[Any]) -> str:
-    """`name=value, ...` of what tells groups apart; words alone, unset options left out."""
+    """`name=value, ...` of what tells groups apart; options that are not set are left out."""
     words = []
     for name, value in zip(names, values, strict=True):
         if value is not None:
             text = f"{value:g}" if _is_number(value) else str(value)
-            words.append(text if isinstance(value, str) else f"{name}={text}")
+            words.append(text if name in SPEAKING else f"{name}={text}")
     return ", ".join(words) or "all runs"
 
 
@@ -146,8 +149,14 @@ def count_problems(runs: RunTable) -> str:
     return f"{count:,} problem{'s' if count > 1 else ''}"
 
 
-def _read_config(text: str) -> dict[str, Any]:
-    return {name: _hashable(value) for name, value in json.loads(text).items()}
+def _read_config(text: str, gradient: str) -> dict[str, Any]:
+    """The options of a run; those without effect on it are unset."""
+    options = {name: _hashable(value) for name, value in json.loads(text).items()}
+    if options.get("initial_policy") != "normal":
+        options["sigma"] = None
+    if gradient == "exact":
+        options |= dict.fromkeys(("baseline", "baseline_value", "batch_size"))
+    return options
 
 
 def _hashable(value: Any) -> Any:

@@ -50,6 +50,16 @@ class Scaling:
             return None
         return log_log_slope(self.x[known], y[known])
 
+    @property
+    def caption(self) -> str:
+        """The label with the fitted exponent."""
+        slope = self.slope()
+        if slope is not None:
+            return f"{self.label}: slope {slope.slope:.2f} [{slope.low:.2f}, {slope.high:.2f}]"
+        if all(median.value == 0 for median in self.medians):
+            return f"{self.label}: median 0, most start outside the well"
+        return self.label
+
 
 def scaling_axes(runs: RunTable) -> tuple[str, ...]:
     """Varying options with at least three positive numbers: what can be scaled along."""

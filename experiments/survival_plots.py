@@ -85,7 +85,7 @@ def medians_on(axes: Any, series: Sequence[Scaling], theory: str = "lower bound"
             capsize=3,
             lw=1,
             ls="-",
-            label=f"{scaling.label}{_slope_text(scaling)}",
+            label=scaling.caption,
             **style,
         )
         for at in np.flatnonzero(~known):
@@ -152,10 +152,3 @@ def _arms(medians: list[Estimate], scaling: Scaling, known: Any) -> Any:
     low = np.array([m.low for m in medians])
     high = np.minimum([m.high for m in medians], np.maximum(lasts, value))
     return np.maximum(np.array([value - np.minimum(low, value), high - value]), 0.0)
-
-
-def _slope_text(scaling: Scaling) -> str:
-    slope = scaling.slope()
-    if slope is None:
-        return ""
-    return f": slope {slope.slope:.2f} [{slope.low:.2f}, {slope.high:.2f}]"

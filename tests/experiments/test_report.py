@@ -144,7 +144,9 @@ def test_a_replayed_run_is_the_run_that_was_made(gradient, tmp_path):
         output=tmp_path,
     )
     folder = Run(config).execute().folder
-    (row,) = triangle_runs(read_runs(folder), 6)
+    rows = triangle_runs(read_runs(folder), 2)
+    assert len(rows) == (1 if gradient == "exact" else 2)
+    row = rows[0]
     again = replay(row)
     np.testing.assert_allclose(again.mean_rewards, [0.7, 0.5, 0.5])
     trajectory = read_results(folder, "trajectories").to_pylist()

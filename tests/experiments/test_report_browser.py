@@ -45,7 +45,7 @@ def test_everything_is_drawn_and_answers(open_report, tmp_path):
     write_synthetic_results(tmp_path / "results")
     page, path = open_report(tmp_path / "results")
     figures = "['escape', 'plateau', 'triangle'].map(i => document.getElementById(i).data.length)"
-    assert page.evaluate(f"JSON.stringify({figures})") == "[8,6,5]"
+    assert page.evaluate(f"JSON.stringify({figures})") == "[8,6,13]"
     assert page.evaluate("document.querySelectorAll('#scaling .js-plotly-plot').length") == 1
     assert page.evaluate("document.querySelector('#escape .main-svg').clientWidth") > 600
 

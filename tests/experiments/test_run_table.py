@@ -1,5 +1,6 @@
 """What varies in a results folder, the groups it falls into and their curves."""
 
+import json
 import math
 import shutil
 
@@ -65,6 +66,7 @@ def test_labels():
         label(names, ("entropy-pg", 0.1, 1e-3)) == "entropy-pg, temperature=0.1, optimal_prob=0.001"
     )
     assert label(names[:2], ("softmax-pg", None)) == "softmax-pg"
+    assert label(("baseline", "gradient"), ("none", "sampled")) == "baseline=none, sampled"
     assert label((), ()) == "all runs"
 
 
@@ -136,3 +138,14 @@ def test_another_schema_version_is_refused(folder, tmp_path, monkeypatch):
     )
     with pytest.raises(ValueError, match="schema version 0"):
         read_runs(tmp_path)
+
+
+def test_options_without_effect_do_not_vary(folder, tmp_path):
+    rows = read_results(folder, "runs").to_pylist()[:4]
+    for i, row in enumerate(rows):
+        options = json.loads(row["config"]) | {"baseline": ["none", "value"][i % 2], "sigma": i + 1}
+        row |= {"gradient": "exact", "config": json.dumps(options)}
+    write_results(tmp_path / "exact", rows, [], [])
+    assert read_runs(tmp_path / "exact").varying() == ()
+    write_results(tmp_path / "sampled", [row | {"gradient": "sampled"} for row in rows], [], [])
+    assert read_runs(tmp_path / "sampled").varying() == ("baseline",)
