@@ -64,8 +64,21 @@ class RunTable:
         )
 
     def varying(self) -> tuple[str, ...]:
-        """Options that differ between the runs."""
-        return tuple(name for name in self.options if len(set(self.columns[name])) > 1)
+        """Options that differ between the runs.
+
+        One that is set to a single value, and only where another option has it so (the temperature
+        of a rule beside a rule without), tells nothing more and is left out.
+        """
+        differ = {name: set(self.columns[name]) for name in self.options}
+        switches = [name for name, found in differ.items() if len(found) == 2 and None in found]
+        plain = [name for name, f in differ.items() if len(f) > 1 and name not in switches]
+        own = [name for name in switches if not any(self._decides(p, name) for p in plain)]
+        return tuple(name for name in self.options if name in plain or name in own)
+
+    def _decides(self, name: str, switch: str) -> bool:
+        """Whether the value of one option says if the other is set."""
+        pairs = zip(self.columns[name], self.columns[switch], strict=True)
+        return len({(a, b is None) for a, b in pairs}) == len(set(self.columns[name]))
 
     def problem_options(self) -> tuple[str, ...]:
         """Varying options of the environment and of the initial policy."""

@@ -30,7 +30,7 @@ def runs(folder):
 
 def test_what_varies_is_split_into_problem_and_method(runs):
     assert set(runs.problem_options()) == {"optimal_prob", "reward_gap"}
-    assert set(runs.method_options()) == {"update", "temperature"}
+    assert runs.method_options() == ("update",)  # the temperature goes with it
     assert scaling_axes(runs) == ("optimal_prob",)
 
 
@@ -147,5 +147,8 @@ def test_options_without_effect_do_not_vary(folder, tmp_path):
         row |= {"gradient": "exact", "config": json.dumps(options)}
     write_results(tmp_path / "exact", rows, [], [])
     assert read_runs(tmp_path / "exact").varying() == ()
+    rows[0]["config"] = json.dumps(json.loads(rows[0]["config"]) | {"drift": "0.1"})
+    write_results(tmp_path / "drift", rows, [], [])
+    assert read_runs(tmp_path / "drift").varying() == ("drift",)
     write_results(tmp_path / "sampled", [row | {"gradient": "sampled"} for row in rows], [], [])
-    assert read_runs(tmp_path / "sampled").varying() == ("baseline",)
+    assert read_runs(tmp_path / "sampled").varying() == ("baseline", "drift")

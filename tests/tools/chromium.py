@@ -1,4 +1,7 @@
-"""A real headless Chromium, driven over its DevTools pipe: no browser library, no network."""
+"""A real headless Chromium, driven over its DevTools pipe: no browser library, no network.
+
+`python -m tests.tools.chromium PAGE.html PICTURE.png` draws a page as wide as a laptop's window.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -24,7 +29,7 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--window-size=1200,900",
+    "--window-size=1200,1250",
     "--remote-debugging-pipe",
 )
 
@@ -115,8 +120,8 @@ class Page:
         return answer["result"].get("value")
 
     def screenshot(self, path: Path) -> None:
-        """The whole page as a PNG."""
-        answer = self.call("Page.captureScreenshot", {"captureBeyondViewport": True})
+        """What a window shows of the page, as a PNG."""
+        answer = self.call("Page.captureScreenshot")
         path.write_bytes(base64.b64decode(answer["data"]))
 
     def call(
@@ -165,3 +170,17 @@ class Page:
             self.problems.append(f"request failed: {data['errorText']}")
         elif kind == "Network.requestWillBeSent":
             self.requests.append(data["request"]["url"])
+
+
+def main(page: str, picture: str) -> None:
+    """Draw a local page."""
+    browser, reason = find_or_install()
+    if browser is None:
+        sys.exit(reason)
+    with tempfile.TemporaryDirectory() as name, Page(browser, Path(name)) as tab:
+        tab.open(Path(page).resolve().as_uri())
+        tab.screenshot(Path(picture))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3])
