@@ -29,7 +29,8 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--window-size=1200,1250",
+    "--window-size=1200,1560",
+    "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
 
