@@ -1,7 +1,8 @@
 """`python -m experiments report RESULTS -o report.html`: one page that holds everything it shows.
 
 The page needs no network and no other file. What would not fit is aggregated, and the page says so:
-curves of the ten problems with most runs, a dozen methods each, and one table of all runs, paged.
+curves of the ten problems that tell most (methods, then escapes), a dozen methods each, and one
+table of all runs, paged.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ def version_rows(runs: RunTable) -> list[tuple[str, str]]:
 def problem_parts(runs: RunTable, trajectories: Any) -> list[dict[str, Any]]:
     """Per problem: escape curves, plateaus and the table of methods; all of them pooled last."""
     names = runs.problem_options()
-    problems = list(runs.groups(names).items())
+    problems = sorted(runs.groups(names).items(), key=lambda item: _least_told(runs, item[1]))
     parts = []
     for key, part in problems[:MOST_PROBLEMS]:
         methods, grid = _methods(runs, part), update_grid(max(part["updates"]))
@@ -152,6 +153,12 @@ def problem_parts(runs: RunTable, trajectories: Any) -> list[dict[str, Any]]:
         name = f"all {len(problems):,} problems pooled"
         parts.append(_part(name, _methods(runs, runs)) | {"plateau": None})
     return parts
+
+
+def _least_told(runs: RunTable, part: RunTable) -> tuple[int, int]:
+    """Sorts problems with many methods, then many escapes, to the front."""
+    escaped = len(part) - sum(part[metrics.CENSORED])
+    return -len(part.groups(runs.method_options())), -escaped
 
 
 def _methods(runs: RunTable, part: RunTable) -> dict[str, RunTable]:
