@@ -13,6 +13,7 @@ COMMANDS = {
     "dashboard": ("experiments.dashboard", "the Weights & Biases workspace of a project, as code"),
     "report": ("experiments.report", "one self-contained page about a folder of results"),
     "plots": ("experiments.plot_commands", "pictures of policies and of many runs"),
+    "sb3": ("experiments.sb3_comparison", "compare the agents of Stable-Baselines3 in one well"),
 }
 
 

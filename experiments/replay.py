@@ -63,11 +63,12 @@ def replay(run: dict[str, Any]) -> Replay:
         "gradient": run["gradient"],
         "seed": run["seed"],
         "num_seeds": 1,
+        "resume": None,
         "until_escape": jumps,
         "max_updates": max(1, min(options["max_updates"], MOST_UPDATES)),
     }
     config = make_config(**options)
-    (agent,) = make_agents(config).values()
+    (agent,) = make_agents(config)
     records = agent.learn(None if jumps else config.run.max_updates)
     return Replay(
         agent.well.mean_rewards,

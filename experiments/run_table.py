@@ -17,23 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments import metrics
-from experiments.config import env_options
+from experiments.config import BOOKKEEPING, env_options
 from experiments.results import read_results
 from experiments.statistics import Survival, kaplan_meier
 from gw_envs.checks import Floats, check_choice
 
 START_OPTIONS = ("initial_policy", "optimal_prob", "corner_action", "sigma")
 # What is not asked about: names of things, seeds, and the budget, which decides only what is seen.
-BOOKKEEPING = (
-    "exp_name",
-    "output",
-    "track",
-    "wandb_project",
-    "seed",
-    "num_seeds",
-    "max_updates",
-    "until_escape",
-)
+NOT_ASKED = (*BOOKKEEPING, "seed", "max_updates", "until_escape")
 # Options whose values say of themselves what they are.
 SPEAKING = ("env_id", "agent", "gradient", "update", "initial_policy")
 
@@ -44,7 +35,7 @@ class RunTable:
 
     Attributes:
         columns: name -> one value per run; the columns of `runs`, then the options.
-        options: names of the options, `BOOKKEEPING` left out.
+        options: names of the options, `NOT_ASKED` left out.
     """
 
     columns: dict[str, list[Any]]
@@ -137,7 +128,7 @@ def read_runs(folder: Path | str) -> RunTable:
     configs = [_read_config(text, gradient) for text, gradient in pairs]
     names = dict.fromkeys(name for config in configs for name in config)
     read = {name: [config.get(name) for config in configs] for name in names}
-    options = [name for name in dict.fromkeys([*names, "gradient"]) if name not in BOOKKEEPING]
+    options = [name for name in dict.fromkeys([*names, "gradient"]) if name not in NOT_ASKED]
     return RunTable(read | columns, tuple(options))
 
 
