@@ -21,7 +21,9 @@ ESCAPE_COLUMNS = (
     "escape/dwell",
     "escape/ratio_to_bound",
 )
+PROB_AT_EVENT, DWELL, RATIO_TO_BOUND = ESCAPE_COLUMNS[-3:]
 ESCAPE_TABLE = "escapes"
+FIGURE = "figure"
 ESCAPE_TIME = "escape/time"
 CENSORED = "escape/censored"
 
@@ -37,3 +39,9 @@ AXES = {
 }
 # What Stable-Baselines3 logs of its own.
 SB3_FAMILIES = ("train/", "rollout/", "time/")
+# Of what Stable-Baselines3 logs, what the dashboard draws.
+SB3_RETURN = "rollout/ep_rew_mean"
+SB3_SPEED = "time/fps"
+SB3_ENTROPY_LOSS = "train/entropy_loss"
+SB3_LOSSES = ("train/value_loss", "train/policy_gradient_loss")
+SB3_TRUST_REGION = ("train/approx_kl", "train/clip_fraction")
