@@ -41,11 +41,13 @@ class Loops:
 
 @dataclass(frozen=True)
 class Arithmetic(Claim[Loops]):
-    """Not a sentence of the paper, but of everyone who measures plateaus: that what a training loop
-    shows is what the mathematics does. The loop is the one everybody writes, theta += eta pi
-    (r - pi.r) with pi = softmax(theta), for two arms with r = (1, 0.5), from theta = ln pi. An
-    update that changes no bit of theta changes none ever after: the loop is at rest in an infinite
-    well, while the mathematics leaves after about 1/(2 eta Delta pi_1(a*)) updates.
+    """What a training loop shows is taken for what the mathematics does.
+
+    This is no sentence of the paper, but the premise of everyone who measures plateaus. The loop is
+    the one everybody writes, theta += eta pi (r - pi.r) with pi = softmax(theta), for two arms with
+    r = (1, 0.5), from theta = ln pi. An update that changes no bit of theta changes none ever
+    after: the loop is at rest in an infinite well, while the mathematics leaves after about
+    1/(2 eta Delta pi_1(a*)) updates.
 
     Three things go wrong before that: increments below the spacing of floats near theta are lost,
     r - pi.r cancels for the arm that holds the mass, and both add up. `agents.simulation` has an
@@ -135,7 +137,8 @@ class Arithmetic(Claim[Loops]):
             findings.append(
                 Finding(
                     f"A {name} loop leaves every well that the mathematics leaves.",
-                    "largest pi_1(a*) from which it comes to rest in the well; the next larger one tried does not",
+                    "largest pi_1(a*) from which it comes to rest in the well; the next larger one "
+                    "tried does not",
                     Estimate(deepest, deepest, edge),
                     (0.0, 0.0),
                 )
@@ -184,22 +187,13 @@ class Arithmetic(Claim[Loops]):
         left.loglog(probs, evidence.truth, "-", color=RED, label="mathematics (closed form)")
         top = 30 * evidence.truth.max()
         for name, marker in zip(NAMES, "so", strict=True):
-            times, color = evidence.escape[name], COLORS[name]
-            frozen = np.isinf(times)
-            left.loglog(
-                probs, np.where(frozen, np.nan, times), marker, color=color, label=f"{name} loop"
-            )
-            height = top * (3 if name == "float64" else 0.3)
-            left.loglog(
-                probs[frozen],
-                np.full(frozen.sum(), height),
-                "^",
-                color=color,
-                label=f"{name} loop: never",
-            )
-            right.semilogx(
-                probs, evidence.speed[name], f"{marker}-", color=color, label=f"{name} loop"
-            )
+            times, speed = evidence.escape[name], evidence.speed[name]
+            frozen, style = np.isinf(times), {"color": COLORS[name]}
+            seen = np.where(frozen, np.nan, times)
+            never = np.where(frozen, top * (3 if name == "float64" else 0.3), np.nan)
+            left.loglog(probs, seen, marker, **style, label=f"{name} loop")
+            left.loglog(probs, never, "^", **style, label=f"{name} loop: never")
+            right.semilogx(probs, speed, f"{marker}-", **style, label=f"{name} loop")
         left.set_ylabel("updates to $\\pi(a^*) > 0.1$")
         left.set_title("Escape times")
         right.axhline(1, color=RED, ls="-", lw=1, label="mathematics")

@@ -112,3 +112,9 @@ def follow(instances: Instances) -> Passage:
         leave[(leave < 0) & (policy[:, 0] > escape_threshold())] = update
         theta = rule.step(theta, rewards, rates)
     return Passage(inside_first, escape, leave, reentry)
+
+
+def join_passages(parts: list[Passage]) -> Passage:
+    """The passages of several batches as one."""
+    columns = zip(*(vars(part).values() for part in parts), strict=True)
+    return Passage(*(np.concatenate(column) for column in columns))

@@ -54,11 +54,8 @@ def quantile(values: ArrayLike, q: float) -> Estimate:
     ordered = np.sort(np.ravel(np.asarray(values, dtype=np.float64)))
     n = ordered.size
     low, high = (int(r) for r in stats.binom.ppf([0.025, 0.975], n, q))
-    return Estimate(
-        float(np.quantile(ordered, q)),
-        float(ordered[max(low - 1, 0)]),
-        float(ordered[min(high, n - 1)]),
-    )
+    ends = ordered[[max(low - 1, 0), min(high, n - 1)]]
+    return Estimate(float(np.quantile(ordered, q)), float(ends[0]), float(ends[1]))
 
 
 def median_ratio(

@@ -41,7 +41,9 @@ class Starts:
 
 @dataclass(frozen=True)
 class Initialization(Claim[Starts]):
-    """Logits are drawn from N(mu, sigma^2), one best arm among K, equal gaps. Points are simulated
+    """Does high variance put the policy into a well, and is that an energy well?
+
+    Logits are drawn from N(mu, sigma^2), one best arm among K, equal gaps. Points are simulated
     starts, each followed to its escape by the step-jumping solver; lines are the law of
     [theory.md](theory.md), section 6 (`theory.GaussianInitialization`).
 
@@ -102,9 +104,7 @@ class Initialization(Claim[Starts]):
         """Draw every cell's starts and follow those of the escape-time cells."""
         rng = np.random.default_rng(self.seed)
         trapped = {
-            (k, sigma): int(
-                (_draw(rng, self.num_starts, k, sigma)[:, 0] <= escape_threshold()).sum()
-            )
+            (k, sigma): _count_trapped(rng, self.num_starts, k, sigma)
             for k in self.trap_actions
             for sigma in self.trap_sigmas
         }
@@ -285,9 +285,7 @@ class Initialization(Claim[Starts]):
                 law = [GaussianInitialization(k, s).escape_time_quantile(level, 1, 1) for s in grid]
                 seen = [float(np.quantile(evidence.times[k, s], level)) for s in self.sigmas]
                 panel.loglog(grid, np.where(np.array(law) > 0, law, np.nan), style, color=color)
-                panel.loglog(
-                    self.sigmas, np.where(np.array(seen) > 0, seen, np.nan), "o", color=color
-                )
+                panel.loglog(self.sigmas, seen, "o", color=color)
             panel.plot([], [], "o", color=color, label=f"K = {k}")
         panel.plot([], [], "-", color="black", label="90 % have escaped")
         panel.plot([], [], ":", color="black", label="99 % have escaped")
@@ -297,14 +295,13 @@ class Initialization(Claim[Starts]):
         panel.set_title("For how long")
 
 
-def _draw(rng: np.random.Generator, starts: int, k: int, sigma: float) -> Floats:
-    """Policies [starts, K] of normal logits."""
-    return np.concatenate(
-        [
-            softmax(sigma * rng.standard_normal((min(20_000, starts - i), k)))
-            for i in range(0, starts, 20_000)
-        ]
-    )
+def _count_trapped(rng: np.random.Generator, starts: int, k: int, sigma: float) -> int:
+    """How many of so many normal starts have pi_1(a*) <= 0.1; 20,000 at a time."""
+    trapped = 0
+    for begin in range(0, starts, 20_000):
+        theta = sigma * rng.standard_normal((min(20_000, starts - begin), k))
+        trapped += int(np.sum(softmax(theta)[:, 0] <= escape_threshold()))
+    return trapped
 
 
 def _mean(values: Floats) -> Estimate:

@@ -39,7 +39,7 @@ class Waits:
 
 @dataclass(frozen=True)
 class TheoremOne(Claim[Waits]):
-    """The theorem names an order, 1/(Delta pi_1(a*)), and leaves C open.
+    """Is the wait of the order 1/(Delta pi_1(a*)), and with what constant?
 
     Both slopes are those of exact counts of updates on logarithmic axes. The constant is the
     explicit one of [theory.md](theory.md), section 3: no policy leaves within
@@ -195,29 +195,22 @@ class TheoremOne(Claim[Waits]):
         left, right = figure.subplots(1, 2)
         inverse = 1 / np.array(self.optimal_probs)
         bound = theory.escape_lower_bound(np.array(self.optimal_probs), 0.2, self.learning_rate)
-        left.loglog(
-            inverse, evidence.by_prob, "o-", color=BLUE, label=f"equal gaps, K = {self.num_actions}"
-        )
+        label = f"equal gaps, K = {self.num_actions}"
+        left.loglog(inverse, evidence.by_prob, "o-", color=BLUE, label=label)
         for rewards, times, color in zip(
             self.unequal, evidence.unequal, (ORANGE, GREEN, PINK, SKY), strict=False
         ):
             left.loglog(inverse, times, "s-", color=color, label=f"r = {rewards}")
         left.loglog(inverse, bound, "--", color=RED, label="lower bound L, equal gaps")
-        left.loglog(
-            inverse,
-            20 * np.log(inverse),
-            ":",
-            color="0.35",
-            label="a strict saddle: $\\sim \\ln 1/\\pi_1(a^*)$",
-        )
+        saddle = "a strict saddle: $\\sim \\ln 1/\\pi_1(a^*)$"
+        left.loglog(inverse, 20 * np.log(inverse), ":", color="0.35", label=saddle)
         left.set_xlabel("$1/\\pi_1(a^*)$")
         left.set_ylabel("updates to $\\pi(a^*) > 0.1$")
         left.set_title("The wait by how unlikely the best arm starts")
         left.legend(fontsize=8)
         ratio = evidence.start_times / (np.floor(evidence.start_bounds) + 1)
-        right.semilogx(
-            evidence.start_prob, ratio, ".", color=BLUE, ms=4, alpha=0.4, label="a random start"
-        )
+        style = {"color": BLUE, "ms": 4, "alpha": 0.4}
+        right.semilogx(evidence.start_prob, ratio, ".", **style, label="a random start")
         right.axhline(1, color=RED, ls="--", label="the bound")
         right.set_xlabel("$\\pi_1(a^*)$")
         right.set_ylabel("escape time / earliest time allowed")
