@@ -11,6 +11,7 @@ from gw_envs.checks import check_choice
 COMMANDS = {
     "audit": ("experiments.audit", "hold the paper's second theorem against an instance"),
     "claims": ("experiments.claims.command", "run the literature's claims and write the page"),
+    "plots": ("experiments.plot_commands", "pictures of policies and of many runs"),
 }
 
 
