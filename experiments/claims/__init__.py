@@ -13,6 +13,7 @@ from gw_envs.checks import check_choice
 
 # name: "module:class", in the order of the page
 CLAIMS = {
+    "attraction": "experiments.claims.attraction:Attraction",
     "theorem-1": "experiments.claims.theorem_1:TheoremOne",
     "theorem-2": "experiments.claims.theorem_2:TheoremTwo",
     "initialization": "experiments.claims.initialization:Initialization",

@@ -33,8 +33,8 @@ Everything is exact or seeded: the same settings give the same numbers.
 **How a verdict comes about.** Every statement is true exactly if its number lies in a region that
 is named beforehand. It *holds* if the number's whole 95 % interval lies there, it *fails* if none
 of it does, and it is *undecided* in between. "exact" marks numbers without sampling error: counts
-of updates, closed forms, the worst of a list. A universal statement that holds here has withstood the
-attempts to break it; its proof, where there is one, is in [theory.md](theory.md).
+of updates, closed forms, the worst of a list. A universal statement that holds here has withstood
+the attempts to break it; its proof, where there is one, is in [theory.md](theory.md).
 
 | | statement | verdict | number | 95 % interval | figure |
 |---|---|---|---|---|---|

@@ -263,7 +263,7 @@ def _judge_corrected(evidence: DriftEvidence) -> list[Finding]:
             (1.0, np.inf),
         ),
         Finding(
-            "Corrected, in the paper's existential form, C = ((K-1)/K)(1 - 10 pi_1) Delta/(eta Gbar): "
+            "Corrected, existential form, C = ((K-1)/K)(1 - 10 pi_1) Delta/(eta Gbar): "
             f"none of {int(best.sum())} instances has pi(a*) > 0.1 before C/(Delta pi_1(a*)).",
             "smallest time / earliest time allowed",
             exact((passage.leave_prob / (np.floor(evidence.best_start_bound) + 1))[best].min()),
