@@ -12,6 +12,7 @@ COMMANDS = {
     "audit": ("experiments.audit", "hold the paper's second theorem against an instance"),
     "claims": ("experiments.claims.command", "run the literature's claims and write the page"),
     "plots": ("experiments.plot_commands", "pictures of policies and of many runs"),
+    "compare": ("experiments.compare", "race every way out of a well from the same start"),
 }
 
 
