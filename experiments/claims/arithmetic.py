@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.claims.claim import Claim, Finding, Quote
+from experiments.claims.claim import Claim, Finding, Quote, check_starts
 from experiments.claims.estimates import exact
 from experiments.plots import BLUE, GREEN, ORANGE, RED
 from experiments.statistics import Estimate
@@ -76,6 +76,12 @@ class Arithmetic(Claim[Loops]):
     """Updates after which a loop that still moves is no longer followed."""
     drift_updates: int = 100_000
     """Updates over which the speed in the well is measured."""
+
+    def check(self) -> None:
+        """Refuse starts outside the well, too."""
+        super().check()
+        check_starts("optimal_probs", self.optimal_probs)
+        check_starts("robust_probs", self.robust_probs)
 
     def run(self) -> Loops:
         """Run the loops, in compiled code with the arithmetic of the dtype throughout."""

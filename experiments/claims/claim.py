@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from experiments.statistics import Estimate
+from gw_envs.checks import check_float, check_int
 
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 
@@ -87,6 +88,25 @@ class Claim(ABC, Generic[Evidence]):
     figure_size: ClassVar[tuple[float, float]] = (10.0, 4.2)
     packages: ClassVar[tuple[str, ...]] = ()
 
+    def check(self) -> None:
+        """Refuse settings that no run could use; what is left is checked by what they are given to.
+
+        Called before a run; a claim whose settings have narrower ranges adds to it.
+
+        Raises:
+            ValueError: for a count below 1, a number that is negative or not finite, or an empty
+                list.
+        """
+        for name, value in self.settings.items():
+            items = value if isinstance(value, tuple) else (value,)
+            if not items:
+                raise ValueError(f"{name}=() must hold at least one number.")
+            for item in items:
+                if isinstance(item, int):
+                    check_int(name, item, 0 if name == "seed" else 1)
+                elif isinstance(item, float):
+                    check_float(name, item, 0)
+
     @abstractmethod
     def run(self) -> Evidence:
         """Gather the evidence."""
@@ -108,3 +128,15 @@ class Claim(ABC, Generic[Evidence]):
     def explanation(cls) -> str:
         """The class docstring, which is Markdown."""
         return inspect.cleandoc(cls.__doc__ or "")
+
+
+def check_starts(name: str, values: tuple[float, ...], least: int = 1, below: float = 0.1) -> None:
+    """Refuse a list of starts pi_1(a*) (or gaps) that is too short or has one out of (0, below).
+
+    Raises:
+        ValueError: naming the list.
+    """
+    if len(values) < least:
+        raise ValueError(f"{name}={values!r} must hold at least {least} numbers.")
+    for value in values:
+        check_float(name, value, 0, below, open_low=True, open_high=True)

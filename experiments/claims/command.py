@@ -12,6 +12,7 @@ from typing import Any
 from experiments.claims import CLAIMS, claim_class
 from experiments.claims.claim import Claim, Finding
 from experiments.claims.page import FIGURES, interval_text, store, write_page
+from experiments.compare import check_folder
 from experiments.config import parse_options
 from gw_envs.files import write_atomically
 
@@ -46,7 +47,9 @@ def main(arguments: list[str]) -> int:
     claims = settings or [cls() for cls in classes]
     if options.full:
         claims = [at_full_length(claim) for claim in claims]
+    check_folder("output", options.output)
     for claim in claims:
+        claim.check()
         check_packages(claim)
     for claim in claims:
         print(f"\n{claim.title}")
@@ -81,6 +84,7 @@ def run_claim(claim: Claim[Any], output: Path) -> list[Finding]:
     """Run one claim; write its figure and its findings, each whole or not at all."""
     from matplotlib.figure import Figure
 
+    claim.check()
     evidence = claim.run()
     findings = claim.judge(evidence)
     figure = Figure(figsize=claim.figure_size, layout="constrained")

@@ -70,3 +70,15 @@ def median_ratio(
     ]
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Estimate(float(np.median(a) / np.median(b)), float(low), float(high))
+
+
+def ratio(top: Estimate, bottom: Estimate) -> Estimate:
+    """Top over bottom, both >= 0, with the widest ratio of their ends; infinite over 0."""
+
+    def over(a: float, b: float) -> float:
+        if b == 0:
+            return math.nan if a == 0 else math.inf
+        return a / b
+
+    low, high = over(top.low, bottom.high), over(top.high, bottom.low)
+    return Estimate(over(top.value, bottom.value), low, high)

@@ -9,7 +9,7 @@ import numpy as np
 
 from agents.policies import softmax
 from experiments.claims.claim import Claim, Finding, Quote
-from experiments.claims.estimates import exact, quantile, share, share_difference
+from experiments.claims.estimates import exact, quantile, ratio, share, share_difference
 from experiments.plots import BLUE, GREEN, ORANGE, PINK, RED, SKY
 from experiments.statistics import Estimate
 from gw_envs.checks import Floats
@@ -185,9 +185,7 @@ class Initialization(Claim[Starts]):
         low, high = min(self.sigmas), max(self.sigmas)
         k = self.num_actions[min(1, len(self.num_actions) - 1)]
         long, short = (quantile(evidence.times[k, s], 0.9) for s in (high, low))
-        growth = Estimate(*(np.divide(a, b) for a, b in (
-            (long.value, short.value), (long.low, short.high), (long.high, short.low)
-        )))  # fmt: skip
+        growth = ratio(long, short)
         worst = max((self._departure(evidence, cell) for cell in evidence.times), key=_value)
         return [
             Finding(

@@ -36,7 +36,7 @@ of it does, and it is *undecided* in between. "exact" marks numbers without samp
 of updates, closed forms, the worst of a list. A universal statement that holds here has withstood
 the attempts to break it; its proof, where there is one, is in [theory.md](theory.md).
 
-| | statement | verdict | number | 95 % interval | figure |
+| | verdict | statement | number | 95 % interval | figure |
 |---|---|---|---|---|---|
 """
 
@@ -104,7 +104,7 @@ def render(output: Path) -> str:
 
 def _rows(number: int, name: str, findings: list[Finding]) -> list[str]:
     return [
-        f"| {number}.{i} | {_cell(f.statement)} | **{f.verdict}** | {f.estimate.value:.4g} | "
+        f"| {number}.{i} | **{f.verdict}** | {_cell(f.statement)} | {f.estimate.value:.4g} | "
         f"{interval_text(f.estimate)} | [{name}](#{name}) |"
         for i, f in enumerate(findings, 1)
     ]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from experiments.claims.claim import Claim, Finding, Quote
+from experiments.claims.claim import Claim, Finding, Quote, check_starts
 from experiments.claims.estimates import exact, slope
 from experiments.plots import BLUE, GREEN, ORANGE, PINK, RED, SKY
 from gw_envs import theory
@@ -94,6 +94,12 @@ class TheoremOne(Claim[Waits]):
     def unequal(self) -> tuple[tuple[float, ...], ...]:
         """The wells with unequal rewards."""
         return self.three_rewards, self.four_rewards
+
+    def check(self) -> None:
+        """Refuse starts outside the well and slopes without three points, too."""
+        super().check()
+        check_starts("optimal_probs", self.optimal_probs, 3)
+        check_starts("reward_gaps", self.reward_gaps, 3, 0.5)
 
     def run(self) -> Waits:
         """Count updates: closed form for arms alike, step jumping for the rest."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from experiments.claims.claim import Claim, Finding, Quote
+from experiments.claims.claim import Claim, Finding, Quote, check_starts
 from experiments.claims.drifting_instances import (
     Instances,
     Passage,
@@ -18,7 +18,7 @@ from experiments.claims.drifting_instances import (
 from experiments.claims.estimates import exact, share, slope
 from experiments.plots import BLUE, GREEN, ORANGE, PINK, RED
 from gw_envs import theory
-from gw_envs.checks import Floats
+from gw_envs.checks import Floats, check_int
 from gw_envs.theory import counterexamples
 
 
@@ -99,6 +99,13 @@ class TheoremTwo(Claim[DriftEvidence]):
     """Updates made in each."""
     seed: int = 0
     """Seed of the instances."""
+
+    def check(self) -> None:
+        """Refuse starts outside the well and slopes without three points, too."""
+        super().check()
+        check_starts("early_probs", self.early_probs)
+        check_starts("draining_probs", self.draining_probs, 3)
+        check_int("num_instances", self.num_instances, 4)
 
     def run(self) -> DriftEvidence:
         """The counterexamples one by one, the random instances all at once."""
