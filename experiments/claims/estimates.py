@@ -41,6 +41,13 @@ def share_difference(hits: int, trials: int, other_hits: int, other_trials: int)
     return Estimate(value, value - low, value + high)
 
 
+def mean(values: ArrayLike) -> Estimate:
+    """Mean of independent draws with its normal interval."""
+    drawn = np.ravel(np.asarray(values, dtype=np.float64))
+    value, half = float(drawn.mean()), 1.96 * float(drawn.std(ddof=1)) / math.sqrt(drawn.size)
+    return Estimate(value, value - half, value + half)
+
+
 def slope(x: ArrayLike, y: ArrayLike) -> Estimate:
     """The exponent of y ~ x^slope (`log_log_slope`); curvature is in its interval."""
     fit = log_log_slope(x, y)

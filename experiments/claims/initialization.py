@@ -9,7 +9,7 @@ import numpy as np
 
 from agents.policies import softmax
 from experiments.claims.claim import Claim, Finding, Quote
-from experiments.claims.estimates import exact, quantile, ratio, share, share_difference
+from experiments.claims.estimates import exact, mean, quantile, ratio, share, share_difference
 from experiments.plots import BLUE, GREEN, ORANGE, PINK, RED, SKY
 from experiments.statistics import Estimate
 from gw_envs.checks import Floats
@@ -116,7 +116,7 @@ class Initialization(Claim[Starts]):
         energy = {}
         for sigma in self.sigmas:
             theta = sigma * rng.standard_normal((self.num_starts, self.num_actions[0]))
-            energy[sigma] = _mean(-np.sum(softmax(theta) * theta, axis=1))
+            energy[sigma] = mean(-np.sum(softmax(theta) * theta, axis=1))
         return Starts(trapped, self._escape_times(rng), crowding, energy)
 
     def _escape_times(self, rng: np.random.Generator) -> dict[tuple[int, float], Floats]:
@@ -138,7 +138,7 @@ class Initialization(Claim[Starts]):
         starts = max(200, self.num_starts // k)
         sigma = ratio * GaussianInitialization(k, 1.0).freezing_sigma()
         rivals = softmax(sigma * rng.standard_normal((starts, k - 1)))
-        return _mean(np.sum(rivals**2, axis=1))
+        return mean(np.sum(rivals**2, axis=1))
 
     def judge(self, evidence: Starts) -> list[Finding]:
         """Who is trapped, for how long, and the energy picture."""
@@ -300,13 +300,6 @@ def _count_trapped(rng: np.random.Generator, starts: int, k: int, sigma: float) 
         theta = sigma * rng.standard_normal((min(20_000, starts - begin), k))
         trapped += int(np.sum(softmax(theta)[:, 0] <= escape_threshold()))
     return trapped
-
-
-def _mean(values: Floats) -> Estimate:
-    """Mean of independent draws with its normal interval."""
-    half = 1.96 * float(values.std(ddof=1)) / np.sqrt(values.size)
-    value = float(values.mean())
-    return Estimate(value, value - half, value + half)
 
 
 def _value(estimate: Estimate) -> float:

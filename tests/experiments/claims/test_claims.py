@@ -10,12 +10,14 @@ from experiments.claims import CLAIMS, claim_class
 from experiments.claims.arithmetic import Arithmetic, compiled_loop, plain_loop
 from experiments.claims.attraction import Attraction, find_plateaus
 from experiments.claims.drifting_instances import draw_instances, follow
+from experiments.claims.future_work import FutureWork
 from experiments.claims.initialization import Initialization
 from experiments.claims.theorem_1 import TheoremOne
 from experiments.claims.theorem_2 import TheoremTwo
 from experiments.claims.ways_out import FREE_OF_START, WaysOut
 from experiments.statistics import Estimate
 from gw_envs import theory
+from gw_envs.theory import GaussianInitialization
 
 SMALL = {
     "attraction": Attraction(num_starts=2000, num_waits=400),
@@ -30,6 +32,7 @@ SMALL = {
         freezing_actions=(3, 1000),
         freezing_ratios=(0.5, 2.0),
     ),
+    "future-work": FutureWork(num_starts=20_000, num_curves=20),
     "ways-out": WaysOut(max_updates=300, deep_prob=1e-5, optimal_prob=1e-2),
     "arithmetic-wells": Arithmetic(
         optimal_probs=(1e-2, 1e-6, 1e-9, 1e-14, 1e-18), robust_probs=(1e-6, 1e-20)
@@ -203,6 +206,28 @@ def test_initialization(evidence):
     assert altered(claim, seen, "high energy", energy=hot) == ("fails", "holds")
     cold = seen.crowding | {(3, 0.5): Estimate(0.05, 0.04, 0.06)}
     assert altered(claim, seen, "K = 3: below half", crowding=cold) == ("fails", "holds")
+
+
+def test_future_work(evidence):
+    claim, seen = SMALL["future-work"], evidence("future-work")
+    off = seen.quantiles | {(3, 3.0, 0.99): Estimate(14.0, 13.9, 14.1)}
+    assert altered(claim, seen, "right to 2 %", quantiles=off)[1] == "fails"
+    # 20,000 starts leave the law open at its first quantile; the page's million do not.
+    close = {
+        cell: Estimate(*[GaussianInitialization(*cell[:2]).quantile(cell[2])] * 3)
+        for cell in seen.quantiles
+    }
+    assert altered(claim, seen, "right to 2 %", quantiles=close)[1] == "holds"
+    half = {10: Estimate(12.0, 11.5, 12.5)}
+    assert altered(claim, seen, "E[1/pi_1(a*)]", mean_inverse=half)[1] == "fails"
+    same = {10: Estimate(7e4, 6e4, 8e4)}
+    assert altered(claim, seen, "what a typical start is", median_inverse=same) == (
+        "fails",
+        "holds",
+    )
+    assert altered(claim, seen, "nine times in ten", wells=seen.curves)[1] == "fails"
+    assert altered(claim, seen, "not mistaken", curves=seen.wells)[1] == "fails"
+    assert seen.wells[0].family == "well"
 
 
 def test_ways_out(evidence):

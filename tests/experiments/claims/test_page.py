@@ -17,9 +17,9 @@ from experiments.statistics import Estimate
 
 DOCS = Path(__file__).parents[3] / "docs"
 SHORT = ["theorem-1", "--num-starts", "20", "--optimal-probs", "1e-2", "1e-3", "1e-4"]
-# Claims whose default run takes seconds; that of `initialization` takes a minute.
+# Claims whose default run takes a second or two, and longer ones; `initialization` takes a minute.
 CHEAP = ["attraction", "theorem-1"]
-LONGER = ["theorem-2", "arithmetic-wells", "ways-out"]
+LONGER = ["theorem-2", "arithmetic-wells", "ways-out", "future-work"]
 
 
 def test_a_claim_with_its_settings_from_the_command_line(tmp_path, capsys):
