@@ -26,6 +26,8 @@ BENCHMARKS = {
     "reinforce": "benchmarks.reinforce",
     "reinforce-skip": "benchmarks.reinforce_skip",
     "env-vec": "benchmarks.env_vec",
+    "sb3-adapter": "benchmarks.sb3_adapter",
+    "escape-callback": "benchmarks.escape_callback",
     "import": "benchmarks.imports",
 }
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"

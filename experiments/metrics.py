@@ -26,4 +26,14 @@ ESCAPE_TIME = "escape/time"
 CENSORED = "escape/censored"
 
 # What each family of keys is drawn against.
-AXES = {"charts/*": UPDATE, "policy/*": UPDATE, "theory/*": UPDATE, "escape/*": UPDATE}
+AXES = {
+    "charts/*": UPDATE,
+    "policy/*": UPDATE,
+    "theory/*": UPDATE,
+    "escape/*": UPDATE,
+    "train/*": UPDATE,
+    "rollout/*": UPDATE,
+    "time/*": UPDATE,
+}
+# What Stable-Baselines3 logs of its own.
+SB3_FAMILIES = ("train/", "rollout/", "time/")
