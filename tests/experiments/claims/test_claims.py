@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from experiments.claims import CLAIMS, claim_class
 from experiments.claims.arithmetic import Arithmetic, compiled_loop, plain_loop
 from experiments.claims.attraction import Attraction, find_plateaus
+from experiments.claims.curriculum import BROAD, NARROW, Curriculum
 from experiments.claims.drifting_instances import draw_instances, follow
 from experiments.claims.future_work import FutureWork
 from experiments.claims.initialization import Initialization
@@ -32,6 +33,7 @@ SMALL = {
         freezing_actions=(3, 1000),
         freezing_ratios=(0.5, 2.0),
     ),
+    "curriculum": Curriculum(num_draws=300, num_runs=30, early_update=20, late_update=60),
     "future-work": FutureWork(num_starts=20_000, num_curves=20),
     "ways-out": WaysOut(max_updates=300, deep_prob=1e-5, optimal_prob=1e-2),
     "arithmetic-wells": Arithmetic(
@@ -206,6 +208,24 @@ def test_initialization(evidence):
     assert altered(claim, seen, "high energy", energy=hot) == ("fails", "holds")
     cold = seen.crowding | {(3, 0.5): Estimate(0.05, 0.04, 0.06)}
     assert altered(claim, seen, "K = 3: below half", crowding=cold) == ("fails", "holds")
+
+
+def test_curriculum(evidence):
+    claim, seen = SMALL["curriculum"], evidence("curriculum")
+    swapped = {"named_bins": {BROAD: seen.named_bins[NARROW], NARROW: seen.named_bins[BROAD]}}
+    assert altered(claim, seen, "normal_high", **swapped) == ("fails", "holds")
+    wide = {BROAD: seen.logit_bins[NARROW] + 1, NARROW: seen.logit_bins[NARROW]}
+    assert altered(claim, seen, "logits of high variance", logit_bins=wide) == ("fails", "holds")
+    flat = {"density_bins": seen.density_bins | {NARROW: np.full(29, 1 / 29)}}
+    assert altered(claim, seen, "bin density", **flat) == ("holds", "fails")
+    late = int(np.flatnonzero(seen.updates == claim.late_update)[0])
+    loss = {name: values.copy() for name, values in seen.loss.items()}
+    loss[BROAD][late] = loss[NARROW][late] - 0.1
+    assert altered(claim, seen, "in the long run", loss=loss)[1] == "holds"
+    loss[BROAD][late] = loss[NARROW][late] + 0.1
+    assert altered(claim, seen, "in the long run", loss=loss)[1] == "fails"
+    same = {name: seen.loss[BROAD] for name in (BROAD, NARROW)}
+    assert altered(claim, seen, "in the short term", loss=same)[1] == "undecided"
 
 
 def test_future_work(evidence):
