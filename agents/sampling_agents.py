@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gw_envs.checks import check_choice, check_float, check_int
+from gw_envs.metric_learning.threads import one_thread
 
 SAMPLING_AGENTS = ("ppo", "sb3-softmax-pg", "frozen", "random")
 OnStep = Callable[[int, float, dict[str, Any]], bool]
@@ -74,10 +75,11 @@ def train_sampler(
         ValueError: for an unknown agent.
     """
     check_choice("agent", agent, SAMPLING_AGENTS)
-    if agent in ("frozen", "random"):
-        _control(env, agent, seed, on_step)
-    else:
-        _learn(env, agent, seed, on_step, settings or SamplerSettings())
+    with one_thread():
+        if agent in ("frozen", "random"):
+            _control(env, agent, seed, on_step)
+        else:
+            _learn(env, agent, seed, on_step, settings or SamplerSettings())
 
 
 def _control(env: Any, agent: str, seed: int, on_step: OnStep) -> None:
