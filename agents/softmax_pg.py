@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -29,12 +29,16 @@ from agents.updates import (
 )
 from gw_envs.checks import Floats, check_choice, check_float, check_int, check_policy
 
+if TYPE_CHECKING:
+    from agents.simulation.stepping import Stepper
+
+MOST_UPDATES = 10**18  # what int64 counts, with room
 LearningRate = float | Sequence[float] | Callable[[int], float]
 
 
 def log_spaced(max_updates: int, per_decade: int = 20) -> NDArray[np.int64]:
     """0, max_updates and about `per_decade` whole numbers a decade between them, ascending."""
-    check_int("max_updates", max_updates, 0)
+    check_int("max_updates", max_updates, 0, MOST_UPDATES)
     if max_updates == 0:
         return np.zeros(1, dtype=np.int64)
     count = int(np.ceil(np.log10(max_updates) * per_decade)) + 1
@@ -44,6 +48,8 @@ def log_spaced(max_updates: int, per_decade: int = 20) -> NDArray[np.int64]:
 
 class SoftmaxPG:
     """Policy gradient on a table of logits theta [runs, states, actions].
+
+    Exact softmax PG at discount 0, drifting or not, is moved by `agents.simulation.stepping`.
 
     Args:
         env_id: id of one of our environments.
@@ -121,6 +127,9 @@ class SoftmaxPG:
                 estimate(**options),
             )
         self.theta = self._start(initial_policy, optimal_prob, corner_action, sigma, policy)
+        self._stepper: Stepper | None = None
+        if self._has_fixed_values():
+            self.precision_floor = 0.0
         self.updates = 0
         self.events: list[EscapeEvent] = []
         self.bounds = self._bounds()
@@ -161,18 +170,18 @@ class SoftmaxPG:
                 `log_spaced(max_updates)`.
             on_record: called with each record as it is made.
             on_event: called with each escape event as it is seen.
-            on_update: called with the number of updates made, after each one.
+            on_update: called with the number of updates made, after each (the engine: after many).
 
         Returns:
             The records, in order.
 
         Raises:
-            FloatingPointError: when a policy sinks below pi(a*) = 1e-10 inside a well, where plain
-                float64 would no longer follow the mathematics.
+            FloatingPointError: when a policy that the engine does not move sinks below
+                pi(a*) = 1e-10, where plain float64 would no longer follow the mathematics.
         """
-        max_updates = check_int("max_updates", max_updates, 0)
+        max_updates = check_int("max_updates", max_updates, 0, MOST_UPDATES)
         points = log_spaced(max_updates) if record_at is None else np.asarray(record_at)
-        wanted = set(points[points >= self.updates].tolist())
+        wanted = set(points[(points >= self.updates) & (points <= max_updates)].tolist())
         records: list[Record] = []
 
         def keep() -> None:
@@ -182,16 +191,17 @@ class SoftmaxPG:
 
         if self.updates in wanted:
             keep()
-        while self.updates < max_updates:
-            self._step()
-            events = self._observe()
-            for event in events:
-                if on_event is not None:
-                    on_event(event)
-            if self.updates in wanted or any(event.is_first_escape for event in events):
-                keep()
-            if on_update is not None:
-                on_update(self.updates)
+        for stop in sorted(wanted | {max_updates}):
+            while self.updates < stop:
+                self._advance(stop)
+                events = self._observe()
+                for event in events:
+                    if on_event is not None:
+                        on_event(event)
+                if self.updates in wanted or any(event.is_first_escape for event in events):
+                    keep()
+                if on_update is not None:
+                    on_update(self.updates)
         return records
 
     def measure(self) -> Record:
@@ -266,6 +276,23 @@ class SoftmaxPG:
             return float(self.learning_rate[min(n, len(self.learning_rate) - 1)])
         return cast(float, self.learning_rate)
 
+    def _has_fixed_values(self) -> bool:
+        """Whether this is exact softmax PG whose rewards and rates are known beforehand."""
+        exact = self.gradient == "exact" and self.update == "softmax-pg"
+        return exact and self.well.discount == 0 and not callable(self.learning_rate)
+
+    def _advance(self, stop: int) -> None:
+        """One update, or by the engine all up to `stop` or until something happens."""
+        if not self._has_fixed_values():
+            return self._step()
+        if self._stepper is None:
+            from agents.simulation.stepping import Stepper
+
+            rates = np.atleast_1d(cast(Any, self.learning_rate))
+            self._stepper = Stepper(self.well, self.theta, rates)
+        self._stepper.advance(stop)
+        self.updates, self.theta = self._stepper.update, self._stepper.theta
+
     def _step(self) -> None:
         rate = self._rate(self.updates)
         now = self._now
@@ -290,14 +317,17 @@ class SoftmaxPG:
 
     def _observe(self) -> list[EscapeEvent]:
         """Evaluate the policy, let the detector see it, refuse to go on where float64 would lie."""
-        self._now = now = evaluate(self.well, self.policy, self.clock)
-        events = self.detector.observe(self.updates, now.policy, now.suboptimality, now.gaps)
+        engine = self._stepper
+        policy = self.policy if engine is None else engine.policy
+        self._now = now = evaluate(self.well, policy, self.clock)
+        subopt = now.suboptimality if engine is None else engine.suboptimality
+        events = self.detector.observe(self.updates, now.policy, subopt, now.gaps)
         lowest = now.optimal_prob.min()
         if lowest < self.precision_floor:
             raise FloatingPointError(
                 f"pi(a*)={lowest:.3g} after {self.updates} updates is below "
-                f"{self.precision_floor:g}, where plain float64 no longer follows the "
-                "mathematics; use agents.simulation, or train.py --until-escape."
+                f"{self.precision_floor:g}, where plain float64 no longer follows the mathematics; "
+                "agents.simulation follows softmax-pg, exact or sampled, to any depth."
             )
         self.events.extend(events)
         return events

@@ -10,6 +10,9 @@ from gw_envs.checks import check_choice
 # command: (module with `main(arguments) -> exit code`, what it does)
 COMMANDS = {
     "audit": ("experiments.audit", "hold the paper's second theorem against an instance"),
+    "sb3": ("experiments.sb3_comparison", "compare the agents of Stable-Baselines3 in one well"),
+    "sweep": ("experiments.sweep", "run many configurations, here or on a cluster"),
+    "compact": ("experiments.compact", "join what the jobs of a sharded sweep have left"),
 }
 
 

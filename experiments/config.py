@@ -16,6 +16,7 @@ from typing import Any
 
 from experiments.agent_options import AGENT_OPTIONS, RunOptions, SoftmaxPGOptions, with_rule
 from experiments.env_options import ENV_OPTIONS, SoftmaxWellOptions
+from experiments.option_types import nested_text, typed_options
 from gw_envs.checks import check_choice
 
 SETTINGS_FILE = "config.yaml"  # in a run's folder: its options, as --config reads them
@@ -72,14 +73,16 @@ def make_config(**options: Any) -> RunConfig:
     """A configuration from flat option names, as in YAML; types are those of the dataclasses.
 
     Raises:
-        ValueError: for an unknown option (the nearest is named), environment or agent.
+        ValueError: for an unknown option (the nearest is named), environment or agent, or a value
+            of the wrong type.
     """
     groups = option_groups(options.get("env_id"), options.get("agent"), options.get("update"))
     _refuse_unknown(options, groups)
     built = []
     for group in groups:
         names = [field.name for field in dataclasses.fields(group)]
-        built.append(group(**{key: options[key] for key in names if key in options}))
+        own = {key: options[key] for key in names if key in options}
+        built.append(group(**typed_options(group, own)))
     return RunConfig(*built)
 
 
@@ -242,7 +245,7 @@ def _as_arguments(key: str, value: Any) -> list[str]:
     if isinstance(value, bool):
         return [_option(key if value else f"no_{key}")]
     if isinstance(value, dict) or (isinstance(value, list) and any(map(_nested, value))):
-        return [_option(key), json.dumps(value)]
+        return [_option(key), nested_text(value)]
     values = value if isinstance(value, list) else [value]
     return [_option(key), *(str(v) for v in values)]
 

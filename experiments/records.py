@@ -7,6 +7,7 @@ import math
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -173,7 +174,12 @@ def run_row(config: RunConfig, trace: Trace) -> dict[str, Any]:
         metrics.SUBOPTIMALITY: last.get(metrics.SUBOPTIMALITY),
         metrics.OPTIMAL_PROB: last.get(metrics.OPTIMAL_PROB),
         "config": json.dumps(config.flat(), sort_keys=True),
-        "versions": json.dumps(
-            {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
-        ),
+        "versions": _versions(),
     }
+
+
+@cache
+def _versions() -> str:
+    """What computed the numbers, as JSON; looking it up takes longer than a short run."""
+    packages = {name: version(name) for name in PACKAGES}
+    return json.dumps({"python": platform.python_version()} | packages)

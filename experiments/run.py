@@ -12,6 +12,7 @@ from typing import Any
 from agents.escape import CENSORED, EscapeEvent
 from agents.evaluation import Record
 from agents.interface import Agent
+from agents.softmax_pg import MOST_UPDATES
 from experiments.checkpoints import (
     load_checkpoint,
     remove_checkpoint,
@@ -21,7 +22,7 @@ from experiments.checkpoints import (
 )
 from experiments.config import RunConfig
 from experiments.records import Trace, run_row
-from experiments.results import write_results
+from experiments.results import Rows, make_writable, write_results
 from experiments.tracking import (
     NullTracker,
     Tracker,
@@ -51,14 +52,21 @@ class Run:
         config: the configuration. With `config.run.resume` the run goes on from the last checkpoint
             in that folder, which must be of the same settings.
         make_tracker: a factory (run name, config) -> Tracker; default by `config.run.track`.
+        show_progress: whether each batch of runs has its progress bar.
 
     Raises:
         ValueError: naming the option that is out of range.
     """
 
-    def __init__(self, config: RunConfig, make_tracker: TrackerFactory | None = None) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        make_tracker: TrackerFactory | None = None,
+        show_progress: bool = True,
+    ) -> None:
         self.config = config
         check_float("checkpoint_seconds", config.run.checkpoint_seconds, 0)
+        self._no_bar = None if show_progress else True  # None: no bar where nobody looks
         check_track(config.run.track)
         self._make_tracker = make_tracker
         self.agents: list[Agent]
@@ -89,11 +97,7 @@ class Run:
         factory = self._make_tracker or tracker_factory(self.config, folder)
         with graceful_termination():
             try:
-                self._continue(folder, factory)
-                for i, agent in enumerate(self.agents):
-                    if i == len(self.groups):
-                        self._begin(agent, factory)
-                    self._train(agent, self.groups[i], folder)
+                self.train(factory, folder)
             except BaseException:
                 self._write(folder, "interrupted")
                 for trace in self.traces:
@@ -106,6 +110,28 @@ class Run:
         remove_checkpoint(folder)
         return Outcome(folder, self.traces, tables, figure)
 
+    def train(self, factory: TrackerFactory, folder: Path | None = None) -> None:
+        """Run every agent to its budget and keep what it shows; nothing but checkpoints is written.
+
+        Args:
+            factory: makes the trackers.
+            folder: where checkpoints go; None: there are none.
+        """
+        if folder is not None:
+            self._continue(folder, factory)
+        for i, agent in enumerate(self.agents):
+            if i == len(self.groups):
+                self._begin(agent, factory)
+            self._train(agent, self.groups[i], folder)
+
+    def rows(self) -> tuple[Rows, Rows, Rows]:
+        """What the runs have shown so far, as rows of `runs`, `trajectories` and `escapes`."""
+        return (
+            [run_row(self.config, trace) for trace in self.traces],
+            [{"run_id": t.run_id} | row for t in self.traces for row in t.rows],
+            [{"run_id": t.run_id} | row for t in self.traces for row in t.events],
+        )
+
     def _continue(self, folder: Path, factory: TrackerFactory) -> None:
         """Give the traces of a checkpoint new trackers, told everything so far."""
         if self.groups:
@@ -115,7 +141,7 @@ class Run:
             tracker.define()
             trace.replay(tracker)
 
-    def _train(self, agent: Agent, traces: list[Trace], folder: Path) -> None:
+    def _train(self, agent: Agent, traces: list[Trace], folder: Path | None) -> None:
         """Train a batch of runs, one trace each, under one progress bar."""
         from tqdm import tqdm
 
@@ -126,7 +152,11 @@ class Run:
         name = f"{agent.gradient} gradient" if len(self.agents) < 3 else f"seed {agent.seeds[0]}"
         checkpointed = time.monotonic()
         with tqdm(
-            total=budget, initial=agent.updates, desc=name, unit=" updates", disable=None
+            total=budget,
+            initial=agent.updates,
+            desc=name,
+            unit=" updates",
+            disable=self._no_bar,
         ) as bar:
 
             def on_record(record: Record) -> None:
@@ -141,7 +171,8 @@ class Run:
                 nonlocal checkpointed
                 if n % 100 == 0 or n == budget:
                     bar.update(n - bar.n)
-                if n != budget and time.monotonic() - checkpointed > options.checkpoint_seconds:
+                due = time.monotonic() - checkpointed > options.checkpoint_seconds
+                if folder is not None and due and n != budget:
                     save_checkpoint(folder, self.config, self.agents, self.groups)
                     checkpointed = time.monotonic()
 
@@ -176,12 +207,7 @@ class Run:
         for trace in self.traces:
             if trace.status == "running":
                 trace.status = status
-        return write_results(
-            folder,
-            [run_row(self.config, trace) for trace in self.traces],
-            [{"run_id": t.run_id} | row for t in self.traces for row in t.rows],
-            [{"run_id": t.run_id} | row for t in self.traces for row in t.events],
-        )
+        return write_results(folder, *self.rows())
 
     def _draw(self, path: Path) -> Path:
         from experiments.plots import draw_run
@@ -196,7 +222,7 @@ def make_agents(config: RunConfig) -> list[Agent]:
     Raises:
         ValueError: naming the option that is out of range.
     """
-    check_int("max_updates", config.run.max_updates, 1)
+    check_int("max_updates", config.run.max_updates, 1, MOST_UPDATES)
     agents: list[Agent] = config.agent.make(config.run, config.env.kwargs())
     return agents
 
@@ -223,15 +249,7 @@ def make_folder(config: RunConfig) -> Path:
     """
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
     folder = config.run.output / f"{config.exp_name}-{stamp}"
-    try:
-        folder.mkdir(parents=True)
-        (folder / ".probe").touch()
-        (folder / ".probe").unlink()
-    except OSError as error:
-        raise ValueError(
-            f"output={str(config.run.output)!r} cannot be written ({error.strerror}); "
-            "name a folder you may write to."
-        ) from None
+    make_writable("output", folder, config.run.output)
     return folder
 
 
