@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from experiments.records import Trace
 
 FOOT = (
-    "Of classes not trained on: recall@1 at the start, at its lowest and at the end, NMI at the end.\n"
+    "Of classes not trained on: recall@1 at the start, its lowest and at the end; NMI at the end.\n"
     "Fell into the well: validation recall@1 was below its start by more than the noise."
 )
 
