@@ -13,6 +13,9 @@ COMMANDS = {
     "sb3": ("experiments.sb3_comparison", "compare the agents of Stable-Baselines3 in one well"),
     "sweep": ("experiments.sweep", "run many configurations, here or on a cluster"),
     "compact": ("experiments.compact", "join what the jobs of a sharded sweep have left"),
+    "claims": ("experiments.claims.command", "run the literature's claims and write the page"),
+    "plots": ("experiments.plot_commands", "pictures of policies and of many runs"),
+    "compare": ("experiments.compare", "race every way out of a well from the same start"),
 }
 
 

@@ -181,11 +181,11 @@ def parse_options(
         for word in _as_arguments(key, value)
     ]
     deciding = ", ".join(_option(name) for name in choosers)
+    chosen_by = f"; the options below are those of the chosen {deciding}" if deciding else ""
     parsed: Any = tyro.cli(
         dataclasses.make_dataclass("Options", list(classes.items())),
         prog=prog,
-        description=f"{description} --config FILE reads options from YAML; the options below are "
-        f"those of the chosen {deciding}.",
+        description=f"{description} --config FILE reads options from YAML{chosen_by}.",
         args=from_file + words,
         config=(tyro.conf.OmitArgPrefixes,),
     )
