@@ -9,6 +9,10 @@ from gw_envs.checks import check_choice
 
 # command: (module with `main(arguments) -> exit code`, what it does)
 COMMANDS = {
+    "asr-protocol": (
+        "experiments.sampling.command",
+        "hold the paper's account of the ASR well against training runs",
+    ),
     "audit": ("experiments.audit", "hold the paper's second theorem against an instance"),
     "sb3": ("experiments.sb3_comparison", "compare the agents of Stable-Baselines3 in one well"),
     "sweep": ("experiments.sweep", "run many configurations, here or on a cluster"),

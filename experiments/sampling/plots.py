@@ -124,3 +124,34 @@ def draw_protocol(curves: Mapping[str, Mapping[str, Mapping[str, Any]]], path: P
     panels[0][0].legend(fontsize=8, loc="lower left")
     figure.suptitle("Classes not trained on: interquartile mean of runs, band: quartiles")
     write_atomically(path, lambda target: figure.savefig(target, dpi=80, format="png"))
+
+
+def draw_returns(returns: Mapping[str, Any], path: Path) -> None:
+    """Share of the runs that fell and are still below their start, by agent (Kaplan-Meier).
+
+    Args:
+        returns: agent -> `Survival` in epochs since the fall.
+        path: PNG to write.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    panel = figure.subplots()
+    for agent, survival in returns.items():
+        color, line, name = AGENT_STYLE[agent]
+        times = np.concatenate([[0], survival.times, [survival.last]])
+        curves = [
+            np.concatenate([[1.0], curve, [curve[-1] if len(curve) else 1.0]])
+            for curve in (survival.survival, survival.low, survival.high)
+        ]
+        back = survival.runs - survival.censored
+        label = f"{name}: {back} of {survival.runs} came back"
+        panel.step(times, curves[0], where="post", color=color, ls=line, lw=1.8, label=label)
+        panel.fill_between(times, curves[1], curves[2], step="post", color=color, alpha=0.1, lw=0)
+    panel.set_xlabel("epochs since the run fell below its start")
+    panel.set_ylabel("share still below")
+    panel.set_ylim(0, 1.05)
+    panel.grid(alpha=0.3)
+    panel.legend(fontsize=9, loc="lower left")
+    panel.set_title("normal_high: the way back to the start's recall@1 (band: 95 %)")
+    write_atomically(path, lambda target: figure.savefig(target, dpi=110, format="png"))
