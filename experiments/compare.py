@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from experiments.agent_options import NOT_ON_THE_LINE
 from experiments.comparison import Comparison, Contender, compare_rules
-from experiments.config import NOT_ON_THE_LINE, env_options, parse_options
+from experiments.config import env_options, parse_options
 from gw_envs.files import write_atomically
 from gw_envs.instances import INSTANCES
 

@@ -24,6 +24,8 @@ from experiments.sampling.protocol import (
 from gw_envs.checks import check_choice
 from gw_envs.files import write_atomically
 
+DRAWN = ("normal_high", "normal_low", "wide")  # uniform_low looks as wide does
+
 
 @dataclass(frozen=True)
 class ProtocolOptions:
@@ -90,7 +92,7 @@ def draw(runs: Runs, folder: Path) -> list[Path]:
     """The curves, and the ways back."""
     from experiments.sampling.plots import draw_protocol, draw_returns
 
-    names = [name for name in DISTRIBUTIONS if (name, "ppo") in runs.curves]
+    names = [name for name in DRAWN if (name, "ppo") in runs.curves]
     curves = {
         name: {a: runs.curves[name, a] for a in AGENTS if (name, a) in runs.curves}
         for name in names
@@ -132,12 +134,10 @@ def page(runs: Runs, found: Sequence[Finding]) -> str:
     lines += ["", _row(("statement", "number", "95 % interval", "verdict")), _row(["---"] * 4)]
     for finding in found:
         e = finding.estimate
-        number = f"{e.value:+.4f}" if abs(e.value) < 1 else f"{e.value:.3g}"
-        interval = (
-            f"[{e.low:+.4f}, {e.high:+.4f}]" if abs(e.value) < 1 else f"[{e.low:.3g}, {e.high:.3g}]"
-        )
+        form = ".3g" if abs(e.value) >= 1 else "+.4f"
+        interval = f"[{e.low:{form}}, {e.high:{form}}]"
         what = f"{finding.statement} ({finding.measure})"
-        lines.append(_row((what, number, interval, f"**{finding.verdict}**")))
+        lines.append(_row((what, f"{e.value:{form}}", interval, f"**{finding.verdict}**")))
     return "\n".join(lines)
 
 

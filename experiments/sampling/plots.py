@@ -103,10 +103,14 @@ def draw_protocol(curves: Mapping[str, Mapping[str, Mapping[str, Any]]], path: P
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(15, 2.5 * len(curves)), layout="constrained")
+    figure = Figure(figsize=(15, 2.6 * len(curves)), layout="constrained")
     panels = figure.subplots(len(curves), len(LABELS), sharex=True, sharey="col", squeeze=False)
+    for panel, label in zip(panels[0], LABELS.values(), strict=True):
+        panel.set_title(label)
+    for panel in panels[-1]:
+        panel.set_xlabel("epoch")
     for row, (distribution, agents) in zip(panels, curves.items(), strict=True):
-        for panel, (metric, label) in zip(row, LABELS.items(), strict=True):
+        for panel, metric in zip(row, LABELS, strict=True):
             for agent, values in agents.items():
                 color, line, name = AGENT_STYLE[agent]
                 runs = np.asarray(values[metric], dtype=np.float64)
@@ -116,14 +120,10 @@ def draw_protocol(curves: Mapping[str, Mapping[str, Mapping[str, Any]]], path: P
                 panel.fill_between(epochs, low, high, color=color, alpha=0.15, lw=0)
                 panel.plot(epochs, middle, color=color, ls=line, lw=1.6, label=name)
             panel.grid(alpha=0.3)
-            if row is panels[0]:
-                panel.set_title(label)
-            if row is panels[-1]:
-                panel.set_xlabel("epoch")
         row[0].set_ylabel(distribution)
     panels[0][0].legend(fontsize=8, loc="lower left")
     figure.suptitle("Classes not trained on: interquartile mean of runs, band: quartiles")
-    write_atomically(path, lambda target: figure.savefig(target, dpi=80, format="png"))
+    write_atomically(path, lambda target: figure.savefig(target, dpi=75, format="png"))
 
 
 def draw_returns(returns: Mapping[str, Any], path: Path) -> None:
