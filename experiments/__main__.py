@@ -9,6 +9,10 @@ from gw_envs.checks import check_choice
 
 # command: (module with `main(arguments) -> exit code`, what it does)
 COMMANDS = {
+    "asr-protocol": (
+        "experiments.sampling.command",
+        "hold the paper's account of the ASR well against training runs",
+    ),
     "audit": ("experiments.audit", "hold the paper's second theorem against an instance"),
     "dashboard": ("experiments.dashboard", "the Weights & Biases workspace of a project, as code"),
     "report": ("experiments.report", "one self-contained page about a folder of results"),
@@ -27,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not words or words[0] in ("-h", "--help"):
         print("usage: python -m experiments COMMAND [options]\n")
         for name, (_, text) in COMMANDS.items():
-            print(f"  {name:<12}{text}")
+            print(f"  {name:<14}{text}")
         print("\npython -m experiments COMMAND --help explains a command's options.")
         return 0
     try:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from experiments.agent_options import AGENT_OPTIONS, RunOptions, SoftmaxPGOptions, with_rule
+from experiments.agent_options import RunOptions, SoftmaxPGOptions, with_rule
 from experiments.env_options import ENV_OPTIONS, SoftmaxWellOptions
 from experiments.option_types import nested_text, typed_options
 from gw_envs.checks import check_choice
@@ -90,14 +90,16 @@ def option_groups(
     env_id: str | None = None, agent: str | None = None, update: str | None = None
 ) -> tuple[type, type, type]:
     """The dataclasses whose fields are the options of this environment, agent and update rule."""
-    agent = RunOptions.agent if agent is None else agent
-    options = AGENT_OPTIONS[check_choice("agent", agent, tuple(AGENT_OPTIONS))]
+    env = env_options(env_id)
+    agents = env.agents
+    agent = next(iter(agents)) if agent is None else agent
+    options = agents[check_choice("agent", agent, tuple(agents))]
     if hasattr(options, "update"):
         options = with_rule(options, options.update if update is None else update)
-    return options.run_options, env_options(env_id), options
+    return options.run_options, env, options
 
 
-def env_options(env_id: str | None = None) -> type:
+def env_options(env_id: str | None = None) -> Any:
     """The dataclass whose fields are the options of this environment."""
     env_id = RunOptions.env_id if env_id is None else env_id
     return ENV_OPTIONS[check_choice("env_id", env_id, tuple(ENV_OPTIONS))]
@@ -113,7 +115,7 @@ def parse_config(arguments: list[str]) -> RunConfig:
         ValueError: for an unreadable file, an unknown key, environment or agent.
     """
 
-    def groups(env_id: str, agent: str, update: str) -> dict[str, type]:
+    def groups(env_id: str, agent: str | None, update: str) -> dict[str, type]:
         return dict(zip(("run", "env", "agent"), option_groups(env_id, agent, update), strict=True))
 
     resume = _peek(arguments, "--resume")
@@ -130,7 +132,7 @@ def parse_config(arguments: list[str]) -> RunConfig:
         groups=groups,
         choosers={
             "env_id": RunOptions.env_id,
-            "agent": RunOptions.agent,
+            "agent": None,  # the first of the environment's
             "update": SoftmaxPGOptions.update,
         },
     )
@@ -143,7 +145,7 @@ def parse_options(
     prog: str,
     description: str,
     groups: Callable[..., dict[str, type]],
-    choosers: dict[str, str],
+    choosers: dict[str, str | None],
 ) -> tuple[Any, ...]:
     """Parse options whose groups depend on some of them, from the line over a YAML file.
 

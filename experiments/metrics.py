@@ -22,6 +22,31 @@ ESCAPE_COLUMNS = (
     "escape/ratio_to_bound",
 )
 PROB_AT_EVENT, DWELL, RATIO_TO_BOUND = ESCAPE_COLUMNS[-3:]
+# Runs on ASRSampling-v0: of the embedding on validation and test rows, and of the sampler.
+RETRIEVAL = (
+    "recall_at_1",
+    "recall_at_2",
+    "recall_at_4",
+    "recall_at_8",
+    "nmi",
+    "f1",
+    "intra_distance",
+    "inter_distance",
+)
+SAMPLER = (
+    "epoch",
+    "loss",
+    "active_pairs",
+    "not_negative",
+    "bin_entropy",
+    "mean_bin_distance",
+    "in_well",
+    "test_in_well",
+)
+SAMPLING_KEYS = (
+    *(f"{part}/{name}" for part in ("validation", "test") for name in RETRIEVAL),
+    *(f"sampling/{name}" for name in SAMPLER),
+)
 ESCAPE_TABLE = "escapes"
 FIGURE = "figure"
 ESCAPE_TIME = "escape/time"
@@ -36,6 +61,9 @@ AXES = {
     "train/*": UPDATE,
     "rollout/*": UPDATE,
     "time/*": UPDATE,
+    "validation/*": UPDATE,
+    "test/*": UPDATE,
+    "sampling/*": UPDATE,
 }
 # What Stable-Baselines3 logs of its own.
 SB3_FAMILIES = ("train/", "rollout/", "time/")

@@ -21,8 +21,10 @@ from experiments.checkpoints import (
     write_settings,
 )
 from experiments.config import RunConfig
+from experiments.env_options import ASRSamplingOptions
 from experiments.records import Trace, run_row
 from experiments.results import Rows, make_writable, write_results
+from experiments.summary import escape_table
 from experiments.tracking import (
     NullTracker,
     Tracker,
@@ -37,12 +39,13 @@ TrackerFactory = Callable[[str, Mapping[str, Any]], Tracker]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run leaves: its traces, and the paths of what was written."""
+    """What a run leaves: its traces, the paths of what was written, and a table to print."""
 
     folder: Path
     traces: list[Trace]
     tables: list[Path]
     figure: Path
+    summary: str
 
 
 class Run:
@@ -108,7 +111,7 @@ class Run:
             for trace in self.traces:
                 trace.finish(figure=figure)
         remove_checkpoint(folder)
-        return Outcome(folder, self.traces, tables, figure)
+        return Outcome(folder, self.traces, tables, figure, escape_table(self.traces))
 
     def train(self, factory: TrackerFactory, folder: Path | None = None) -> None:
         """Run every agent to its budget and keep what it shows; nothing but checkpoints is written.
@@ -214,6 +217,19 @@ class Run:
 
         draw_run(self.config.exp_name, self.agents[0].well, self.traces, path)
         return path
+
+
+def make_run(config: RunConfig) -> Any:
+    """The run of a configuration, with `execute() -> Outcome`: in a well, or of an embedding.
+
+    Raises:
+        ValueError: naming the option that is out of range.
+    """
+    if isinstance(config.env, ASRSamplingOptions):
+        from experiments.sampling.training_run import TrainingRun
+
+        return TrainingRun(config)
+    return Run(config)
 
 
 def make_agents(config: RunConfig) -> list[Agent]:

@@ -38,11 +38,11 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
     evaluates; a whole training run is one episode (Roth, Milbich and Ommer, CVPR 2020, "PADS",
     restated by ASR, Dou et al. 2022; where ASR does not say, PADS's values are the defaults).
 
-    *In the well*: a training run is in the well while its validation recall@1 is below that of its
-    start by more than the noise, and leaves when it is back. The noise is measured: hits of the
-    same validation rows are paired, and the difference counts when it is more than `WELL_SIGMAS`
-    standard errors of its mean (`gw_envs.metric_learning.sampling_state.below_start`). A bin that
-    starts at the floor is starved for at least `steps_to_unstarve` steps, whatever the agent does.
+    *In the well*: a run falls into a well when its validation recall@1 is below that of its start
+    by more than the noise, and leaves when it is back. The noise is measured: two standard errors
+    of the paired difference of hits on the validation rows (`sampling_state.WellWatch`). A bin that
+    starts on the floor is starved for `distance_bins.steps_to_unstarve` steps at least, whatever
+    the agent does.
 
     ## Action Space
     `action_mode="bins"`: `MultiDiscrete([3] * 29)`, each bin times alpha, 1 or beta.
@@ -75,8 +75,8 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
     intra_distance, inter_distance (test rows are evaluated at the first step of each epoch, and
     hold in between); `bins` [29], `bin_entropy` (nats), `mean_bin_distance`; of the step's batches
     the mean `loss`, `active_pairs` (share with a loss above 0) and `not_negative` (share of drawn
-    negatives that are of the anchor's class); `epoch`, `iterations`, `in_well`, `test_below_start`
-    (the same of the test rows), `failure` ("").
+    negatives that are of the anchor's class); `epoch`, `iterations`, `in_well`, `test_in_well` (the
+    same judged by test rows), `failure` ("").
 
     ## Arguments
     - `dataset` = "letter": or "digits", "folder:PATH", "cub200", "cars196", "sop" with `data_root`.
@@ -313,6 +313,6 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
             "epoch": self.epoch,
             "iterations": self.iterations,
             "in_well": self._history.in_well,
-            "test_below_start": self._history.test_below_start,
+            "test_in_well": self._history.test_in_well,
             "failure": self._failure,
         }

@@ -14,22 +14,30 @@ WINDOWS = (2, 8, 16, 32)
 WELL_SIGMAS = 2.0
 
 
-def below_start(
-    hits: NDArray[np.bool_], start: NDArray[np.bool_], sigmas: float = WELL_SIGMAS
-) -> bool:
-    """Whether recall@1 is below that of the start by more than its noise.
+class WellWatch:
+    """Whether a training run is in a well: below its start by more than noise, and not yet back.
 
-    The rows are the same, so their hits are paired; the noise is the standard error of the mean
-    difference, estimated from these rows.
+    A run falls in when its recall@1 is below that of its start by more than `WELL_SIGMAS` standard
+    errors, and leaves when its recall@1 is at least that of its start. The rows are the same, so
+    their hits are paired; the noise is the standard error of the mean difference, measured on these
+    rows.
 
     Args:
-        hits: whether each row's nearest neighbour is of its class now [N].
-        start: the same at the start of the run [N].
-        sigmas: standard errors by which it must be below.
+        start: whether each row's nearest neighbour is of its class at the start of the run [N].
     """
-    change = hits.astype(np.float64) - start
-    error = float(change.std(ddof=1)) / np.sqrt(len(change))
-    return bool(change.mean() < -sigmas * error)
+
+    def __init__(self, start: NDArray[np.bool_]) -> None:
+        self._start = start.astype(np.float64)
+        self.inside = False
+
+    def see(self, hits: NDArray[np.bool_]) -> None:
+        """Take the hits [N] after another step."""
+        change = hits - self._start
+        error = float(change.std(ddof=1)) / np.sqrt(len(change))
+        if self.inside:
+            self.inside = bool(change.mean() < 0)
+        else:
+            self.inside = bool(change.mean() < -WELL_SIGMAS * error)
 
 
 class MetricHistory:
@@ -43,14 +51,14 @@ class MetricHistory:
 
     def __init__(self, start: Retrieval, test_start: Retrieval, length: int) -> None:
         self._length = length
-        self._start = start.hits, test_start.hits
-        self._last = self._start
+        self._validation, self._test = WellWatch(start.hits), WellWatch(test_start.hits)
         self._vectors = [start.vector] * max(length, *WINDOWS)
 
     def append(self, retrieval: Retrieval, test: Retrieval) -> None:
         """Take the evaluations after another step."""
         self._vectors = [*self._vectors[1:], retrieval.vector]
-        self._last = retrieval.hits, test.hits
+        self._validation.see(retrieval.hits)
+        self._test.see(test.hits)
 
     def vector(self) -> Floats:
         """The last H vectors, newest first, and their running means, [7 (H+4)]."""
@@ -60,13 +68,13 @@ class MetricHistory:
 
     @property
     def in_well(self) -> bool:
-        """Whether the run is below its start by more than the noise, on validation rows."""
-        return below_start(self._last[0], self._start[0])
+        """Whether the run is in a well, judged by validation rows."""
+        return self._validation.inside
 
     @property
-    def test_below_start(self) -> bool:
-        """The same on test rows."""
-        return below_start(self._last[1], self._start[1])
+    def test_in_well(self) -> bool:
+        """The same judged by test rows."""
+        return self._test.inside
 
     def copy(self) -> MetricHistory:
         """An independent copy."""

@@ -10,7 +10,7 @@ from stable_baselines3.common.env_checker import check_env as check_env_sb3
 
 from gw_envs.asr_sampling import ASRSamplingEnv
 from gw_envs.metric_learning.distance_bins import steps_to_unstarve
-from gw_envs.metric_learning.sampling_state import below_start
+from gw_envs.metric_learning.sampling_state import WellWatch
 
 SMALL = {
     "dataset": "digits",
@@ -149,10 +149,14 @@ def test_a_run_is_in_the_well_when_paired_hits_say_so():
     worse, same = start.copy(), start.copy()
     worse[:20] = False
     same[:3], same[-3:] = False, True
-    assert below_start(worse, start)
-    assert not below_start(same, start)
-    assert not below_start(start, start)
-    assert not below_start(start, worse)
+    better_than_worst = worse.copy()
+    better_than_worst[:15] = True
+    watch = WellWatch(start)
+    seen = []
+    for hits in (start, same, worse, better_than_worst, start, same):
+        watch.see(hits)
+        seen.append(watch.inside)
+    assert seen == [False, False, True, True, False, False]
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_metrics_before():
