@@ -68,7 +68,8 @@ class Curriculum(Claim[BroadAndNarrow]):
         Quote(
             "learning broadly (from hard negatives to easy negatives) may confuse the model in the "
             "short term and compromise downstream tasks' performance, but in the long run, "
-            "learning broadly (normal high) will surpass learning within a narrow range (normal low).",
+            "learning broadly (normal high) will surpass learning within a narrow range (normal "
+            "low).",
             "on curriculum learning",
         ),
     )
