@@ -23,29 +23,29 @@ ESCAPE_COLUMNS = (
 )
 PROB_AT_EVENT, DWELL, RATIO_TO_BOUND = ESCAPE_COLUMNS[-3:]
 # Runs on ASRSampling-v0: of the embedding on validation and test rows, and of the sampler.
-RETRIEVAL = (
-    "recall_at_1",
-    "recall_at_2",
-    "recall_at_4",
-    "recall_at_8",
-    "nmi",
-    "f1",
-    "intra_distance",
-    "inter_distance",
-)
-SAMPLER = (
-    "epoch",
-    "loss",
-    "active_pairs",
-    "not_negative",
-    "bin_entropy",
-    "mean_bin_distance",
-    "in_well",
-    "test_in_well",
-)
 SAMPLING_KEYS = (
-    *(f"{part}/{name}" for part in ("validation", "test") for name in RETRIEVAL),
-    *(f"sampling/{name}" for name in SAMPLER),
+    *(
+        f"{part}/{metric}"
+        for part in ("validation", "test")
+        for metric in (
+            "recall_at_1",
+            "recall_at_2",
+            "recall_at_4",
+            "recall_at_8",
+            "nmi",
+            "f1",
+            "intra_distance",
+            "inter_distance",
+        )
+    ),
+    "sampling/epoch",
+    "sampling/loss",
+    "sampling/active_pairs",
+    "sampling/not_negative",
+    "sampling/bin_entropy",
+    "sampling/mean_bin_distance",
+    "sampling/in_well",
+    "sampling/test_in_well",
 )
 ESCAPE_TABLE = "escapes"
 FIGURE = "figure"

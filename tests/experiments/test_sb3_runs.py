@@ -14,8 +14,8 @@ from matplotlib.image import imread
 
 import train
 from experiments import metrics, plots
-from experiments.checkpoints import CHECKPOINT_FILE
 from experiments.agent_options import AGENT_OPTIONS
+from experiments.checkpoints import CHECKPOINT_FILE
 from experiments.config import make_config, parse_config
 from experiments.records import Trace
 from experiments.results import TABLES, read_results
