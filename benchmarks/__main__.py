@@ -32,6 +32,7 @@ BENCHMARKS = {
     "report": "benchmarks.report_page",
     "sb3-adapter": "benchmarks.sb3_adapter",
     "escape-callback": "benchmarks.escape_callback",
+    "asr-sampling": "benchmarks.asr_sampling",
     "import": "benchmarks.imports",
     "sweeps": "benchmarks.sweeps",
 }

@@ -1,5 +1,7 @@
 """Verdicts on the paper's sentences: they follow the data, whichever way it points."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -72,3 +74,10 @@ def test_the_verdicts_on_the_shipped_results():
     assert found["normal_high: PPO ends above frozen bins in recall@1."] == "holds"
     text = page(runs, findings(runs))
     assert text.count("\n| ") == len(CELLS) + len(found) + 3  # with heads and rules, less the first
+
+
+def test_the_page_in_the_documentation_is_what_the_command_prints():
+    runs = Runs.from_table(stored_results())
+    written = (Path(__file__).parents[3] / "docs" / "asr.md").read_text()
+    for table in page(runs, findings(runs)).split("\n\n"):
+        assert table in written
