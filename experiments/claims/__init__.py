@@ -17,6 +17,7 @@ CLAIMS = {
     "theorem-1": "experiments.claims.theorem_1:TheoremOne",
     "theorem-2": "experiments.claims.theorem_2:TheoremTwo",
     "initialization": "experiments.claims.initialization:Initialization",
+    "asr-well": "experiments.claims.sampling_well:SamplingWell",
     "curriculum": "experiments.claims.curriculum:Curriculum",
     "future-work": "experiments.claims.future_work:FutureWork",
     "ways-out": "experiments.claims.ways_out:WaysOut",

@@ -10,6 +10,8 @@ import numpy as np
 from experiments.claims.claim import Claim, Finding, Quote
 from experiments.claims.estimates import exact, mean
 from experiments.plots import BLUE, ORANGE, RED
+from experiments.sampling.findings import Runs, broad_and_narrow
+from experiments.sampling.protocol import stored_results
 from experiments.statistics import Estimate
 from gw_envs.checks import Floats
 from gw_envs.metric_learning.distance_bins import CENTRES, initial_bins
@@ -29,6 +31,7 @@ class BroadAndNarrow:
         density_bins: probabilities [29] of normal densities of broad and narrow standard deviation.
         updates: [n], when the runs in ASRWell-v0 were looked at.
         loss: sub-optimality, mean over states, [n, R] by broad and narrow start.
+        training: the stored training runs on ASRSampling-v0.
     """
 
     named_bins: dict[str, Floats]
@@ -36,6 +39,7 @@ class BroadAndNarrow:
     density_bins: dict[str, Floats]
     updates: np.ndarray
     loss: dict[str, Floats]
+    training: Runs
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,9 @@ class Curriculum(Claim[BroadAndNarrow]):
     hardness and rewards that drift, runs start from logits of high and of low variance and follow
     the exact gradient. The number is how much more sub-optimal the broad ones are, reward averaged
     over states: at an early update, where the sentence says more, and at a late one, where it says
-    less.
+    less. On `ASRSampling-v0`, bins of a wide density over the whole range of distances are held
+    against PADS's narrow `normal_low`, by recall@1 on classes not trained on, from the stored runs
+    of the protocol ([asr.md](asr.md)).
     """
 
     name: ClassVar[str] = "curriculum"
@@ -119,6 +125,7 @@ class Curriculum(Claim[BroadAndNarrow]):
             {name: initial_bins(("normal", self.mean_distance, std)) for name, std in stds.items()},
             marks,
             {name: self._follow(sigma, marks) for name, sigma in sigmas.items()},
+            Runs.from_table(stored_results()),
         )
 
     def _follow(self, sigma: float, marks: np.ndarray) -> Floats:
@@ -181,6 +188,7 @@ class Curriculum(Claim[BroadAndNarrow]):
                 late,
                 (-np.inf, 0.0),
             ),
+            *broad_and_narrow(evidence.training),
         ]
 
     def _difference(self, evidence: BroadAndNarrow, update: int) -> Estimate:

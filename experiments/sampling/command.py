@@ -90,16 +90,17 @@ def _read(path: Path) -> object:
 
 def draw(runs: Runs, folder: Path) -> list[Path]:
     """The curves, and the ways back."""
+    from matplotlib.figure import Figure
+
     from experiments.sampling.plots import draw_protocol, draw_returns
 
-    names = [name for name in DRAWN if (name, "ppo") in runs.curves]
-    curves = {
-        name: {a: runs.curves[name, a] for a in AGENTS if (name, a) in runs.curves}
-        for name in names
-    }
+    curves = runs.by_distribution(DRAWN)
+    figure = Figure(figsize=(15, 2.6 * len(curves)), layout="constrained")
+    draw_protocol(figure, curves)
     paths = [folder / "asr_curves.png"]
-    draw_protocol(curves, paths[0])
-    returns = {a: runs.returns(("normal_high", a)) for a in AGENTS if names[:1] == ["normal_high"]}
+    write_atomically(paths[0], lambda target: figure.savefig(target, dpi=75, format="png"))
+    kinds = [("normal_high", agent) for agent in AGENTS if ("normal_high", agent) in runs.curves]
+    returns = {agent: runs.returns((name, agent)) for name, agent in kinds}
     shown = {agent: survival for agent, survival in returns.items() if survival is not None}
     if shown:
         paths.append(folder / "asr_returns.png")

@@ -94,16 +94,13 @@ def _mean(curves: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
     return curves[0][0][:length], np.mean([values[:length] for _, values in curves], axis=0)
 
 
-def draw_protocol(curves: Mapping[str, Mapping[str, Mapping[str, Any]]], path: Path) -> None:
+def draw_protocol(figure: Any, curves: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
     """The paper's figure: six metrics against epochs, a row per initial distribution.
 
     Args:
+        figure: an empty matplotlib figure.
         curves: distribution -> agent -> metric -> values [runs, epochs].
-        path: PNG to write.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(15, 2.6 * len(curves)), layout="constrained")
     panels = figure.subplots(len(curves), len(LABELS), sharex=True, sharey="col", squeeze=False)
     for panel, label in zip(panels[0], LABELS.values(), strict=True):
         panel.set_title(label)
@@ -123,7 +120,6 @@ def draw_protocol(curves: Mapping[str, Mapping[str, Mapping[str, Any]]], path: P
         row[0].set_ylabel(distribution)
     panels[0][0].legend(fontsize=8, loc="lower left")
     figure.suptitle("Classes not trained on: interquartile mean of runs, band: quartiles")
-    write_atomically(path, lambda target: figure.savefig(target, dpi=75, format="png"))
 
 
 def draw_returns(returns: Mapping[str, Any], path: Path) -> None:

@@ -13,6 +13,7 @@ from experiments.claims.curriculum import BROAD, NARROW, Curriculum
 from experiments.claims.drifting_instances import draw_instances, follow
 from experiments.claims.future_work import FutureWork
 from experiments.claims.initialization import Initialization
+from experiments.claims.sampling_well import SamplingWell
 from experiments.claims.theorem_1 import TheoremOne
 from experiments.claims.theorem_2 import TheoremTwo
 from experiments.claims.ways_out import FREE_OF_START, WaysOut
@@ -33,6 +34,7 @@ SMALL = {
         freezing_actions=(3, 1000),
         freezing_ratios=(0.5, 2.0),
     ),
+    "asr-well": SamplingWell(),
     "curriculum": Curriculum(num_draws=300, num_runs=30, early_update=20, late_update=60),
     "future-work": FutureWork(num_starts=20_000, num_curves=20),
     "ways-out": WaysOut(max_updates=300, deep_prob=1e-5, optimal_prob=1e-2),
@@ -208,6 +210,19 @@ def test_initialization(evidence):
     assert altered(claim, seen, "high energy", energy=hot) == ("fails", "holds")
     cold = seen.crowding | {(3, 0.5): Estimate(0.05, 0.04, 0.06)}
     assert altered(claim, seen, "K = 3: below half", crowding=cold) == ("fails", "holds")
+
+
+def test_asr_well(evidence):
+    claim, seen = SMALL["asr-well"], evidence("asr-well")
+    swapped = seen.curves | {("normal_high", "ppo"): seen.curves["normal_low", "ppo"]}
+    words = "normal_high, PPO: recall@1 is below its start"
+    assert altered(claim, seen, words, curves=swapped) == ("holds", "fails")
+    swapped |= {("normal_low", "ppo"): seen.curves["normal_high", "ppo"]}
+    words = "ends above normal_low in recall@1"
+    assert altered(claim, seen, words, curves=swapped) == ("fails", "holds")
+    nobody = dict.fromkeys(seen.in_well, seen.in_well["normal_high", "frozen"])
+    words = "most runs that fell come back"
+    assert altered(claim, seen, words, in_well=nobody) == ("undecided", "fails")
 
 
 def test_curriculum(evidence):

@@ -18,7 +18,7 @@ from experiments.statistics import Estimate
 DOCS = Path(__file__).parents[3] / "docs"
 SHORT = ["theorem-1", "--num-starts", "20", "--optimal-probs", "1e-2", "1e-3", "1e-4"]
 # Claims whose default run takes a second or two, and longer ones; `initialization` takes a minute.
-CHEAP = ["attraction", "theorem-1"]
+CHEAP = ["attraction", "theorem-1", "asr-well"]
 LONGER = ["theorem-2", "arithmetic-wells", "ways-out", "future-work"]
 
 
