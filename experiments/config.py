@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from experiments.agent_options import RunOptions, SoftmaxPGOptions, with_rule
+from experiments.agent_options import AGENT_OPTIONS, RunOptions, SoftmaxPGOptions, with_rule
 from experiments.env_options import ENV_OPTIONS, SoftmaxWellOptions
 from experiments.option_types import nested_text, typed_options
 from gw_envs.checks import check_choice
@@ -103,6 +103,13 @@ def env_options(env_id: str | None = None) -> Any:
     """The dataclass whose fields are the options of this environment."""
     env_id = RunOptions.env_id if env_id is None else env_id
     return ENV_OPTIONS[check_choice("env_id", env_id, tuple(ENV_OPTIONS))]
+
+
+def well_options(env_id: str | None = None) -> Any:
+    """As `env_options`, for environments in which a tabular policy can be evaluated exactly."""
+    env_id = RunOptions.env_id if env_id is None else env_id
+    wells = tuple(name for name in ENV_OPTIONS if env_options(name).agents is AGENT_OPTIONS)
+    return ENV_OPTIONS[check_choice("env_id", env_id, wells)]
 
 
 def parse_config(arguments: list[str]) -> RunConfig:

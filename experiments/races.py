@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol, cast
 
 import gymnasium as gym
@@ -142,7 +142,7 @@ class EnvironmentTrack:
             learning_rate=learning_rate,
             policy=policies,
             seeds=range(len(policies)),
-            update_options={f: getattr(rule, f) for f in getattr(rule, "__dataclass_fields__", {})},
+            update_options=rule_options(rule),
         )
         marks = log_spaced(max_updates)
         records: list[Record] = []
@@ -159,6 +159,11 @@ class EnvironmentTrack:
             np.stack([record.optimal_prob for record in records]),
             np.stack([record.suboptimality for record in records]),
         )
+
+
+def rule_options(rule: UpdateRule) -> dict[str, Any]:
+    """The hyper-parameters of a rule, by name."""
+    return {item.name: getattr(rule, item.name) for item in fields(cast(Any, rule)) if item.init}
 
 
 def make_track(
