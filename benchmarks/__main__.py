@@ -26,6 +26,8 @@ BENCHMARKS = {
     "reinforce": "benchmarks.reinforce",
     "reinforce-skip": "benchmarks.reinforce_skip",
     "env-vec": "benchmarks.env_vec",
+    "diagnosis": "benchmarks.diagnosis",
+    "plateau-monitor": "benchmarks.plateau_monitor",
     "import": "benchmarks.imports",
 }
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"

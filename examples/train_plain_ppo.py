@@ -1,6 +1,6 @@
 """Two PPO agents on CartPole, trained by plain Stable-Baselines3: one converges, one gets stuck.
 
-    python examples/train_plain_ppo.py OUTPUT_FOLDER      # about a minute on one core
+    python examples/train_plain_ppo.py OUTPUT_FOLDER      # 8 minutes of one core
 
 The script knows nothing of this project. `converged.zip` has sensible settings. `stuck.zip` differs
 in its learning rate, a hundred times too large: within a few updates the network saturates, the

@@ -181,9 +181,10 @@ class Prober:
             if best.high - best.low <= 2 * PRECISION * best.advantage:
                 return
             here = best.situation
-            self.extend([p for p in self.probes if p.hold == 1 and p.situation == here])
+            more = max(BATCH, len(best.differences) // 2)
+            self.extend([p for p in self.probes if p.hold == 1 and p.situation == here], more)
 
-    def extend(self, probes: Sequence[Probe]) -> None:
+    def extend(self, probes: Sequence[Probe], pairs: int = BATCH) -> None:
         """Another batch of pairs for each of these probes."""
         branches: list[tuple[Probe, int, Branch]] = []
         bases: list[tuple[Situation, Branch]] = []
@@ -191,12 +192,12 @@ class Prober:
             here = [probe for probe in probes if probe.situation == number]
             if not here:
                 continue
-            needed = max(len(probe.differences) for probe in here) + BATCH
+            needed = max(len(probe.differences) for probe in here) + pairs
             for pair in range(len(situation.base), needed):
                 bases.append((situation, self._branch(number, pair, ())))
             for probe in here:
                 begun = len(probe.differences)
-                for pair in range(begun, begun + BATCH):
+                for pair in range(begun, begun + pairs):
                     forced = (probe.action,) * probe.hold
                     branches.append((probe, pair, self._branch(number, pair, forced)))
         self.arena.play([branch for _, branch in bases] + [branch for _, _, branch in branches])

@@ -123,7 +123,15 @@ def diagnose(
         )
         prober.run()
         return _conclude(
-            arena, episodes, situations, probes, spread, min_advantage, confidence, began
+            arena,
+            episodes,
+            situations,
+            probes,
+            spread,
+            min_advantage,
+            confidence,
+            num_episodes,
+            began,
         )
     finally:
         arena.close()
@@ -195,6 +203,7 @@ def _conclude(
     spread: float,
     threshold: float,
     confidence: float,
+    num_episodes: int,
     began: float,
 ) -> Diagnosis:
     """Routes, predictions and the verdict."""
@@ -224,7 +233,7 @@ def _conclude(
         return_spread=spread,
         mean_episode_return=float(np.mean([sum(episode.rewards) for episode in episodes])),
         episodes=len(episodes),
-        unfinished=0,
+        unfinished=num_episodes - len(episodes),
         entropy=float(policy_entropy(policies).mean()),
         largest_probability=float(policies.max(axis=1).mean()),
         discount=arena.discount,

@@ -77,8 +77,8 @@ class Diagnosis:
         mean_return: discounted, of the policy's own episodes.
         return_spread: largest minus smallest of them.
         mean_episode_return: undiscounted.
-        episodes: how many were played to look.
-        unfinished: how many of them were cut off.
+        episodes: how many ended and were looked at; the statistics of returns are of these.
+        unfinished: how many more were cut off and left out.
         entropy: mean over the probed states, in nats.
         largest_probability: mean over the probed states.
         discount: of the returns.
