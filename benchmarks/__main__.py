@@ -26,7 +26,6 @@ BENCHMARKS = {
     "reinforce": "benchmarks.reinforce",
     "reinforce-skip": "benchmarks.reinforce_skip",
     "env-vec": "benchmarks.env_vec",
-    "diagnosis": "benchmarks.diagnosis",
     "plateau-monitor": "benchmarks.plateau_monitor",
     "import": "benchmarks.imports",
 }

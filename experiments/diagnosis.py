@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import json
 import math
+import os
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -47,9 +48,9 @@ class DiagnoseOptions:
     """Of the softmax policy gradient whose clock is predicted; default the model's."""
     min_advantage: float = 0.0
     """An action counts as better if its advantage is above this."""
-    num_states: int = 16
+    num_states: int = 8
     """Visited states to probe."""
-    max_steps: int = 1_000_000
+    max_steps: int = 2_000_000
     """Budget in environment steps."""
     confidence: float = 0.95
     """With which all intervals hold together."""
@@ -63,6 +64,8 @@ class DiagnoseOptions:
 
 def main(arguments: list[str]) -> int:
     """Diagnose the model the arguments name and print verdict, routes and cost."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # small networks: threads only cost
+        os.environ.setdefault(name, "1")
     options: DiagnoseOptions = tyro.cli(
         DiagnoseOptions,
         prog="python -m experiments diagnose",
