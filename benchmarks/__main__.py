@@ -33,6 +33,7 @@ BENCHMARKS = {
     "sb3-adapter": "benchmarks.sb3_adapter",
     "escape-callback": "benchmarks.escape_callback",
     "asr-sampling": "benchmarks.asr_sampling",
+    "plateau-monitor": "benchmarks.plateau_monitor",
     "import": "benchmarks.imports",
     "sweeps": "benchmarks.sweeps",
 }

@@ -22,6 +22,7 @@ COMMANDS = {
     "compact": ("experiments.compact", "join what the jobs of a sharded sweep have left"),
     "claims": ("experiments.claims.command", "run the literature's claims and write the page"),
     "compare": ("experiments.compare", "race every way out of a well from the same start"),
+    "diagnose": ("experiments.diagnosis", "is a trained model stuck or converged?"),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from agents.diagnosis.plateau_keys import PLATEAU_KEYS as PLATEAU_KEYS
+
 UPDATE = "update"
 GLOBAL_STEP = "global_step"
 EPISODIC_RETURN = "charts/episodic_return"
