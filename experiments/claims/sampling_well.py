@@ -37,7 +37,7 @@ class SamplingWell(Claim[Runs]):
             "on curriculum learning",
         ),
     )
-    figure_size: ClassVar[tuple[float, float]] = (13.0, 5.4)
+    figure_size: ClassVar[tuple[float, float]] = (11.5, 4.6)
 
     def run(self) -> Runs:
         """Read the stored results."""

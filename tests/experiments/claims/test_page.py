@@ -60,7 +60,9 @@ def test_full_settings_give_way_to_those_of_the_user():
     assert full.num_starts == 5
     assert full.optimal_probs == TheoremOne.full["optimal_probs"]
     for name in CLAIMS:
-        assert at_full_length(claim_class(name)()) != claim_class(name)()
+        longer = at_full_length(claim_class(name)()) != claim_class(name)()
+        assert longer == bool(claim_class(name).full)
+    assert [name for name in CLAIMS if not claim_class(name).full] == ["asr-well"]  # it reads
 
 
 @pytest.mark.parametrize(
