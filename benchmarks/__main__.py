@@ -29,6 +29,11 @@ BENCHMARKS = {
     "reinforce": "benchmarks.reinforce",
     "reinforce-skip": "benchmarks.reinforce_skip",
     "env-vec": "benchmarks.env_vec",
+    "report": "benchmarks.report_page",
+    "sb3-adapter": "benchmarks.sb3_adapter",
+    "escape-callback": "benchmarks.escape_callback",
+    "asr-sampling": "benchmarks.asr_sampling",
+    "plateau-monitor": "benchmarks.plateau_monitor",
     "import": "benchmarks.imports",
     "sweeps": "benchmarks.sweeps",
 }

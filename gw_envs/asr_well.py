@@ -127,6 +127,12 @@ class ASRWellVectorEnv(WellVectorEnv):
         self._streams = Streams(generators)
         self._steps = 0
 
+    def reseed(self, seed: int) -> None:
+        """Fresh random numbers from here on; level and drift clock stay as they are."""
+        steps = self._steps
+        super().reseed(seed)
+        self._steps = steps
+
     def begin(self, options: dict[str, Any] | None = None) -> States:
         """Put every environment at the start of an episode; return its states [num_envs]."""
         clock, wanted = self._check_options(options or {})

@@ -92,6 +92,10 @@ class WellVectorEnv(VectorEnv[States, Actions, NDArray[Any]], ABC):
         self._seeded = True
         self.draw_from(generators)
 
+    def reseed(self, seed: int) -> None:
+        """Fresh random numbers from here on; state and clock stay as they are."""
+        self.seed_streams(make_generators(seed, self.num_envs))
+
     def reset(
         self, *, seed: Seed = None, options: dict[str, Any] | None = None
     ) -> tuple[States, dict[str, Any]]:

@@ -56,6 +56,8 @@ def test_a_job_that_raises_is_told_and_leaves_the_others_whole():
         "mean_rewards": [1, 0.9, 0.1],
         "initial_policy": "uniform_suboptimal",
         "optimal_prob": 1.1e-10,
+        "update": "entropy-pg",
+        "learning_rate": 1.0,
     }
     poison, healthy = jobs_of(base=sinking), jobs_of(base=SMALL | {"gradient": "exact"})
     outcome = execute(poison + healthy)

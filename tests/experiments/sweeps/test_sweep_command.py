@@ -23,6 +23,8 @@ SINKING = {
     "initial_policy": "uniform_suboptimal",
     "optimal_prob": 1.1e-10,
     "num_actions": 3,
+    "update": "entropy-pg",
+    "learning_rate": 1.0,
 }
 
 
