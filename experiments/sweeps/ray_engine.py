@@ -46,7 +46,10 @@ class RayEngine:
                 log_to_driver=False,
             )
         except ConnectionError as error:
-            raise ValueError(f"address={address!r}: no Ray cluster answers ({error}).") from None
+            raise ValueError(
+                f"address={address!r}: no Ray cluster answers ({error}). A cluster that asks for a "
+                "token needs RAY_AUTH_MODE=token in the environment."
+            ) from None
         cores = int(ray.cluster_resources().get("CPU", 1))
         self.slots = 2 * (workers or cores)
         self._execute = ray.remote(num_cpus=1, max_retries=0)(execute)

@@ -41,6 +41,8 @@ INSTEAD = {  # options that a sweep sets itself, and what to write for them
     "output": "the command's --output",
     "track": "nothing: a sweep's record is its tables",
     "wandb_project": "nothing: a sweep's record is its tables",
+    "checkpoint_seconds": "nothing: a sweep's runs are made again, not continued",
+    "resume": "nothing: the same command makes what is missing",
 }
 
 
