@@ -10,6 +10,7 @@ from gw_envs.checks import check_choice
 # command: (module with `main(arguments) -> exit code`, what it does)
 COMMANDS = {
     "audit": ("experiments.audit", "hold the paper's second theorem against an instance"),
+    "asr-drift": ("experiments.asr_drift", "measure b_k(t) and Delta(s) of real training runs"),
 }
 
 
