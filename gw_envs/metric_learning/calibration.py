@@ -18,6 +18,8 @@ from gw_envs.drift import Sum
 from gw_envs.drift_fitting import DriftFit, fit_drift
 from gw_envs.metric_learning.drift_estimates import DriftEstimate
 
+# Learning goes on steadily, falls and recovers, or does not: it neither jumps nor swings.
+LEVEL_FAMILIES = ("constant", "linear", "saturating", "logistic", "well")
 OFFSET_FAMILIES = ("constant", "linear", "saturating")
 DIGITS = 6  # of the arguments: far below what is known of them
 

@@ -23,14 +23,8 @@ def synthetic(monkeypatch):
 
 
 def line(folder, *words):
-    return [
-        *(
-            "asr-drift --epochs 100 --num-seeds 4 --stay-prob 0.8 --hold 2 --best-actions 0 1 2".split()
-        ),
-        "--forks",
-        str(folder / "forks.parquet"),
-        *words,
-    ]
+    options = "--epochs 100 --num-seeds 4 --stay-prob 0.8 --hold 2 --best-actions 0 1 2"
+    return ["asr-drift", *options.split(), "--forks", str(folder / "forks.parquet"), *words]
 
 
 def test_the_shipped_command_measures_calibrates_and_draws(synthetic, tmp_path, capsys):
