@@ -110,8 +110,9 @@ def _fit_text(fit: DriftFit) -> str:
     others = ", ".join(
         f"{family} {bic - fit.bic:+.1f}" for family, bic in fit.bics.items() if family != fit.family
     )
+    r2 = 0.0 if abs(fit.r2) < 5e-4 else fit.r2  # rounding may give a constant -1e-16
     return (
-        f"{fit.family} law, R2 {fit.r2:.3f}, residual sd {fit.residual_sd:.2g}, lag-1 correlation "
+        f"{fit.family} law, R2 {r2:.3f}, residual sd {fit.residual_sd:.2g}, lag-1 correlation "
         f"{fit.lag1_correlation:+.2f}; BIC of the others less its own: {others}."
     )
 
@@ -130,7 +131,7 @@ def draw_drift(
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 10.5), layout="constrained")
+    figure = Figure(figsize=(11, 10.5), layout="constrained")
     level, offsets, pays = figure.subplots(3, 1)
     _draw_level(level, estimate, well.level_fit)
     level.set_title(f"{title}: {estimate.runs} training runs, forked under each action")
@@ -138,8 +139,8 @@ def draw_drift(
     _draw_gaps(pays, estimate, held)
     for panel in (level, offsets, pays):
         panel.grid(alpha=0.3)
-        panel.legend(fontsize=8.5, loc="best")
-    write_atomically(path, lambda target: figure.savefig(target, dpi=110, format="png"))
+        panel.legend(fontsize=8.5, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    write_atomically(path, lambda target: figure.savefig(target, dpi=100, format="png"))
 
 
 def _draw_level(panel: Any, estimate: DriftEstimate, fit: DriftFit) -> None:
@@ -157,7 +158,7 @@ def _draw_offsets(panel: Any, estimate: DriftEstimate, well: CalibratedWell) -> 
     for k, (name, fit) in enumerate(zip(ACTION_NAMES, well.offset_fits, strict=True)):
         where = estimate.clocks + (k - 1) * spacing / 6
         _points(panel, where, estimate.offsets, k, COLORS[k], f"{name}: measured")
-        label = f"{name}: {fit.family} law, R2 {fit.r2:.2f}"
+        label = f"{name}: {fit.family} law"
         panel.plot(t, fit.law.values(t), color=COLORS[k], lw=1.5, label=label)
     panel.axhline(0, color="black", lw=0.8)
     panel.set_ylabel("b_k(t) - b(t)")

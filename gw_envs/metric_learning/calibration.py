@@ -59,7 +59,12 @@ def calibrate_well(estimate: DriftEstimate) -> CalibratedWell:
     Raises:
         ValueError: if there are fewer clocks, or even the upper end of a Delta(s) is not above 0.
     """
-    level_fit = fit_drift(estimate.clocks, estimate.mean.value, start=float(estimate.mean.value[0]))
+    level_fit = fit_drift(
+        estimate.clocks,
+        estimate.mean.value,
+        families=LEVEL_FAMILIES,
+        start=float(estimate.mean.value[0]),
+    )
     offset_fits = tuple(
         fit_drift(estimate.clocks, offset, families=OFFSET_FAMILIES)
         for offset in estimate.offsets.value.T

@@ -1,5 +1,7 @@
 """`python -m experiments asr-drift`: measures what is missing, calibrates, draws, and can go on."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
@@ -43,6 +45,24 @@ def test_the_shipped_command_measures_calibrates_and_draws(synthetic, tmp_path, 
     with Image.open(figure) as image:
         assert min(image.size) > 500
         assert len(np.unique(np.asarray(image.convert("L")))) > 50
+
+
+def test_the_shipped_well_is_what_the_shipped_forks_give(tmp_path):
+    root = Path(__file__).parents[2]
+    shipped = yaml.safe_load((root / "configs" / "asr_well_letter.yaml").read_text())
+    forks = root / "docs" / "measured" / "asr_drift_letter_normal_high.parquet"
+    before = forks.read_bytes()
+    well = tmp_path / "well.yaml"
+    assert main(["asr-drift", "--forks", str(forks), "--well", str(well)]) == 0
+    assert forks.read_bytes() == before
+    made = yaml.safe_load(well.read_text())
+    assert made["best_actions"] == shipped["best_actions"]
+    assert made["reward_gaps"] == pytest.approx(shipped["reward_gaps"], rel=1e-4)
+    for law, expected in zip(made["drift"], shipped["drift"], strict=True):
+        for term, known in zip(law["terms"], expected["terms"], strict=True):
+            assert term.keys() == known.keys()
+            assert term.pop("law") == known.pop("law")
+            assert term == pytest.approx(known, rel=1e-3)
 
 
 def test_a_repeated_command_measures_only_what_is_missing(synthetic, tmp_path, monkeypatch):
