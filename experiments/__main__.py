@@ -23,6 +23,7 @@ COMMANDS = {
     "claims": ("experiments.claims.command", "run the literature's claims and write the page"),
     "compare": ("experiments.compare", "race every way out of a well from the same start"),
     "diagnose": ("experiments.diagnosis", "is a trained model stuck or converged?"),
+    "asr-drift": ("experiments.asr_drift", "measure b_k(t) and Delta(s) of real training runs"),
 }
 
 

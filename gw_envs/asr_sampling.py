@@ -96,7 +96,8 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
 
     Every argument is checked; a `ValueError` names the argument, its value and what is right. Runs
     are reproducible to the bit on one machine; torch works on one thread inside a step.
-    `get_state()` and `set_state(state)` save and restore everything, for forking.
+    `get_state()` and `set_state(state)` save and restore everything, for forking; `reseed(seed)`
+    gives a fork draws of its own.
 
     ## Version History
     - v0: first version.
@@ -226,6 +227,13 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
         self._batches = list(state["batches"])
         self.np_random.bit_generator.state = state["np_random"]
         return self._observe(), self._info()
+
+    def reseed(self, seed: int) -> None:
+        """Give the rest of the run draws of its own, so that forks of one state differ by chance.
+
+        Forks with the same seed meet the same chance whatever their actions are.
+        """
+        self.learner.reseed(check_int("seed", seed, 0))
 
     def _begin(self) -> None:
         """A fresh learner, its warm start and its first evaluation."""

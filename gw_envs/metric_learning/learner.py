@@ -199,6 +199,10 @@ class Learner:
         self.optimizer.load_state_dict(own["optimizer"])
         self._rng.bit_generator.state = own["rng"]
 
+    def reseed(self, seed: int) -> None:
+        """Draw later batches, positives and negatives from a generator of this seed."""
+        self._rng = np.random.default_rng(np.random.SeedSequence(seed))
+
     def _unit(self, rows: Any) -> Any:
         return nn.functional.normalize(self.network(rows), dim=-1)
 
