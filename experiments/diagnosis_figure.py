@@ -13,7 +13,7 @@ from experiments.plots import BLUE, GREEN, ORANGE, PINK, RED, WELL
 from gw_envs.files import write_atomically
 
 HOLD_COLORS = (BLUE, ORANGE, GREEN, PINK)
-LEAST_PROBABILITY = 1e-12  # what is drawn for actions that are never taken
+LEAST_PROBABILITY = 1e-30  # less is drawn there
 
 
 def draw_diagnosis(title: str, found: Diagnosis, path: Path) -> None:
@@ -46,7 +46,9 @@ def draw_diagnosis(title: str, found: Diagnosis, path: Path) -> None:
         across = [max(route.probability, LEAST_PROBABILITY) for route in found.routes]
         up = [route.advantage for route in found.routes]
         axes.plot(across, up, "o", ms=10, mfc="none", mec=RED, label="significantly better")
-    axes.set_xlabel("probability with which the policy takes the action (or the whole sequence)")
+    axes.set_xlabel(
+        "probability with which the policy takes the action (or the sequence; least drawn: 1e-30)"
+    )
     axes.set_ylabel("advantage (discounted return)")
     axes.set_title(title)
     axes.grid(alpha=0.3)
