@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,13 @@ from gw_envs.files import write_atomically
 from gw_envs.metric_learning.forking import Forks
 
 METADATA = b"gravity_wells_forks"
+SHIPPED = "asr_drift_letter_normal_high.parquet"
 AXES = ("seed", "clock", "repeat", "action", "lag")
+
+
+def stored_forks() -> Forks:
+    """The forks of eight training runs on letters from `normal_high`, as shipped."""
+    return read_forks(Path(str(files("experiments") / "data" / SHIPPED)))[0]
 
 
 def write_forks(path: Path, forks: Forks, settings: dict[str, Any]) -> None:

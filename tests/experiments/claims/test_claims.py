@@ -19,6 +19,7 @@ from experiments.claims.theorem_2 import TheoremTwo
 from experiments.claims.ways_out import FREE_OF_START, WaysOut
 from experiments.statistics import Estimate
 from gw_envs import theory
+from gw_envs.metric_learning.drift_estimates import Interval
 from gw_envs.theory import GaussianInitialization
 
 SMALL = {
@@ -263,6 +264,10 @@ def test_future_work(evidence):
     assert altered(claim, seen, "nine times in ten", wells=seen.curves)[1] == "fails"
     assert altered(claim, seen, "not mistaken", curves=seen.wells)[1] == "fails"
     assert seen.wells[0].family == "well"
+    sure = Interval(np.full(3, 0.5), np.full(3, 0.4), np.full(3, 0.6))
+    better = {"measured": dataclasses.replace(seen.measured, gaps=sure)}
+    assert altered(claim, seen, "hardness 0", **better) == ("undecided", "holds")
+    assert altered(claim, seen, "premise of Theorem 2", **better) == ("fails", "holds")
 
 
 def test_ways_out(evidence):
