@@ -125,7 +125,7 @@ def draw_drift(
     Args:
         title: of the picture.
         estimate: what the well was calibrated on.
-        held: the same after the longest hold.
+        held: the same after the longest hold, for the same best actions.
         well: the fitted laws.
         path: PNG to write.
     """
