@@ -221,7 +221,7 @@ class Arena:
                     )
                 observation, reward, *_ = env.step(self.first_action + action)
                 self.steps += 1
-                if not same(reward, episode.rewards[step]):
+                if float(reward) != episode.rewards[step]:
                     raise ValueError(
                         f"the environment does not replay: with seed {fork.seed} and the same "
                         f"actions, step {step} pays {reward!r} where it paid "

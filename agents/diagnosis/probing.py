@@ -168,7 +168,9 @@ class Prober:
             if not waiting:
                 break
             waiting.sort(key=lambda probe: -probe.high / max(probe.bound, 1e-300))
-            self.extend(waiting[: max(4, len(waiting) // 3)])
+            chosen = waiting[: max(4, len(waiting) // 3)]
+            fewest = min(len(probe.differences) for probe in chosen)
+            self.extend(chosen, max(BATCH, fewest // 2))  # growing batches: few looks
         self.refine()
 
     def refine(self) -> None:

@@ -176,3 +176,9 @@ def test_states_are_saved_where_the_environment_can_and_the_time_limit_is_put_ba
         arena.play([rest])
         assert (rest.length, rest.value) == (6, sum(range(5, 11)))
     assert arena.steps - before == 6
+
+
+def test_an_environment_that_pays_integers_replays():
+    right = np.eye(4)[np.full(16, 2)] * 0.96 + 0.01
+    found = quick(right, "FrozenLake-v1", env_kwargs={"is_slippery": False}, num_states=2)
+    assert found.verdict in ("well", "no_signal")
