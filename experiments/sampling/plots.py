@@ -10,18 +10,11 @@ import numpy as np
 
 from experiments.plots import BLUE, GREEN, ORANGE, PINK, RED, SKY, WELL
 from experiments.records import Trace
+from experiments.sampling.findings import NAMES
 from experiments.statistics import iqm
 from gw_envs.files import write_atomically
 from gw_envs.metric_learning.distance_bins import EDGES
 
-LABELS = {
-    "recall_at_1": "recall@1",
-    "recall_at_2": "recall@2",
-    "recall_at_4": "recall@4",
-    "recall_at_8": "recall@8",
-    "nmi": "NMI",
-    "f1": "F1",
-}
 COLORS = (BLUE, ORANGE, GREEN, PINK, RED, SKY)
 AGENT_STYLE = {
     "ppo": (BLUE, "-", "PPO"),
@@ -46,7 +39,7 @@ def draw_training(
 
     figure = Figure(figsize=(8.5, 10), layout="constrained")
     top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=(1.3, 1, 1))
-    for (metric, label), color in zip(LABELS.items(), COLORS, strict=True):
+    for (metric, label), color in zip(NAMES.items(), COLORS, strict=True):
         curves = [_curve(trace, f"test/{metric}") for trace in traces]
         for epochs, values in curves:
             top.plot(epochs, values, color=color, lw=0.6, alpha=0.5)
@@ -101,13 +94,13 @@ def draw_protocol(figure: Any, curves: Mapping[str, Mapping[str, Mapping[str, An
         figure: an empty matplotlib figure.
         curves: distribution -> agent -> metric -> values [runs, epochs].
     """
-    panels = figure.subplots(len(curves), len(LABELS), sharex=True, sharey="col", squeeze=False)
-    for panel, label in zip(panels[0], LABELS.values(), strict=True):
+    panels = figure.subplots(len(curves), len(NAMES), sharex=True, sharey="col", squeeze=False)
+    for panel, label in zip(panels[0], NAMES.values(), strict=True):
         panel.set_title(label)
     for panel in panels[-1]:
         panel.set_xlabel("epoch")
     for row, (distribution, agents) in zip(panels, curves.items(), strict=True):
-        for panel, metric in zip(row, LABELS, strict=True):
+        for panel, metric in zip(row, NAMES, strict=True):
             for agent, values in agents.items():
                 color, line, name = AGENT_STYLE[agent]
                 runs = np.asarray(values[metric], dtype=np.float64)
