@@ -27,6 +27,7 @@ BENCHMARKS = {
     "reinforce-skip": "benchmarks.reinforce_skip",
     "env-vec": "benchmarks.env_vec",
     "plateau-monitor": "benchmarks.plateau_monitor",
+    "diagnosis": "benchmarks.diagnosis",
     "import": "benchmarks.imports",
 }
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
