@@ -141,17 +141,15 @@ class WellVectorEnv(VectorEnv[States, Actions, NDArray[Any]], ABC):
         return None if self._last_actions is None else int(self._last_actions[index])
 
     def _checked(self, actions: Actions) -> Actions:
-        if (
-            actions.shape != (self.num_envs,)
-            or actions.min() < 0
-            or actions.max() >= self.num_actions
-        ):
+        # Read without sign, a negative action is huge: one pass finds both ends.
+        whole = actions.astype(np.int64, copy=False)
+        if actions.shape != (self.num_envs,) or whole.view(np.uint64).max() >= self.num_actions:
             raise ValueError(
                 f"action={actions!r} must hold one of 0..{self.num_actions - 1} for each of "
                 f"{self.num_envs} environments."
             )
-        self._last_actions = actions
-        return actions
+        self._last_actions = whole
+        return whole
 
 
 class WellEnv(gym.Env[np.int64, np.int64]):

@@ -18,7 +18,8 @@ class RuleRun:
 
     Attributes:
         escape_time: int64 [...], the first update whose policy is outside; -1 where censored.
-        updates: int64 [n], the updates at which the history was taken, log-spaced from 0.
+        updates: int64 [n], the updates at which the history was taken: log-spaced from 0, and
+            every one at which a trajectory escaped.
         optimal_prob: [n, ...], pi(a*) at those updates.
         suboptimality: [n, ...], sum_a pi(a)(r* - r(a)) at those updates, in units of reward.
         final_theta: [..., K].
@@ -115,8 +116,9 @@ def run_rule(
             break
         theta = rule.step(theta, values, learning_rate)
         pi = rule.policy(theta)
-        escape_time = np.where((escape_time < 0) & outside(pi), update, escape_time)
-        if update >= noted[-1] * 1.05 or update == max_updates:
+        escaped = (escape_time < 0) & outside(pi)
+        escape_time = np.where(escaped, update, escape_time)
+        if update >= noted[-1] * 1.05 or update == max_updates or escaped.any():
             noted.append(update)
             probs.append(pi[..., best])
             subs.append(pi @ gaps)
