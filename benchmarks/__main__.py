@@ -34,6 +34,7 @@ BENCHMARKS = {
     "escape-callback": "benchmarks.escape_callback",
     "asr-sampling": "benchmarks.asr_sampling",
     "plateau-monitor": "benchmarks.plateau_monitor",
+    "diagnosis": "benchmarks.diagnosis",
     "import": "benchmarks.imports",
     "sweeps": "benchmarks.sweeps",
 }
