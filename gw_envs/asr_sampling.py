@@ -161,11 +161,7 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
         )
         make_network(self.settings.network, self.data.input_shape, self.settings.embedding_size)
         self.observation_space = self._observations()
-        self.action_space = (
-            gym.spaces.MultiDiscrete([3] * NUM_BINS)
-            if action_mode == "bins"
-            else gym.spaces.Discrete(3)
-        )
+        self.action_space = self._actions()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -290,6 +286,11 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
             return score
         change = score - before
         return float(np.sign(change)) if self.reward_mode == "sign" else change
+
+    def _actions(self) -> gym.spaces.Space[Any]:
+        if self.action_mode == "bins":
+            return gym.spaces.MultiDiscrete([3] * NUM_BINS)
+        return gym.spaces.Discrete(3)
 
     def _observations(self) -> gym.spaces.Box:
         highest = np.array([2.0 if name.endswith("distance") else 1.0 for name in METRICS])

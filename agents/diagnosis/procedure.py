@@ -92,17 +92,9 @@ def diagnose(
         check_int(name, value, 1)
     lengths = tuple(sorted({check_int("holds", hold, 1) for hold in holds}))
     check_int("seed", seed, 0)
-    make = env_maker(env, env_kwargs)
-    first = make()
-    actor = as_actor(policy, first)
-    if discount is None:
-        discount = _discount(actor, first)
-    check_float("discount", discount, 0, 1)
-    if learning_rate is not None:
-        actor.learning_rate = check_float("learning_rate", learning_rate, 0, open_low=True)
-    first.close()
-    limit = check_int("max_episode_steps", max_episode_steps, 1)
-    arena = Arena(make, actor, discount, limit)
+    arena = make_arena(
+        policy, env_maker(env, env_kwargs), discount, learning_rate, max_episode_steps
+    )
     try:
         episodes = look_around(arena, num_episodes, seed, steps)
         rng = np.random.default_rng([seed, 0])
@@ -135,6 +127,30 @@ def diagnose(
         )
     finally:
         arena.close()
+
+
+def make_arena(
+    policy: Any,
+    make: Callable[[], gym.Env[Any, Any]],
+    discount: float | None,
+    learning_rate: float | None,
+    max_episode_steps: int,
+) -> Arena:
+    """Where the policy plays; `diagnose` explains the arguments.
+
+    Raises:
+        ValueError: for a number out of range, or a policy whose spaces do not fit.
+    """
+    limit = check_int("max_episode_steps", max_episode_steps, 1)
+    first = make()
+    actor = as_actor(policy, first)
+    if discount is None:
+        discount = _discount(actor, first)
+    first.close()
+    check_float("discount", discount, 0, 1)
+    if learning_rate is not None:
+        actor.learning_rate = check_float("learning_rate", learning_rate, 0, open_low=True)
+    return Arena(make, actor, discount, limit)
 
 
 def env_maker(
