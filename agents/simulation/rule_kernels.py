@@ -1,7 +1,7 @@
 """The exact rules of `agents.updates`, compiled: one direction function each, for one trajectory.
 
-Each fills `policy` and `direction` [K] from theta [K] and mean rewards [K]; first and second are the
-rule's hyper-parameters. The classes in `agents.updates` are their reference and documentation.
+Each fills `policy` and `out` [K], the direction, from theta [K] and mean rewards [K]; `first` and
+`second` are the rule's hyper-parameters. The classes in `agents.updates` are their reference.
 Plain float64; a trajectory's bits depend on nothing but itself.
 """
 
