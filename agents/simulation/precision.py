@@ -29,7 +29,9 @@ def lowest_trusted(dtype: str, robust: bool) -> float:
     return 0.0 if robust else LOWEST_OPTIMAL_PROB[dtype]
 
 
-def report_imprecision(lowest_prob: Floats, dtype: str, robust: bool, on_precision: str) -> None:
+def report_imprecision(
+    lowest_prob: Floats, dtype: str, robust: bool, on_precision: str, update: str = "softmax-pg"
+) -> None:
     """Raise or warn if a trajectory met a pi(a*) below the trusted range.
 
     Args:
@@ -37,6 +39,7 @@ def report_imprecision(lowest_prob: Floats, dtype: str, robust: bool, on_precisi
         dtype: "float64" or "float32".
         robust: whether the arithmetic was compensated.
         on_precision: "raise" or "warn".
+        update: the rule; all but softmax-pg have plain arithmetic only.
 
     Raises:
         PrecisionError: naming the trajectory, its pi(a*) and the remedy.
@@ -45,10 +48,13 @@ def report_imprecision(lowest_prob: Floats, dtype: str, robust: bool, on_precisi
     worst = int(lowest_prob.argmin())
     if not lowest_prob[worst] < trusted:
         return
+    setting, remedy = f"dtype={dtype!r}, robust=False is", "use the default robust float64"
+    if update != "softmax-pg":
+        setting = f"update={update!r} runs in plain float64, which is"
+        remedy = "start from a larger pi(a*)"
     message = (
-        f"dtype={dtype!r}, robust=False is trusted down to pi(a*) = {trusted:g}, but trajectory "
-        f"{worst} reached {lowest_prob[worst]:.3g}, where it freezes or drifts; use the default "
-        "robust float64."
+        f"{setting} trusted down to pi(a*) = {trusted:g}, but trajectory {worst} reached "
+        f"{lowest_prob[worst]:.3g}, where it freezes or drifts; {remedy}."
     )
     if on_precision == "raise":
         raise PrecisionError(message)

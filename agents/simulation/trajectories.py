@@ -1,17 +1,19 @@
-"""`simulate`: many softmax policy-gradient trajectories, update by update, as fast as it goes."""
+"""`simulate`: many policy-gradient trajectories, update by update, as fast as it goes."""
 
 from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agents.baselines import BASELINES
-from agents.simulation import blocks, direct, sampled
+from agents.simulation import blocks, direct, rule_runs, sampled
 from agents.simulation.counters import stream_key
 from agents.simulation.lanes import LANES
 from agents.simulation.precision import lowest_trusted, report_imprecision
@@ -24,6 +26,7 @@ from agents.simulation.settings import (
     make_bandits,
     make_sampling,
 )
+from agents.updates import UpdateRule
 from gw_envs.checks import Floats, check_choice, check_float, check_int
 from gw_envs.rewards import NOISE_LAWS
 from gw_envs.theory import WELL_FRACTION
@@ -45,16 +48,18 @@ class History:
 
     Attributes:
         updates: [H], ascending from 0 to max_updates.
-        theta: logits [H, B, K].
+        theta: parameters [H, B, K].
+        log_map: from parameters to ln pi.
     """
 
     updates: NDArray[np.int64]
     theta: Floats
+    log_map: Callable[[Floats], Floats] = log_softmax
 
     @property
     def log_policy(self) -> Floats:
         """ln pi, [H, B, K]."""
-        return log_softmax(self.theta)
+        return self.log_map(self.theta)
 
 
 @dataclass(frozen=True)
@@ -64,11 +69,12 @@ class Trajectories:
     Attributes:
         escape_time: int64 [B], smallest n whose policy n is outside the well, 0 for a start
             outside, -1 where censored (no escape within max_updates).
-        final_theta: logits [B, K] after the last update made.
+        final_theta: parameters [B, K] after the last update made.
         moved: final_theta - initial_theta [B, K], to full relative precision even where it is far
             below the spacing of floats near theta.
         lowest_optimal_prob: lowest pi(a*) met in the well [B] (1 for a start outside).
         history: policies on the way, or None.
+        log_map: from parameters to ln pi.
     """
 
     escape_time: NDArray[np.int64]
@@ -76,11 +82,12 @@ class Trajectories:
     moved: Floats
     lowest_optimal_prob: Floats
     history: History | None
+    log_map: Callable[[Floats], Floats] = log_softmax
 
     @property
     def final_policy(self) -> Floats:
         """The last policy [B, K]."""
-        return np.exp(log_softmax(self.final_theta))
+        return np.exp(self.log_map(self.final_theta))
 
     @property
     def censored(self) -> NDArray[np.bool_]:
@@ -115,8 +122,9 @@ def simulate(
     dtype: str = "float64",
     on_precision: str = "raise",
     num_threads: int | None = None,
+    update_options: Mapping[str, Any] | None = None,
 ) -> Trajectories:
-    """Iterate softmax policy gradient on one-state problems until escape or the budget's end.
+    """Iterate softmax policy gradient, or another rule, on one-state problems until escape.
 
     Exact: theta(a) += eta pi(a)(r(a) - pi.r) (the paper, equation 3). Sampled (REINFORCE): with
     actions A ~ pi and rewards R, theta += eta (R - b)(e_A - pi), averaged over `batch_size` pulls.
@@ -126,8 +134,8 @@ def simulate(
 
     Args:
         mean_rewards: r in [0, 1], [K] or [B, K], one best arm each; None with `reward_path`.
-        initial_theta: logits, [K] or [B, K], finite.
-        update: "softmax-pg".
+        initial_theta: parameters of the rule (logits; escort-pg: see its class), [K] or [B, K].
+        update: "softmax-pg", or one of `rule_runs.COMPILED_RULES`: exact, plain float64.
         learning_rate: eta > 0.
         max_updates: budget, 0 <= max_updates < 2^63.
         gradient: "exact" or "sampled".
@@ -156,6 +164,7 @@ def simulate(
         on_precision: "raise" or "warn" when plain arithmetic is used on a pi(a*) below 1e-10
             (float64) or 1e-5 (float32), at the start or at any time in the well.
         num_threads: worker threads; default one per available processor.
+        update_options: hyper-parameters of the rule, as `agents.updates.make_rule` takes them.
 
     Returns:
         The trajectories; see `Trajectories`.
@@ -164,13 +173,22 @@ def simulate(
         ValueError: naming the argument, its value and what would be right.
         PrecisionError: see `on_precision` (a ValueError).
     """
-    check_choice("update", update, ("softmax-pg",))
+    rule = rule_runs.choose_rule(
+        update,
+        update_options,
+        **{
+            f"gradient={gradient!r}": gradient == "sampled",
+            "reward_path": reward_path is not None,
+            f"dtype={dtype!r}": dtype == "float32",
+            f"robust={robust!r}": bool(robust),
+        },
+    )
     budget = check_int("max_updates", max_updates, 0, INT64_MAX)
     rate = check_float("learning_rate", learning_rate, 0, open_low=True)
     sampling = make_sampling(
         gradient, reward_noise, noise_std, batch_size, baseline, baseline_value, seed, first_stream
     )
-    compensated = _check_arithmetic(dtype, robust, gradient)
+    compensated = _check_arithmetic(dtype, robust if rule is None else False, gradient)
     check_choice("on_precision", on_precision, ("raise", "warn"))
     bandits = make_bandits(
         mean_rewards, initial_theta, reward_path, optimal_action, reward_gap, drift_horizon
@@ -186,15 +204,31 @@ def simulate(
         edge = check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
         problem = problem._replace(fraction=_ALWAYS_INSIDE, escape_prob=edge)
     threads = _check_threads(num_threads)
-    record = _run(problem, sampling is not None, compensated, dtype, history is not None, threads)
-    report_imprecision(record.lowest_prob, dtype, compensated, on_precision)
+    kind = rule if rule is not None else sampling is not None
+    record = _run(problem, kind, compensated, dtype, history is not None, threads)
+    report_imprecision(record.lowest_prob, dtype, compensated, on_precision, update)
+    if rule is not None and not np.all(np.isfinite(record.moved)):
+        raise ValueError(f"learning_rate={rate!r} is too large: the parameters left float64.")
     given = np.argsort(bandits.order, axis=1)  # from the kernel's order of arms to the caller's
-    past = None
+    past, log_map = None, _log_map(rule)
     if history is not None:
         theta = bandits.theta + np.take_along_axis(record.history, given[None], axis=2)
-        past = History(problem.marks, theta)
+        past = History(problem.marks, theta, log_map)
     moved = np.take_along_axis(record.moved, given, axis=1)
-    return Trajectories(record.escape_time, bandits.theta + moved, moved, record.lowest_prob, past)
+    final = bandits.theta + moved
+    return Trajectories(record.escape_time, final, moved, record.lowest_prob, past, log_map)
+
+
+def _log_map(rule: UpdateRule | None) -> Callable[[Floats], Floats]:
+    """From the rule's parameters to ln pi; -inf where pi is 0."""
+    if rule is None or rule.name != "escort-pg":
+        return log_softmax
+
+    def log_policy(theta: Floats) -> Floats:
+        with np.errstate(divide="ignore"):
+            return np.log(rule.policy(theta))
+
+    return log_policy
 
 
 def _check_arithmetic(dtype: str, robust: bool | None, gradient: str) -> bool:
@@ -258,9 +292,17 @@ def _make_problem(
 
 
 def _run(
-    problem: blocks.Problem, is_sampled: bool, robust: bool, dtype: str, keep: bool, threads: int
+    problem: blocks.Problem,
+    kind: UpdateRule | bool,
+    robust: bool,
+    dtype: str,
+    keep: bool,
+    threads: int,
 ) -> blocks.Record:
-    """Run all blocks on `threads` threads; the kernels hold no lock while they work."""
+    """Run all blocks on `threads` threads; the kernels hold no lock while they work.
+
+    `kind` is a compiled rule, or whether softmax-pg is sampled.
+    """
     batch, arms = problem.theta.shape
     marks = problem.marks.size if keep else 0
     record = blocks.Record(
@@ -270,10 +312,13 @@ def _run(
         lowest_prob=np.empty(batch),
         flag=np.zeros(1, dtype=np.int64),
     )
-    entry = sampled.run_blocks if is_sampled else direct.run_blocks
-    width = blocks.SAMPLED_WIDTH if is_sampled else blocks.EXACT_WIDTH
+    entry = sampled.run_blocks if kind else direct.run_blocks
+    width = blocks.SAMPLED_WIDTH if kind else blocks.EXACT_WIDTH
 
     def work(begin: int, end: int) -> None:
+        if not isinstance(kind, bool):
+            rule_runs.run_part(kind, begin, end, problem, record)
+            return
         block = blocks.aligned_zeros((arms, width), dtype)
         numbers = blocks.aligned_zeros((blocks.NUMBERS_WIDTH,), dtype)
         counts = blocks.aligned_zeros((blocks.COUNTS_WIDTH,), "int64")

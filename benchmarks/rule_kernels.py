@@ -1,0 +1,47 @@
+"""What compiling the exact rules brings: the kernels of `simulate` against `run_rule`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agents.policies import softmax
+from benchmarks.harness import Contender, Result, per_unit, race, speedup
+from benchmarks.setting import bandit, starts
+
+TITLE = "exact rules, K=6, B=256, float64, one core: compiled kernel against batched numpy"
+ARMS, BATCH, UPDATES, NUMPY_UPDATES = 6, 256, 1000, 200
+# Learning rates at which each rule is stable; the work per update does not depend on them.
+RATES = {"entropy-pg": 0.5, "log-barrier-pg": 0.5, "delightful-pg": 0.5, "escort-pg": 0.02}
+
+
+def contenders(name: str, rate: float) -> tuple[Contender, Contender]:
+    """The kernel and `run_rule` of one rule from the same policies."""
+    from agents.simulation import simulate
+    from agents.updates import make_rule, run_rule
+
+    rule, rewards, policy = make_rule(name), bandit(ARMS), softmax(starts(BATCH, ARMS))
+    common: dict[str, Any] = {"learning_rate": rate, "stop_at_escape": False}
+    theta = rule.theta_from_policy(policy)
+
+    def kernel() -> object:
+        return simulate(rewards, theta, name, max_updates=UPDATES, num_threads=1, **common)
+
+    def numpy() -> object:
+        return run_rule(rule, rewards, policy, max_updates=NUMPY_UPDATES, **common)
+
+    work = ARMS * BATCH
+    return (
+        Contender("kernel", kernel, work * UPDATES),
+        Contender("batched numpy", numpy, work * NUMPY_UPDATES),
+    )
+
+
+def run() -> list[Result]:
+    """Numpy / kernel, rule by rule."""
+    results = []
+    for name, rate in RATES.items():
+        seconds = race(*contenders(name, rate))
+        ratio = speedup(seconds, "kernel", "batched numpy")
+        detail = per_unit(seconds, "action-update", *seconds)
+        results.append(Result(f"{name}: kernel over batched numpy", ratio, detail=detail))
+    return results
