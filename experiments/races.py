@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol, cast
 
 import gymnasium as gym
@@ -58,6 +58,11 @@ class Track(Protocol):
         """In [0, 1)."""
         ...
 
+    @property
+    def budget(self) -> int:
+        """Updates that take seconds rather than minutes."""
+        ...
+
     def race(
         self,
         rule: UpdateRule,
@@ -79,6 +84,7 @@ class BanditTrack:
     mean_rewards: Floats
     escape_prob: float | None = None
     discount: float = 0.0
+    budget: int = 60_000
 
     @property
     def best(self) -> NDArray[np.int64]:
@@ -124,6 +130,7 @@ class EnvironmentTrack:
     best: NDArray[np.int64]
     num_actions: int
     discount: float
+    budget: int = 2_000
 
     def race(
         self,
@@ -142,7 +149,7 @@ class EnvironmentTrack:
             learning_rate=learning_rate,
             policy=policies,
             seeds=range(len(policies)),
-            update_options={f: getattr(rule, f) for f in getattr(rule, "__dataclass_fields__", {})},
+            update_options={f.name: getattr(rule, f.name) for f in fields(cast(Any, rule))},
         )
         marks = log_spaced(max_updates)
         records: list[Record] = []
