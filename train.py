@@ -21,9 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     began = time.monotonic()
     try:
         config = parse_config(sys.argv[1:] if arguments is None else arguments)
-        from experiments.run import Run
+        from experiments.run import make_run
 
-        outcome = Run(config).execute()
+        outcome = make_run(config).execute()
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -36,9 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def report(outcome: Outcome, seconds: float) -> None:
     """Print the table of escapes, the paths of what was written and how to look at it."""
-    from experiments.summary import escape_table
-
-    print(f"\n{escape_table(outcome.traces)}\n")
+    print(f"\n{outcome.summary}\n")
     for path in (*outcome.tables, outcome.figure):
         print(f"wrote {path}")
     tracked = sorted(outcome.folder.glob("wandb/*run-*"))

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.escape import CENSORED, EscapeEvent, suboptimality, well_gaps
-from agents.softmax_pg import Record, SoftmaxPG
+from agents.escape import CENSORED, EscapeEvent
+from agents.evaluation import Record, evaluate
+from agents.softmax_pg import SoftmaxPG
 from gw_envs.checks import check_int
 
 INT64_MAX = 2**63 - 1
@@ -94,16 +95,12 @@ class JumpingPG(SoftmaxPG):
 
     def _see(self, exit_at: float) -> list[EscapeEvent]:
         """Let the detector see the policy; at the edge the solver, not rounding, has the say."""
-        policy = self.policy
-        values, weight = self.well.action_values(policy, self.clock)
-        self._now = policy, values, weight
-        best = self.well.optimal_actions
-        gaps = well_gaps(values, best, self.well.reward_gaps, self.well.discount)
-        subopt = suboptimality(policy, values, best)
+        self._now = now = evaluate(self.well, self.policy, self.clock)
+        gaps, subopt = now.gaps, now.suboptimality
         if self.updates < exit_at and self.detector.escape_time[0, 0] == CENSORED:
             subopt = np.maximum(subopt, gaps)
         elif self.updates == exit_at:
             subopt = np.minimum(subopt, 0.0)
-        events = self.detector.observe(self.updates, policy, subopt, gaps)
+        events = self.detector.observe(self.updates, now.policy, subopt, gaps)
         self.events.extend(events)
         return events

@@ -35,11 +35,20 @@ def escape_lower_bounds(well: Any, policy: Floats, learning_rate: float) -> Floa
         return np.array(
             [mdp_escape_bound(policy[s], learning_rate, well.discount, best[s]) for s in states]
         )
-    # At discount 0 neither Q nor d depends on the policy: the gaps' path is known beforehand.
-    path = np.stack([well.action_values(policy, t)[0] for t in range(well.drift_horizon + 1)])
+    path = reward_path(well)
     bounds = np.zeros(well.num_states)
     for s in states:
         gaps = path[:, s, best[s], None] - np.delete(path[:, s], best[s], axis=-1)
         rate = learning_rate * float(weight[s, 0])
         bounds[s] = well_escape_updates(policy[s], gaps, rate, well.reward_gaps[s], best[s])
     return bounds
+
+
+def reward_path(well: Any) -> Floats:
+    """Mean rewards [T, S, K] at clock 0 .. `drift_horizon` of one of our environments.
+
+    At discount 0 they are the action values: neither Q nor d depends on the policy, so that the
+    whole path is known beforehand.
+    """
+    anything = np.full((well.num_states, well.num_actions), 1 / well.num_actions)
+    return np.stack([well.action_values(anything, t)[0] for t in range(well.drift_horizon + 1)])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from gw_envs.checks import Floats, check_choice, check_float, check_int
 
@@ -91,6 +93,43 @@ def initial_theta(
     policy = np.full(k, x0)
     policy[corner] = 1 - (k - 1) * x0
     return np.log(policy)
+
+
+def initial_table(
+    initial_policy: str,
+    optimal_actions: Sequence[int] | NDArray[np.int64],
+    num_actions: int,
+    *,
+    optimal_prob: float | None = None,
+    corner_action: int | None = None,
+    sigma: float = 1.0,
+    seed: int = 0,
+) -> Floats:
+    """Logits [S, K] that start every state from the same named policy; see `initial_theta`.
+
+    Args:
+        initial_policy: `uniform`, `uniform_suboptimal`, `corner` or `normal`.
+        optimal_actions: a* of each state, [S].
+        num_actions: K.
+        optimal_prob: as in `initial_theta`.
+        corner_action: as in `initial_theta`.
+        sigma: as in `initial_theta`.
+        seed: the run's; `normal` draws from its first child.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
+    rows = [
+        initial_theta(
+            initial_policy,
+            num_actions,
+            int(best),
+            optimal_prob=optimal_prob,
+            corner_action=corner_action,
+            sigma=sigma,
+            rng=rng,
+        )
+        for best in optimal_actions
+    ]
+    return np.stack(rows)
 
 
 def escort(theta: ArrayLike, power: float) -> Floats:

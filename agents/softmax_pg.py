@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import gw_envs  # noqa: F401 - registers the ids
-from agents.escape import EscapeDetector, EscapeEvent, suboptimality, well_gaps
+from agents.escape import EscapeDetector, EscapeEvent
+from agents.evaluation import Evaluation, Record, evaluate
 from agents.lower_bounds import escape_lower_bounds
-from agents.policies import entropy, initial_theta, softmax
+from agents.policies import initial_table, softmax
 from agents.rollouts import Rollouts
 from agents.simulation.precision import lowest_trusted
 from agents.updates import (
@@ -28,52 +29,16 @@ from agents.updates import (
 )
 from gw_envs.checks import Floats, check_choice, check_float, check_int, check_policy
 
+if TYPE_CHECKING:
+    from agents.simulation.stepping import Stepper
+
+MOST_UPDATES = 10**18  # what int64 counts, with room
 LearningRate = float | Sequence[float] | Callable[[int], float]
-
-
-@dataclass(frozen=True)
-class Record:
-    """The state of every run after `update` updates; arrays are [R] or, per state, [R, S].
-
-    Attributes:
-        update: number of updates made.
-        global_step: environment steps made by each run (0 for exact gradients).
-        objective: J, the expected discounted return of the policy at the current clock, [R].
-        episodic_return: mean return of the last episodes; J for exact gradients, [R].
-        gradient_norm: Euclidean norm of the exact policy gradient, [R].
-        state_suboptimality: [R, S].
-        state_optimal_prob: pi(a*|s), [R, S].
-        policy: [R, S, K].
-    """
-
-    update: int
-    global_step: int
-    objective: Floats
-    episodic_return: Floats
-    gradient_norm: Floats
-    state_suboptimality: Floats
-    state_optimal_prob: Floats
-    policy: Floats
-
-    @property
-    def suboptimality(self) -> Floats:
-        """Largest sub-optimality over states, [R]."""
-        return self.state_suboptimality.max(axis=-1)
-
-    @property
-    def optimal_prob(self) -> Floats:
-        """Smallest pi(a*|s) over states, [R]."""
-        return self.state_optimal_prob.min(axis=-1)
-
-    @property
-    def entropy(self) -> Floats:
-        """Entropy of the policy in nats, averaged over states, [R]."""
-        return entropy(self.policy).mean(axis=-1)
 
 
 def log_spaced(max_updates: int, per_decade: int = 20) -> NDArray[np.int64]:
     """0, max_updates and about `per_decade` whole numbers a decade between them, ascending."""
-    check_int("max_updates", max_updates, 0)
+    check_int("max_updates", max_updates, 0, MOST_UPDATES)
     if max_updates == 0:
         return np.zeros(1, dtype=np.int64)
     count = int(np.ceil(np.log10(max_updates) * per_decade)) + 1
@@ -83,6 +48,8 @@ def log_spaced(max_updates: int, per_decade: int = 20) -> NDArray[np.int64]:
 
 class SoftmaxPG:
     """Policy gradient on a table of logits theta [runs, states, actions].
+
+    Exact softmax PG at discount 0, drifting or not, is moved by `agents.simulation.stepping`.
 
     Args:
         env_id: id of one of our environments.
@@ -160,10 +127,14 @@ class SoftmaxPG:
                 estimate(**options),
             )
         self.theta = self._start(initial_policy, optimal_prob, corner_action, sigma, policy)
+        self._stepper: Stepper | None = None
+        if self._has_fixed_values():
+            self.precision_floor = 0.0
         self.updates = 0
         self.events: list[EscapeEvent] = []
         self.bounds = self._bounds()
         self.detector = EscapeDetector(self.well.optimal_actions, self.bounds)
+        self._now: Evaluation
         self._observe()
 
     @property
@@ -199,18 +170,18 @@ class SoftmaxPG:
                 `log_spaced(max_updates)`.
             on_record: called with each record as it is made.
             on_event: called with each escape event as it is seen.
-            on_update: called with the number of updates made, after each one.
+            on_update: called with the number of updates made, after each (the engine: after many).
 
         Returns:
             The records, in order.
 
         Raises:
-            FloatingPointError: when a policy sinks below pi(a*) = 1e-10 inside a well, where plain
-                float64 would no longer follow the mathematics.
+            FloatingPointError: when a policy that the engine does not move sinks below
+                pi(a*) = 1e-10, where plain float64 would no longer follow the mathematics.
         """
-        max_updates = check_int("max_updates", max_updates, 0)
+        max_updates = check_int("max_updates", max_updates, 0, MOST_UPDATES)
         points = log_spaced(max_updates) if record_at is None else np.asarray(record_at)
-        wanted = set(points[points >= self.updates].tolist())
+        wanted = set(points[(points >= self.updates) & (points <= max_updates)].tolist())
         records: list[Record] = []
 
         def keep() -> None:
@@ -220,35 +191,23 @@ class SoftmaxPG:
 
         if self.updates in wanted:
             keep()
-        while self.updates < max_updates:
-            self._step()
-            events = self._observe()
-            for event in events:
-                if on_event is not None:
-                    on_event(event)
-            if self.updates in wanted or any(event.is_first_escape for event in events):
-                keep()
-            if on_update is not None:
-                on_update(self.updates)
+        for stop in sorted(wanted | {max_updates}):
+            while self.updates < stop:
+                self._advance(stop)
+                events = self._observe()
+                for event in events:
+                    if on_event is not None:
+                        on_event(event)
+                if self.updates in wanted or any(event.is_first_escape for event in events):
+                    keep()
+                if on_update is not None:
+                    on_update(self.updates)
         return records
 
     def measure(self) -> Record:
         """The state of every run now."""
-        policy, values, weight = self._now
-        state_value = np.sum(policy * values, axis=-1)
-        gradient = weight * policy * (values - state_value[..., None])
-        best = self.well.optimal_actions
-        objective = self._objective(state_value)
-        return Record(
-            update=self.updates,
-            global_step=self.global_step,
-            objective=objective,
-            episodic_return=objective if self.rollouts is None else self.rollouts.recent_return,
-            gradient_norm=np.sqrt(np.sum(gradient**2, axis=(-1, -2))),
-            state_suboptimality=suboptimality(policy, values, best),
-            state_optimal_prob=policy[:, np.arange(len(best)), best],
-            policy=policy,
-        )
+        recent = None if self.rollouts is None else self.rollouts.recent_return
+        return self._now.record(self.updates, self.global_step, recent)
 
     @property
     def clock(self) -> int:
@@ -286,19 +245,20 @@ class SoftmaxPG:
             theta = np.log(check_policy("policy", policy))
             theta = np.broadcast_to(theta, (len(self.seeds), states, actions)).copy()
             return self.rule.theta_from_policy(softmax(theta))
-        theta = np.empty((len(self.seeds), states, actions))
-        for run, seed in enumerate(self.seeds):
-            rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
-            for state, best in enumerate(self.well.optimal_actions.tolist()):
-                theta[run, state] = initial_theta(
+        theta = np.stack(
+            [
+                initial_table(
                     name,
+                    self.well.optimal_actions,
                     actions,
-                    best,
                     optimal_prob=optimal_prob,
                     corner_action=corner_action,
                     sigma=sigma,
-                    rng=rng,
+                    seed=seed,
                 )
+                for seed in self.seeds
+            ]
+        )
         return self.rule.theta_from_policy(softmax(theta))
 
     def _bounds(self) -> Floats:
@@ -316,14 +276,31 @@ class SoftmaxPG:
             return float(self.learning_rate[min(n, len(self.learning_rate) - 1)])
         return cast(float, self.learning_rate)
 
+    def _has_fixed_values(self) -> bool:
+        """Whether this is exact softmax PG whose rewards and rates are known beforehand."""
+        exact = self.gradient == "exact" and self.update == "softmax-pg"
+        return exact and self.well.discount == 0 and not callable(self.learning_rate)
+
+    def _advance(self, stop: int) -> None:
+        """One update, or by the engine all up to `stop` or until something happens."""
+        if not self._has_fixed_values():
+            return self._step()
+        if self._stepper is None:
+            from agents.simulation.stepping import Stepper
+
+            rates = np.atleast_1d(cast(Any, self.learning_rate))
+            self._stepper = Stepper(self.well, self.theta, rates)
+        self._stepper.advance(stop)
+        self.updates, self.theta = self._stepper.update, self._stepper.theta
+
     def _step(self) -> None:
         rate = self._rate(self.updates)
-        policy, values, weight = self._now
+        now = self._now
         if self.rollouts is None:
-            rule, values = self._rule_and_values(policy, values)
-            self.theta = rule.step(self.theta, values, rate, weight)
+            rule, values = self._rule_and_values(now.policy, now.values)
+            self.theta = rule.step(self.theta, values, rate, now.weight)
         else:
-            self.theta = self.theta + rate * self.rollouts.gradient(policy, values)
+            self.theta = self.theta + rate * self.rollouts.gradient(now.policy, now.values)
         self.updates += 1
 
     def _rule_and_values(self, policy: Floats, values: Floats) -> tuple[UpdateRule, Floats]:
@@ -340,26 +317,20 @@ class SoftmaxPG:
 
     def _observe(self) -> list[EscapeEvent]:
         """Evaluate the policy, let the detector see it, refuse to go on where float64 would lie."""
-        best, policy = self.well.optimal_actions, self.policy
-        values, weight = self.well.action_values(policy, self.clock)
-        self._now = policy, values, weight
-        gaps = well_gaps(values, best, self.well.reward_gaps, self.well.discount)
-        subopt = suboptimality(policy, values, best)
-        events = self.detector.observe(self.updates, policy, subopt, gaps)
-        lowest = policy[:, np.arange(len(best)), best].min()
+        engine = self._stepper
+        policy = self.policy if engine is None else engine.policy
+        self._now = now = evaluate(self.well, policy, self.clock)
+        subopt = now.suboptimality if engine is None else engine.suboptimality
+        events = self.detector.observe(self.updates, now.policy, subopt, now.gaps)
+        lowest = now.optimal_prob.min()
         if lowest < self.precision_floor:
             raise FloatingPointError(
                 f"pi(a*)={lowest:.3g} after {self.updates} updates is below "
-                f"{self.precision_floor:g}, where plain float64 no longer follows the "
-                "mathematics; use agents.simulation, or train.py --until-escape."
+                f"{self.precision_floor:g}, where plain float64 no longer follows the mathematics; "
+                "agents.simulation follows softmax-pg, exact or sampled, to any depth."
             )
         self.events.extend(events)
         return events
-
-    def _objective(self, state_value: Floats) -> Floats:
-        if self.well.num_states == 1:
-            return state_value[:, 0]
-        return state_value @ self.well.mdp.initial
 
 
 def _check_learning_rate(value: LearningRate) -> LearningRate:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+import textwrap
 from pathlib import Path
 
 from benchmarks.harness import Result, load, machine
 
-# Name: module with `TITLE` (one line) and `run() -> list[Result]`.
+# Name: module with `TITLE` (one line), `run() -> list[Result]` and, where figures need a word,
+# `NOTE`.
 BENCHMARKS = {
     "escape-exact": "benchmarks.escape_exact",
     "escape-speed": "benchmarks.escape_speed",
@@ -23,11 +25,20 @@ BENCHMARKS = {
     "pg-jax": "benchmarks.pg_jax",
     "pg-threads": "benchmarks.pg_threads",
     "precision": "benchmarks.precision",
+    "agent": "benchmarks.agent",
     "reinforce": "benchmarks.reinforce",
     "reinforce-skip": "benchmarks.reinforce_skip",
     "env-vec": "benchmarks.env_vec",
+    "report": "benchmarks.report_page",
+    "sb3-adapter": "benchmarks.sb3_adapter",
+    "escape-callback": "benchmarks.escape_callback",
+    "asr-sampling": "benchmarks.asr_sampling",
+    "plateau-monitor": "benchmarks.plateau_monitor",
+    "diagnosis": "benchmarks.diagnosis",
     "import": "benchmarks.imports",
+    "sweeps": "benchmarks.sweeps",
 }
+_INDENT = {"initial_indent": "  ", "subsequent_indent": "  "}
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
@@ -62,7 +73,9 @@ def page(outcomes: dict[str, tuple[str, str, list[Result]]]) -> str:
             cells = (name, r.what, r.value_text, r.target_text, r.verdict, r.detail, before)
             lines.append(f"| {' | '.join(cells)} |")
     lines += ["", "What each one does:", ""]
-    lines += [f"- `{name}`: {title}" for name, (title, _, _) in outcomes.items()]
+    for name, (title, _, _) in outcomes.items():
+        note = getattr(importlib.import_module(BENCHMARKS[name]), "NOTE", "")
+        lines += [f"- `{name}`: {title}", *textwrap.wrap(note, 98, **_INDENT)]
     return "\n".join(lines) + "\n"
 
 

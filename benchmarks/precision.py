@@ -19,8 +19,8 @@ def true_drift(log_odds: Any, updates: int) -> Any:
     """v_n - v_0 for v <- v + h p(1-p), h = 2 eta Delta, to far more digits than float64.
 
     The map has A(v_{n+1}) = A(v_n) + 1 with, o = p/(1-p) and f = p(1-p),
-    A = (o + 2 ln o - 1/o)/h + ln(f)/2 + h(-5/18 p^3 + 5/12 p^2 - p/6) + O(h^2 p^2): the neglected
-    terms are below 1e-13 updates of 1e6 at p = 1e-6. A(v) - A(v_0) = n is solved by Newton.
+    A = (o + 2 ln o - 1/o)/h + ln(f)/2 + h(-5/18 p^3 + 5/12 p^2 - p/6) + h^2 p^2 (2/9 p^4 - 2/3 p^3
+    + 35/48 p^2 - 25/72 p + 1/16) + O(h^3 p^2). A(v) - A(v_0) = n is solved by Newton.
     """
     import mpmath as mp
 
@@ -30,6 +30,8 @@ def true_drift(log_odds: Any, updates: int) -> Any:
         odds = mp.exp(v)
         p = odds / (1 + odds)
         series = h * (-5 * p**3 / 18 + 5 * p**2 / 12 - p / 6)
+        series += (h * p) ** 2 * (2 * p**4 / 9 - 2 * p**3 / 3 + 35 * p**2 / 48 - 25 * p / 72)
+        series += (h * p) ** 2 / 16
         return (odds + 2 * v - 1 / odds) / h + mp.log(p * (1 - p)) / 2 + series
 
     start, v = clock(log_odds), log_odds

@@ -9,8 +9,21 @@ from gw_envs.checks import check_choice
 
 # command: (module with `main(arguments) -> exit code`, what it does)
 COMMANDS = {
+    "asr-protocol": (
+        "experiments.sampling.command",
+        "hold the paper's account of the ASR well against training runs",
+    ),
     "audit": ("experiments.audit", "hold the paper's second theorem against an instance"),
+    "dashboard": ("experiments.dashboard", "the Weights & Biases workspace of a project, as code"),
+    "report": ("experiments.report", "one self-contained page about a folder of results"),
+    "plots": ("experiments.plot_commands", "pictures of policies and of many runs"),
+    "sb3": ("experiments.sb3_comparison", "compare the agents of Stable-Baselines3 in one well"),
+    "sweep": ("experiments.sweep", "run many configurations, here or on a cluster"),
+    "compact": ("experiments.compact", "join what the jobs of a sharded sweep have left"),
+    "claims": ("experiments.claims.command", "run the literature's claims and write the page"),
     "compare": ("experiments.compare", "race every way out of a well from the same start"),
+    "diagnose": ("experiments.diagnosis", "is a trained model stuck or converged?"),
+    "asr-drift": ("experiments.asr_drift", "measure b_k(t) and Delta(s) of real training runs"),
 }
 
 
@@ -20,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not words or words[0] in ("-h", "--help"):
         print("usage: python -m experiments COMMAND [options]\n")
         for name, (_, text) in COMMANDS.items():
-            print(f"  {name:<12}{text}")
+            print(f"  {name:<14}{text}")
         print("\npython -m experiments COMMAND --help explains a command's options.")
         return 0
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from experiments.config import env_options, parse_options
+from experiments.config import parse_options, well_options
 from gw_envs.theory.auditing import StateAudit, audit
 from gw_envs.theory.counterexamples import (
     all_arms_equal,
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
         arguments,
         prog="python -m experiments audit",
         description="Hold the paper's second theorem against an instance.",
-        groups=lambda env_id: {"audit": AuditOptions, "env": env_options(env_id)},
+        groups=lambda env_id: {"audit": AuditOptions, "env": well_options(env_id)},
         choosers={"env_id": AuditOptions.env_id},
     )
     if options.counterexample is not None:

@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from experiments.agent_options import NOT_ON_THE_LINE
 from experiments.comparison import Comparison, Contender, compare_rules
-from experiments.config import NOT_ON_THE_LINE, env_options, parse_options
+from experiments.config import parse_options, well_options
 from gw_envs.files import write_atomically
 from gw_envs.instances import INSTANCES
 
@@ -70,7 +71,7 @@ def main(arguments: list[str]) -> int:
         arguments,
         prog="python -m experiments compare",
         description="Race the ways out of a well from the same start.",
-        groups=lambda env_id: {"compare": CompareOptions, "env": env_options(env_id)},
+        groups=lambda env_id: {"compare": CompareOptions, "env": well_options(env_id)},
         choosers={"env_id": CompareOptions.env_id},
     )
     from experiments.comparison_plots import draw_comparison

@@ -166,17 +166,22 @@ class Comparison:
         ]
 
 
-def default_learning_rate(rule: UpdateRule, discount: float = 0.0) -> float:
+def default_learning_rate(rule: UpdateRule, advantage_bound: float = 1.0) -> float:
     """The step size of a rule's source.
 
     1 for a method without a step size of its own; 1/6 for `normalized-pg`; 1/(9 p^2) for
     `escort-pg` (the source's without its K^{-1/p}); 100 for `tsallis-pg`, whose gradient is smaller
-    by about the square root of pi(a*); just below its largest, 1-discount, for `mirror-ascent`.
+    by about the square root of pi(a*). `mirror-ascent` takes at most .99 / advantage_bound, since
+    its 1 + eta U must stay positive.
+
+    Args:
+        rule: the rule.
+        advantage_bound: that no |U| of the well exceeds.
     """
     if isinstance(rule, EscortGradient):
         return 1 / (9 * rule.power**2)
     if isinstance(rule, MirrorAscent):
-        return 0.99 * (1 - discount)
+        return min(1.0, 0.99 / advantage_bound)
     return {"normalized-pg": 1 / 6, "tsallis-pg": 100.0}.get(rule.name, 1.0)
 
 
@@ -248,7 +253,7 @@ def _race_rule(
     """All races of one rule."""
     rule, rate = contender.rule, contender.learning_rate
     if rate is None:
-        rate = default_learning_rate(rule, track.discount)
+        rate = default_learning_rate(rule, track.advantage_bound)
     depths = optimal_prob * DEPTHS
     depths = depths[depths < 0.9]
     starts = np.stack([_at_depth(policy, track.best, x) for x in depths])

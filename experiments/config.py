@@ -12,90 +12,34 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any
 
+from experiments.agent_options import AGENT_OPTIONS, RunOptions, SoftmaxPGOptions, with_rule
 from experiments.env_options import ENV_OPTIONS, SoftmaxWellOptions
+from experiments.option_types import nested_text, typed_options
 from gw_envs.checks import check_choice
 
-DEFAULT_OPTIMAL_PROB = 1e-3
-NOT_ON_THE_LINE = ("objective",)  # fields of a rule that only code can give
+SETTINGS_FILE = "config.yaml"  # in a run's folder: its options, as --config reads them
 
-
-@dataclasses.dataclass(frozen=True)
-class RunOptions:
-    """What every run has."""
-
-    env_id: str = "SoftmaxWell-v0"
-    """The environment; it decides which environment options there are."""
-    agent: str = "softmax-pg"
-    """The learner; it decides which agent options there are."""
-    max_updates: int = 20_000
-    """Budget: a run without an escape by then is censored."""
-    until_escape: bool = False
-    """Follow the exact gradient of a one-state well to its escape and ten times beyond, however
-    far: updates are jumped over, max_updates and the sampled seeds are left out."""
-    seed: int = 0
-    """Seed of the first run; the others count up from it."""
-    num_seeds: int = 10
-    """Number of sampled-gradient runs, one seed each (an exact-gradient run is always one)."""
-    exp_name: str | None = None
-    """Name of the experiment: W&B group and folder name. Default: environment and agent."""
-    output: Path = Path("runs")
-    """Folder under which the run makes its own."""
-    track: Literal["offline", "online", "disabled"] = "offline"
-    """Weights & Biases: files only, upload (needs a key), or none."""
-    wandb_project: str = "gravity-wells"
-    """Project that online runs appear in."""
-
-
-@dataclasses.dataclass(frozen=True)
-class SoftmaxPGOptions:
-    """The tabular softmax policy-gradient agent."""
-
-    gradient: Literal["exact", "sampled", "both"] = "both"
-    """Exact gradient, sampled gradient (REINFORCE), or one exact run and the sampled seeds."""
-    learning_rate: float = 0.4
-    """Step size eta."""
-    learning_rate_power: float = 0.0
-    """p of the schedule eta / (n+1)^p; 0 keeps eta constant."""
-    initial_policy: str = "corner"
-    """uniform, uniform_suboptimal, corner or normal."""
-    optimal_prob: float | None = None
-    """Initial pi(a*) of corner and uniform_suboptimal; default 0.001 for these."""
-    corner_action: int | None = None
-    """The arm of the corner; default the first sub-optimal one."""
-    sigma: float = 1.0
-    """Standard deviation of the logits of normal."""
-    update: str = "softmax-pg"
-    """Update rule (agents.updates); it decides which options of its own there are."""
-    baseline: str = "value"
-    """Of the sampled gradient: none, value, average, optimal, constant or oracle."""
-    baseline_value: float | None = None
-    """The number of the constant baseline."""
-    batch_size: int = 1
-    """Pulls (or episodes) per sampled update."""
-
-    def __post_init__(self) -> None:
-        if self.optimal_prob is None and self.initial_policy in ("corner", "uniform_suboptimal"):
-            object.__setattr__(self, "optimal_prob", DEFAULT_OPTIMAL_PROB)
-
-    @property
-    def update_options(self) -> dict[str, Any]:
-        """The update rule's own options, which `rule_options` adds."""
-        own = {field.name for field in dataclasses.fields(SoftmaxPGOptions)}
-        return {key: v for key, v in dataclasses.asdict(self).items() if key not in own}
-
-
-AGENT_OPTIONS: dict[str, type] = {"softmax-pg": SoftmaxPGOptions}
+# Options that do not decide a run's numbers.
+BOOKKEEPING = (
+    "exp_name",
+    "output",
+    "track",
+    "wandb_project",
+    "num_seeds",
+    "checkpoint_seconds",
+    "resume",
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
     """A whole configuration: `run`, and the options of its environment and agent."""
 
-    run: RunOptions = RunOptions()
+    run: RunOptions = dataclasses.field(default_factory=RunOptions)
     env: Any = dataclasses.field(default_factory=SoftmaxWellOptions)
-    agent: Any = SoftmaxPGOptions()
+    agent: Any = dataclasses.field(default_factory=SoftmaxPGOptions)
 
     def flat(self) -> dict[str, Any]:
         """Every option by name, JSON-able; the three groups share no name."""
@@ -109,12 +53,19 @@ class RunConfig:
         """The experiment's name."""
         return self.run.exp_name or f"{self.run.env_id}-{self.run.agent}"
 
+    def settings(self) -> dict[str, Any]:
+        """The options as --config reads them: those that are set, lists for tuples."""
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in self.flat().items()
+            if value is not None and key != "resume"
+        }
+
     def run_id(self, gradient: str, seed: int) -> str:
         """Twelve hex digits fixed by what determines a run's numbers, and by nothing else."""
         settings = self.flat() | {"gradient": gradient, "seed": seed}
-        for key in ("exp_name", "output", "track", "wandb_project", "num_seeds"):
-            settings.pop(key)
-        canonical = json.dumps(settings, sort_keys=True)
+        decisive = {key: value for key, value in settings.items() if key not in BOOKKEEPING}
+        canonical = json.dumps(decisive, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
@@ -122,14 +73,16 @@ def make_config(**options: Any) -> RunConfig:
     """A configuration from flat option names, as in YAML; types are those of the dataclasses.
 
     Raises:
-        ValueError: for an unknown option (the nearest is named), environment or agent.
+        ValueError: for an unknown option (the nearest is named), environment or agent, or a value
+            of the wrong type.
     """
     groups = option_groups(options.get("env_id"), options.get("agent"), options.get("update"))
     _refuse_unknown(options, groups)
     built = []
     for group in groups:
         names = [field.name for field in dataclasses.fields(group)]
-        built.append(group(**{key: options[key] for key in names if key in options}))
+        own = {key: options[key] for key in names if key in options}
+        built.append(group(**typed_options(group, own)))
     return RunConfig(*built)
 
 
@@ -137,52 +90,48 @@ def option_groups(
     env_id: str | None = None, agent: str | None = None, update: str | None = None
 ) -> tuple[type, type, type]:
     """The dataclasses whose fields are the options of this environment, agent and update rule."""
-    agent = RunOptions.agent if agent is None else agent
-    options = AGENT_OPTIONS[check_choice("agent", agent, tuple(AGENT_OPTIONS))]
-    if options is SoftmaxPGOptions:
-        options = rule_options(SoftmaxPGOptions.update if update is None else update)
-    return RunOptions, env_options(env_id), options
+    env = env_options(env_id)
+    agents = env.agents
+    agent = next(iter(agents)) if agent is None else agent
+    options = agents[check_choice("agent", agent, tuple(agents))]
+    if hasattr(options, "update"):
+        options = with_rule(options, options.update if update is None else update)
+    return options.run_options, env, options
 
 
-def rule_options(update: str) -> type:
-    """`SoftmaxPGOptions` with the hyper-parameters of an update rule, exact or sampled."""
-    from agents.updates import RULES, SAMPLED_RULES
-
-    check_choice("update", update, tuple(dict.fromkeys([*RULES, *SAMPLED_RULES])))
-    rule = RULES.get(update) or SAMPLED_RULES[update]
-    types = get_type_hints(rule)
-    added: list[tuple[str, Any, Any]] = [
-        (field.name, types[field.name], dataclasses.field(default=field.default))
-        for field in dataclasses.fields(rule)
-        if field.name not in NOT_ON_THE_LINE
-    ]
-    if not added:
-        return SoftmaxPGOptions
-    options = dataclasses.make_dataclass(
-        f"{rule.__name__}Options", added, bases=(SoftmaxPGOptions,), frozen=True
-    )
-    options.__doc__ = rule.__doc__
-    return options
-
-
-def env_options(env_id: str | None = None) -> type:
+def env_options(env_id: str | None = None) -> Any:
     """The dataclass whose fields are the options of this environment."""
     env_id = RunOptions.env_id if env_id is None else env_id
     return ENV_OPTIONS[check_choice("env_id", env_id, tuple(ENV_OPTIONS))]
 
 
+def well_options(env_id: str | None = None) -> Any:
+    """As `env_options`, for environments in which a tabular policy can be evaluated exactly."""
+    env_id = RunOptions.env_id if env_id is None else env_id
+    wells = tuple(name for name in ENV_OPTIONS if env_options(name).agents is AGENT_OPTIONS)
+    return ENV_OPTIONS[check_choice("env_id", env_id, wells)]
+
+
 def parse_config(arguments: list[str]) -> RunConfig:
     """The configuration of a command line; exits with code 2 and a sentence on a bad one.
 
-    `--config FILE` reads flat option names from YAML; options given on the line win.
+    `--config FILE` reads flat option names from YAML; options given on the line win. `--resume
+    FOLDER` reads those of the run in that folder.
 
     Raises:
         ValueError: for an unreadable file, an unknown key, environment or agent.
     """
 
-    def groups(env_id: str, agent: str, update: str) -> dict[str, type]:
+    def groups(env_id: str, agent: str | None, update: str) -> dict[str, type]:
         return dict(zip(("run", "env", "agent"), option_groups(env_id, agent, update), strict=True))
 
+    resume = _peek(arguments, "--resume")
+    if resume is not None:
+        if not (Path(resume) / SETTINGS_FILE).is_file():
+            raise ValueError(
+                f"resume={resume!r} has no {SETTINGS_FILE}; name the folder of an earlier run."
+            )
+        arguments = [*arguments, "--config", str(Path(resume) / SETTINGS_FILE)]
     parsed = parse_options(
         arguments,
         prog="train.py",
@@ -190,7 +139,7 @@ def parse_config(arguments: list[str]) -> RunConfig:
         groups=groups,
         choosers={
             "env_id": RunOptions.env_id,
-            "agent": RunOptions.agent,
+            "agent": None,  # the first of the environment's
             "update": SoftmaxPGOptions.update,
         },
     )
@@ -203,7 +152,7 @@ def parse_options(
     prog: str,
     description: str,
     groups: Callable[..., dict[str, type]],
-    choosers: dict[str, str],
+    choosers: dict[str, str | None],
 ) -> tuple[Any, ...]:
     """Parse options whose groups depend on some of them, from the line over a YAML file.
 
@@ -239,11 +188,11 @@ def parse_options(
         for word in _as_arguments(key, value)
     ]
     deciding = ", ".join(_option(name) for name in choosers)
+    chosen_by = f"; the options below are those of the chosen {deciding}" if deciding else ""
     parsed: Any = tyro.cli(
         dataclasses.make_dataclass("Options", list(classes.items())),
         prog=prog,
-        description=f"{description} --config FILE reads options from YAML; the options below are "
-        f"those of the chosen {deciding}.",
+        description=f"{description} --config FILE reads options from YAML{chosen_by}.",
         args=from_file + words,
         config=(tyro.conf.OmitArgPrefixes,),
     )
@@ -305,7 +254,7 @@ def _as_arguments(key: str, value: Any) -> list[str]:
     if isinstance(value, bool):
         return [_option(key if value else f"no_{key}")]
     if isinstance(value, dict) or (isinstance(value, list) and any(map(_nested, value))):
-        return [_option(key), json.dumps(value)]
+        return [_option(key), nested_text(value)]
     values = value if isinstance(value, list) else [value]
     return [_option(key), *(str(v) for v in values)]
 

@@ -6,11 +6,16 @@ The comment below a field is its help text. `kwargs` gives the constructor's arg
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
+
+from experiments.agent_options import AGENT_OPTIONS
+from experiments.sampling.options import SAMPLING_AGENT_OPTIONS
 
 
 class EnvOptions:
-    """Shared by all: the options are the constructor's arguments."""
+    """Shared by all: the options are the constructor's arguments; `agents` may act there."""
+
+    agents: ClassVar[dict[str, Any]] = AGENT_OPTIONS
 
     def kwargs(self) -> dict[str, Any]:
         """Arguments for `gym.make`."""
@@ -104,8 +109,80 @@ class ChainWellOptions(EnvOptions):
     """Steps per episode; default 10 (H+1)."""
 
 
+@dataclass(frozen=True)
+class ASRSamplingOptions(EnvOptions):
+    """ASRSampling-v0: which negatives an embedding network is trained on."""
+
+    agents: ClassVar[dict[str, Any]] = SAMPLING_AGENT_OPTIONS
+
+    dataset: str = "letter"
+    """letter, digits, folder:PATH, cub200, cars196 or sop."""
+    initial_distribution: str = "normal_high"
+    """Bins at the start: normal_high, normal_low, uniform_low, ..., random, normal:MEAN:STD or
+    softmax_normal:STD."""
+    action_mode: Literal["bins", "tilt"] = "bins"
+    """Scale each bin, or shift the mass to harder or easier negatives."""
+    reward_mode: Literal["sign", "difference", "level"] = "sign"
+    """Of the change of validation performance, the change, or the level itself."""
+    recall_weight: float = 0.5
+    """w of the score w recall@1 + (1-w) NMI."""
+    multipliers: tuple[float, float, float] = (0.5, 1.0, 2.0)
+    """alpha, 1, beta: what the three actions multiply a bin by."""
+    tilt: float = 0.1
+    """c of the tilt action, per bin."""
+    history: int = 20
+    """Metric vectors the agent sees."""
+    epochs: int = 60
+    """Length of a training run."""
+    iterations_per_epoch: int = 8
+    """Batches per epoch."""
+    iterations_per_step: int = 3
+    """Batches per action."""
+    warm_start: int = 0
+    """Batches before the first action, on all bins alike."""
+    data_root: str | None = None
+    """Folder of cub200, cars196 or sop."""
+    class_split: Literal["alternate", "halves", "random"] = "alternate"
+    """Which classes train; the others test."""
+    samples_per_class: int | None = 120
+    """Rows drawn of every class."""
+    validation_fraction: float = 0.15
+    """Share of a training class held out."""
+    split_seed: int = 0
+    """Fixes the split."""
+    image_size: int = 64
+    """Side of images, in pixels."""
+    network: str = "mlp"
+    """mlp, cnn or module:function."""
+    embedding_size: int = 64
+    """Dimension of the embedding."""
+    loss: Literal["margin", "triplet"] = "margin"
+    """Ranking loss."""
+    margin: float = 0.2
+    """Of the loss."""
+    boundary: float = 1.2
+    """beta of the margin loss at the start."""
+    learner_rate: float = 1e-3
+    """Learning rate of the embedding network."""
+    classes_per_batch: int = 28
+    """Classes of a batch, drawn with repetition."""
+    rows_per_class: int = 4
+    """Rows of each class in a batch."""
+    self_regularisation: bool = False
+    """Whether positives and the anchor may be drawn as negatives."""
+    device: str = "cpu"
+    """cpu or cuda."""
+
+    def kwargs(self) -> dict[str, Any]:
+        """Arguments for `gym.make`; `learner_rate` is its `learning_rate`."""
+        arguments = asdict(self)
+        arguments["learning_rate"] = arguments.pop("learner_rate")
+        return arguments
+
+
 ENV_OPTIONS: dict[str, type] = {
     "SoftmaxWell-v0": SoftmaxWellOptions,
     "ASRWell-v0": ASRWellOptions,
     "ChainWell-v0": ChainWellOptions,
+    "ASRSampling-v0": ASRSamplingOptions,
 }

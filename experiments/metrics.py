@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from agents.diagnosis.plateau_keys import PLATEAU_KEYS as PLATEAU_KEYS
+
 UPDATE = "update"
 GLOBAL_STEP = "global_step"
 EPISODIC_RETURN = "charts/episodic_return"
@@ -21,9 +23,55 @@ ESCAPE_COLUMNS = (
     "escape/dwell",
     "escape/ratio_to_bound",
 )
+PROB_AT_EVENT, DWELL, RATIO_TO_BOUND = ESCAPE_COLUMNS[-3:]
+# Runs on ASRSampling-v0: of the embedding on validation and test rows, and of the sampler.
+SAMPLING_KEYS = (
+    *(
+        f"{part}/{metric}"
+        for part in ("validation", "test")
+        for metric in (
+            "recall_at_1",
+            "recall_at_2",
+            "recall_at_4",
+            "recall_at_8",
+            "nmi",
+            "f1",
+            "intra_distance",
+            "inter_distance",
+        )
+    ),
+    "sampling/epoch",
+    "sampling/loss",
+    "sampling/active_pairs",
+    "sampling/not_negative",
+    "sampling/bin_entropy",
+    "sampling/mean_bin_distance",
+    "sampling/in_well",
+    "sampling/test_in_well",
+)
 ESCAPE_TABLE = "escapes"
+FIGURE = "figure"
 ESCAPE_TIME = "escape/time"
 CENSORED = "escape/censored"
 
 # What each family of keys is drawn against.
-AXES = {"charts/*": UPDATE, "policy/*": UPDATE, "theory/*": UPDATE, "escape/*": UPDATE}
+AXES = {
+    "charts/*": UPDATE,
+    "policy/*": UPDATE,
+    "theory/*": UPDATE,
+    "escape/*": UPDATE,
+    "train/*": UPDATE,
+    "rollout/*": UPDATE,
+    "time/*": UPDATE,
+    "validation/*": UPDATE,
+    "test/*": UPDATE,
+    "sampling/*": UPDATE,
+}
+# What Stable-Baselines3 logs of its own.
+SB3_FAMILIES = ("train/", "rollout/", "time/")
+# Of what Stable-Baselines3 logs, what the dashboard draws.
+SB3_RETURN = "rollout/ep_rew_mean"
+SB3_SPEED = "time/fps"
+SB3_ENTROPY_LOSS = "train/entropy_loss"
+SB3_LOSSES = ("train/value_loss", "train/policy_gradient_loss")
+SB3_TRUST_REGION = ("train/approx_kl", "train/clip_fraction")

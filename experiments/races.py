@@ -54,8 +54,8 @@ class Track(Protocol):
         ...
 
     @property
-    def discount(self) -> float:
-        """In [0, 1)."""
+    def advantage_bound(self) -> float:
+        """No |U| exceeds it."""
         ...
 
     @property
@@ -83,7 +83,6 @@ class BanditTrack:
     name: str
     mean_rewards: Floats
     escape_prob: float | None = None
-    discount: float = 0.0
     budget: int = 60_000
 
     @property
@@ -95,6 +94,11 @@ class BanditTrack:
     def num_actions(self) -> int:
         """K."""
         return int(self.mean_rewards.size)
+
+    @property
+    def advantage_bound(self) -> float:
+        """The spread of the mean rewards."""
+        return float(np.ptp(self.mean_rewards))
 
     def race(
         self,
@@ -129,7 +133,7 @@ class EnvironmentTrack:
     env_kwargs: Mapping[str, Any]
     best: NDArray[np.int64]
     num_actions: int
-    discount: float
+    advantage_bound: float
     budget: int = 2_000
 
     def race(
@@ -149,7 +153,7 @@ class EnvironmentTrack:
             learning_rate=learning_rate,
             policy=policies,
             seeds=range(len(policies)),
-            update_options={f.name: getattr(rule, f.name) for f in fields(cast(Any, rule))},
+            update_options=rule_options(rule),
         )
         marks = log_spaced(max_updates)
         records: list[Record] = []
@@ -168,6 +172,11 @@ class EnvironmentTrack:
         )
 
 
+def rule_options(rule: UpdateRule) -> dict[str, Any]:
+    """The hyper-parameters of a rule, by name."""
+    return {item.name: getattr(rule, item.name) for item in fields(cast(Any, rule)) if item.init}
+
+
 def make_track(
     env_id: str, env_kwargs: Mapping[str, Any], instance: WellInstance | None = None
 ) -> Track:
@@ -183,5 +192,5 @@ def make_track(
         rewards, _ = well.action_values(np.full((1, well.num_actions), 1 / well.num_actions), 0)
         return BanditTrack(env_id, np.array(rewards[0]))
     return EnvironmentTrack(
-        env_id, env_id, env_kwargs, well.optimal_actions, well.num_actions, well.discount
+        env_id, env_id, env_kwargs, well.optimal_actions, well.num_actions, 1 / (1 - well.discount)
     )

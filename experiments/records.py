@@ -7,16 +7,26 @@ import math
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
 from agents.escape import EscapeEvent
-from agents.softmax_pg import Record
+from agents.evaluation import Record
 from experiments import metrics
 from experiments.config import RunConfig
 from experiments.tracking import Tracker
 
-PACKAGES = ("gravity-wells", "numpy", "scipy", "gymnasium", "torch", "numba", "wandb")
+PACKAGES = (
+    "gravity-wells",
+    "numpy",
+    "scipy",
+    "gymnasium",
+    "torch",
+    "stable-baselines3",
+    "numba",
+    "wandb",
+)
 
 
 @dataclass
@@ -28,6 +38,7 @@ class Trace:
             start; for a sampled run they are a reference, not a guarantee.
         rows: of the table `trajectories`.
         events: of the table `escapes`.
+        logged: everything the tracker was told, in order.
         escape_time: the last first escape over states; None while censored.
         state_escape_times: of each state; None while censored.
         relative_error: of the escape times; 0 where every update was made.
@@ -41,6 +52,7 @@ class Trace:
     tracker: Tracker
     rows: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
+    logged: list[dict[str, Any]] = field(default_factory=list)
     escape_time: int | None = None
     state_escape_times: list[int | None] = field(default_factory=list)
     relative_error: float = 0.0
@@ -58,18 +70,39 @@ class Trace:
         return escape_ratio(self.escape_time, self.bound)
 
     def keep(self, record: Record, run: int) -> None:
-        """Add and log the record of run number `run` of the batch."""
+        """Add and log the record of run number `run` of the batch.
+
+        A resumed agent begins with the record of the update it stopped at, which is dropped where
+        it is there already.
+        """
         self.updates = record.update
+        if self.rows and record.update <= self.rows[-1][metrics.UPDATE]:
+            return
         for row in record_rows(record, run, self.bound):
             self.rows.append(row)
             if "state" not in row:
-                self.tracker.log(row)
+                self.log(row)
 
     def see(self, event: EscapeEvent, global_step: int) -> None:
         """Add and log an event."""
         row = event_row(event, global_step)
         self.events.append(row)
-        self.tracker.log({metrics.UPDATE: event.update, **row})
+        self.log({metrics.UPDATE: event.update, **row})
+
+    def log(self, row: dict[str, Any]) -> None:
+        """Tell the tracker."""
+        self.logged.append(row)
+        self.tracker.log(row)
+
+    def replay(self, tracker: Tracker) -> None:
+        """Go on with another tracker, and tell it everything so far."""
+        self.tracker = tracker
+        for row in self.logged:
+            tracker.log(row)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the tracker, which belongs to a process."""
+        return {key: value for key, value in self.__dict__.items() if key != "tracker"}
 
     def finish(self, exit_code: int = 0, figure: Any = None) -> None:
         """Close the tracker with the run's summary and table of events."""
@@ -141,7 +174,12 @@ def run_row(config: RunConfig, trace: Trace) -> dict[str, Any]:
         metrics.SUBOPTIMALITY: last.get(metrics.SUBOPTIMALITY),
         metrics.OPTIMAL_PROB: last.get(metrics.OPTIMAL_PROB),
         "config": json.dumps(config.flat(), sort_keys=True),
-        "versions": json.dumps(
-            {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
-        ),
+        "versions": _versions(),
     }
+
+
+@cache
+def _versions() -> str:
+    """What computed the numbers, as JSON; looking it up takes longer than a short run."""
+    packages = {name: version(name) for name in PACKAGES}
+    return json.dumps({"python": platform.python_version()} | packages)

@@ -2,6 +2,16 @@
 
 `runs` is written last, so a folder that has it has all three. Truncated Parquet cannot be read, so
 a half table cannot pass for a whole one.
+
+One run and a sweep of ten thousand write the same three tables. Of each row in `runs`
+
+* `config` is JSON: every option of the run by name, as `RunConfig.flat` gives it;
+* `axes` is JSON: the options that the run's sweep varied, with this run's values, for example
+  `{"optimal_prob": 0.001, "reward_gap": 0.2}`; null for a run outside a sweep;
+* `tags` is JSON: the list of words that the sweep gave it; null outside a sweep.
+
+A sweep's tables are ordered by `run_id`, whichever engine made them. `trajectories` and `escapes`
+hold rows of runs that stand in `runs`.
 """
 
 from __future__ import annotations
@@ -14,7 +24,8 @@ from typing import Any
 from experiments import metrics
 from gw_envs.files import write_atomically
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+VERSION_KEY = "gravity_wells_schema"
 TABLES = ("trajectories", "escapes", "runs")
 
 _RUNS = {
@@ -35,6 +46,8 @@ _RUNS = {
     metrics.SUBOPTIMALITY: "float64",
     metrics.OPTIMAL_PROB: "float64",
     "config": "string",
+    "axes": "string",
+    "tags": "string",
     "versions": "string",
 }
 _TRAJECTORIES = {
@@ -73,23 +86,48 @@ def write_results(folder: Path, runs: Rows, trajectories: Rows, escapes: Rows) -
     A missing value (escape time of a censored run, state of a whole-run row) is null. Columns:
     `COLUMNS`; the schema's version stands in the file's metadata.
     """
+    rows = {"runs": runs, "trajectories": trajectories, "escapes": escapes}
+    return write_tables(folder, {name: make_table(name, rows[name]) for name in TABLES})
+
+
+def make_table(name: str, rows: Rows) -> Any:
+    """The rows of a table as a pyarrow Table of this version's schema."""
     import pyarrow as pa
+
+    fields = [pa.field(column, pa.type_for_alias(t)) for column, t in COLUMNS[name].items()]
+    schema = pa.schema(fields, metadata={VERSION_KEY: str(SCHEMA_VERSION)})
+    return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+
+
+def write_tables(folder: Path, tables: Mapping[str, Any]) -> list[Path]:
+    """Write the three pyarrow Tables into `folder`, `runs` last; return their paths."""
     import pyarrow.parquet as pq
 
-    rows = {"runs": runs, "trajectories": trajectories, "escapes": escapes}
-    paths = []
-    for name in TABLES:
-        fields = [pa.field(column, pa.type_for_alias(t)) for column, t in COLUMNS[name].items()]
-        schema = pa.schema(fields, metadata={"gravity_wells_schema": str(SCHEMA_VERSION)})
-        table = pa.Table.from_pylist([dict(row) for row in rows[name]], schema=schema)
-        path = folder / f"{name}.parquet"
-        write_atomically(path, partial(pq.write_table, table, compression="zstd"))
-        paths.append(path)
+    paths = [folder / f"{name}.parquet" for name in TABLES]
+    for name, path in zip(TABLES, paths, strict=True):
+        write_atomically(path, partial(pq.write_table, tables[name], compression="zstd"))
     return paths
 
 
-def read_results(folder: Path | str, name: str) -> Any:
-    """One table of a results folder, as a pyarrow Table.
+def make_writable(option: str, folder: Path, value: Path | None = None) -> None:
+    """Make a folder, with its parents, and see that files can be made in it.
+
+    Raises:
+        ValueError: naming the option and its value (default: the folder).
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".probe").touch()
+        (folder / ".probe").unlink(missing_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"{option}={str(value or folder)!r} cannot be written ({error.strerror}); "
+            "name a folder you may write to."
+        ) from None
+
+
+def read_results(folder: Path | str, name: str, columns: Sequence[str] | None = None) -> Any:
+    """One table of a results folder, as a pyarrow Table; all its columns, or those named.
 
     Raises:
         ValueError: if the table is missing, damaged or of another schema version.
@@ -99,12 +137,12 @@ def read_results(folder: Path | str, name: str) -> Any:
 
     path = Path(folder) / f"{name}.parquet"
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, columns=None if columns is None else list(columns))
     except FileNotFoundError:
         raise ValueError(f"results folder {str(folder)!r} has no {name}.parquet.") from None
     except pa.ArrowInvalid as error:
         raise ValueError(f"{str(path)!r} is damaged: {error}; run it again.") from None
-    version = (table.schema.metadata or {}).get(b"gravity_wells_schema", b"none").decode()
+    version = (table.schema.metadata or {}).get(VERSION_KEY.encode(), b"none").decode()
     if version != str(SCHEMA_VERSION):
         raise ValueError(
             f"{str(path)!r} has schema version {version}; this version reads {SCHEMA_VERSION}."

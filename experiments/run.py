@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,11 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from agents.escape import CENSORED, EscapeEvent
-from agents.jumping_pg import JumpingPG
-from agents.softmax_pg import Record, SoftmaxPG
-from experiments.config import RunConfig, SoftmaxPGOptions
+from agents.evaluation import Record
+from agents.interface import Agent
+from agents.softmax_pg import MOST_UPDATES
+from experiments.checkpoints import (
+    load_checkpoint,
+    remove_checkpoint,
+    save_checkpoint,
+    set_aside_wandb,
+    write_settings,
+)
+from experiments.config import RunConfig
+from experiments.env_options import ASRSamplingOptions
 from experiments.records import Trace, run_row
-from experiments.results import write_results
+from experiments.results import Rows, make_writable, write_results
+from experiments.summary import escape_table
 from experiments.tracking import (
     NullTracker,
     Tracker,
@@ -21,56 +32,75 @@ from experiments.tracking import (
     check_track,
     graceful_termination,
 )
-from gw_envs.checks import check_choice, check_float, check_int
+from gw_envs.checks import check_float, check_int
 
 TrackerFactory = Callable[[str, Mapping[str, Any]], Tracker]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run leaves: its traces, and the paths of what was written."""
+    """What a run leaves: its traces, the paths of what was written, and a table to print."""
 
     folder: Path
     traces: list[Trace]
     tables: list[Path]
     figure: Path
+    summary: str
 
 
 class Run:
     """A checked configuration, ready to run; nothing is written before `execute`.
 
     Args:
-        config: the configuration.
+        config: the configuration. With `config.run.resume` the run goes on from the last checkpoint
+            in that folder, which must be of the same settings.
         make_tracker: a factory (run name, config) -> Tracker; default by `config.run.track`.
+        show_progress: whether each batch of runs has its progress bar.
 
     Raises:
         ValueError: naming the option that is out of range.
     """
 
-    def __init__(self, config: RunConfig, make_tracker: TrackerFactory | None = None) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        make_tracker: TrackerFactory | None = None,
+        show_progress: bool = True,
+    ) -> None:
         self.config = config
-        check_int("max_updates", config.run.max_updates, 1)
-        self.agents = make_agents(config)
+        check_float("checkpoint_seconds", config.run.checkpoint_seconds, 0)
+        self._no_bar = None if show_progress else True  # None: no bar where nobody looks
         check_track(config.run.track)
-        self.traces: list[Trace] = []
         self._make_tracker = make_tracker
+        self.agents: list[Agent]
+        self.groups: list[list[Trace]]  # of each agent begun, one trace per run
+        if config.run.resume is None:
+            self.agents, self.groups = make_agents(config), []
+        else:
+            self.agents, self.groups = load_checkpoint(config.run.resume, config)
+
+    @property
+    def traces(self) -> list[Trace]:
+        """The traces of all runs begun."""
+        return [trace for group in self.groups for trace in group]
 
     def execute(self) -> Outcome:
         """Run every agent to its budget; write tables and picture.
 
         On SIGTERM, Ctrl-C or an error the rows so far are written first and the unfinished runs
         marked "interrupted". A process killed outright leaves no table, and of W&B all but the
-        last second.
+        last second. Either can be resumed from its last checkpoint, if it was
+        `checkpoint_seconds` old.
 
         Raises:
             ValueError: if the output folder cannot be written.
         """
-        folder = make_folder(self.config)
+        folder = self.config.run.resume or make_folder(self.config)
+        write_settings(folder, self.config)
         factory = self._make_tracker or tracker_factory(self.config, folder)
         with graceful_termination():
             try:
-                for gradient, agent in self.agents.items():
-                    self._train(gradient, agent, factory)
+                self.train(factory, folder)
             except BaseException:
                 self._write(folder, "interrupted")
                 for trace in self.traces:
@@ -80,15 +110,57 @@ class Run:
             figure = self._draw(folder / "run.png")
             for trace in self.traces:
                 trace.finish(figure=figure)
-        return Outcome(folder, self.traces, tables, figure)
+        remove_checkpoint(folder)
+        return Outcome(folder, self.traces, tables, figure, escape_table(self.traces))
 
-    def _train(self, gradient: str, agent: SoftmaxPG, factory: TrackerFactory) -> None:
+    def train(self, factory: TrackerFactory, folder: Path | None = None) -> None:
+        """Run every agent to its budget and keep what it shows; nothing but checkpoints is written.
+
+        Args:
+            factory: makes the trackers.
+            folder: where checkpoints go; None: there are none.
+        """
+        if folder is not None:
+            self._continue(folder, factory)
+        for i, agent in enumerate(self.agents):
+            if i == len(self.groups):
+                self._begin(agent, factory)
+            self._train(agent, self.groups[i], folder)
+
+    def rows(self) -> tuple[Rows, Rows, Rows]:
+        """What the runs have shown so far, as rows of `runs`, `trajectories` and `escapes`."""
+        return (
+            [run_row(self.config, trace) for trace in self.traces],
+            [{"run_id": t.run_id} | row for t in self.traces for row in t.rows],
+            [{"run_id": t.run_id} | row for t in self.traces for row in t.events],
+        )
+
+    def _continue(self, folder: Path, factory: TrackerFactory) -> None:
+        """Give the traces of a checkpoint new trackers, told everything so far."""
+        if self.groups:
+            set_aside_wandb(folder)
+        for trace in self.traces:
+            tracker = self._tracker(factory, trace.gradient, trace.seed)
+            tracker.define()
+            trace.replay(tracker)
+
+    def _train(self, agent: Agent, traces: list[Trace], folder: Path | None) -> None:
         """Train a batch of runs, one trace each, under one progress bar."""
         from tqdm import tqdm
 
-        traces = [self._open(gradient, agent, i, factory) for i in range(len(agent.seeds))]
-        budget = None if self.config.run.until_escape else self.config.run.max_updates
-        with tqdm(total=budget, desc=f"{gradient} gradient", unit=" updates", disable=None) as bar:
+        if all(trace.status == "finished" for trace in traces):
+            return
+        options = self.config.run
+        budget = None if options.until_escape else options.max_updates
+        name = f"{agent.gradient} gradient" if len(self.agents) < 3 else f"seed {agent.seeds[0]}"
+        checkpointed = time.monotonic()
+        with tqdm(
+            total=budget,
+            initial=agent.updates,
+            desc=name,
+            unit=" updates",
+            disable=self._no_bar,
+        ) as bar:
 
             def on_record(record: Record) -> None:
                 bar.set_postfix_str(f"pi(a*)={record.optimal_prob.mean():.3g}", refresh=False)
@@ -99,9 +171,15 @@ class Run:
                 traces[event.run].see(event, agent.global_step)
 
             def on_update(n: int) -> None:
+                nonlocal checkpointed
                 if n % 100 == 0 or n == budget:
                     bar.update(n - bar.n)
+                due = time.monotonic() - checkpointed > options.checkpoint_seconds
+                if folder is not None and due and n != budget:
+                    save_checkpoint(folder, self.config, self.agents, self.groups)
+                    checkpointed = time.monotonic()
 
+            attach(agent, traces)
             try:
                 agent.learn(budget, on_record=on_record, on_event=on_event, on_update=on_update)
                 for trace in traces:
@@ -113,72 +191,65 @@ class Run:
                     trace.relative_error = agent.relative_error
                     trace.updates = agent.updates
 
-    def _open(self, gradient: str, agent: SoftmaxPG, i: int, factory: TrackerFactory) -> Trace:
-        seed, exp_name = agent.seeds[i], self.config.exp_name
+    def _begin(self, agent: Agent, factory: TrackerFactory) -> None:
+        """Open a trace for every run of an agent."""
+        group: list[Trace] = []
+        self.groups.append(group)
+        for i, seed in enumerate(agent.seeds):
+            run_id = self.config.run_id(agent.gradient, seed)
+            tracker = self._tracker(factory, agent.gradient, seed)
+            group.append(Trace(run_id, agent.gradient, seed, agent.bounds[i].tolist(), tracker))
+            tracker.define()
+
+    def _tracker(self, factory: TrackerFactory, gradient: str, seed: int) -> Tracker:
+        exp_name = self.config.exp_name
         own = {"exp_name": exp_name, "gradient": gradient, "seed": seed}
-        tracker = factory(f"{exp_name}-{gradient}-{seed}", self.config.flat() | own)
-        run_id, bounds = self.config.run_id(gradient, seed), agent.bounds[i].tolist()
-        trace = Trace(run_id, gradient, seed, bounds, tracker)
-        self.traces.append(trace)
-        tracker.define()
-        return trace
+        return factory(f"{exp_name}-{gradient}-{seed}", self.config.flat() | own)
 
     def _write(self, folder: Path, status: str) -> list[Path]:
         for trace in self.traces:
             if trace.status == "running":
                 trace.status = status
-        return write_results(
-            folder,
-            [run_row(self.config, trace) for trace in self.traces],
-            [{"run_id": t.run_id} | row for t in self.traces for row in t.rows],
-            [{"run_id": t.run_id} | row for t in self.traces for row in t.events],
-        )
+        return write_results(folder, *self.rows())
 
     def _draw(self, path: Path) -> Path:
         from experiments.plots import draw_run
 
-        well = next(iter(self.agents.values())).well
-        draw_run(self.config.exp_name, well, self.traces, path)
+        draw_run(self.config.exp_name, self.agents[0].well, self.traces, path)
         return path
 
 
-def make_agents(config: RunConfig) -> dict[str, SoftmaxPG]:
-    """The agents of a configuration by gradient: one exact run, a batch of sampled seeds, or both.
+def make_run(config: RunConfig) -> Any:
+    """The run of a configuration, with `execute() -> Outcome`: in a well, or of an embedding.
 
     Raises:
         ValueError: naming the option that is out of range.
     """
-    options: SoftmaxPGOptions = config.agent
-    gradient = check_choice("gradient", options.gradient, ("exact", "sampled", "both"))
-    first = check_int("seed", config.run.seed, 0)
-    seeds = range(first, first + check_int("num_seeds", config.run.num_seeds, 1))
-    check_float("learning_rate", options.learning_rate, 0, open_low=True)
-    power = check_float("learning_rate_power", options.learning_rate_power, 0)
-    rate: Any = options.learning_rate
-    if power > 0:
-        rate = [rate / (n + 1) ** power for n in range(config.run.max_updates)]
-    agent_class = JumpingPG if config.run.until_escape else SoftmaxPG
-    if config.run.until_escape:
-        gradient = "exact" if gradient == "both" else gradient
-    agents = {}
-    for kind in ("exact", "sampled") if gradient == "both" else (gradient,):
-        agents[kind] = agent_class(
-            config.run.env_id,
-            config.env.kwargs(),
-            update=options.update,
-            update_options=options.update_options,
-            gradient=kind,
-            learning_rate=rate,
-            initial_policy=options.initial_policy,
-            optimal_prob=options.optimal_prob,
-            corner_action=options.corner_action,
-            sigma=options.sigma,
-            baseline=options.baseline,
-            baseline_value=options.baseline_value,
-            batch_size=options.batch_size,
-            seeds=tuple(seeds)[:1] if kind == "exact" else tuple(seeds),
-        )
+    if isinstance(config.env, ASRSamplingOptions):
+        from experiments.sampling.training_run import TrainingRun
+
+        return TrainingRun(config)
+    return Run(config)
+
+
+def make_agents(config: RunConfig) -> list[Agent]:
+    """The agents of a configuration; every option is checked here, and nothing is written.
+
+    Raises:
+        ValueError: naming the option that is out of range.
+    """
+    check_int("max_updates", config.run.max_updates, 1, MOST_UPDATES)
+    agents: list[Agent] = config.agent.make(config.run, config.env.kwargs())
     return agents
+
+
+def attach(agent: Agent, traces: list[Trace]) -> None:
+    """Have an agent that keeps a log of its own (SB3) send it to its run's tracker too."""
+    log_to = getattr(agent, "log_to", None)
+    if log_to is not None:
+        from experiments.sb3_writer import TraceWriter
+
+        log_to(TraceWriter(traces[0]))
 
 
 def _time(count: Any) -> int | None:
@@ -194,15 +265,7 @@ def make_folder(config: RunConfig) -> Path:
     """
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
     folder = config.run.output / f"{config.exp_name}-{stamp}"
-    try:
-        folder.mkdir(parents=True)
-        (folder / ".probe").touch()
-        (folder / ".probe").unlink()
-    except OSError as error:
-        raise ValueError(
-            f"output={str(config.run.output)!r} cannot be written ({error.strerror}); "
-            "name a folder you may write to."
-        ) from None
+    make_writable("output", folder, config.run.output)
     return folder
 
 

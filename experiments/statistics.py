@@ -230,7 +230,8 @@ def log_log_slope(x: ArrayLike, y: ArrayLike, confidence: float = 0.95) -> Slope
     check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)
     fit = stats.linregress(np.log(xs), np.log(ys))
     half = float(stats.t.ppf((1 + confidence) / 2, xs.size - 2) * fit.stderr)
-    return Slope(float(fit.slope), fit.slope - half, fit.slope + half, float(fit.intercept))
+    slope = float(fit.slope)
+    return Slope(slope, slope - half, slope + half, float(fit.intercept))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
-from experiments.metrics import AXES, ESCAPE_COLUMNS, ESCAPE_TABLE, GLOBAL_STEP, UPDATE
+from experiments.metrics import AXES, ESCAPE_COLUMNS, ESCAPE_TABLE, FIGURE, GLOBAL_STEP, UPDATE
 
 FLUSH_SECONDS = 1.0
 
@@ -133,7 +133,7 @@ class WandbTracker:
             data = [[event[column] for column in ESCAPE_COLUMNS] for event in escapes]
             closing[ESCAPE_TABLE] = wandb.Table(columns=list(ESCAPE_COLUMNS), data=data)
         if figure is not None:
-            closing["figure"] = wandb.Image(str(figure))
+            closing[FIGURE] = wandb.Image(str(figure))
         if closing:
             self._run.log(closing)
         self._run.summary.update(dict(summary))
@@ -146,15 +146,20 @@ def check_track(track: str) -> None:
     Raises:
         ValueError: naming what to do.
     """
-    if track != "online" or os.environ.get("WANDB_API_KEY"):
-        return
-    import wandb
-
-    if not wandb.api.api_key:
+    if track == "online" and not has_key():
         raise ValueError(
             "track='online' needs a Weights & Biases key: set WANDB_API_KEY, or use "
             "track='offline' and `wandb sync` later."
         )
+
+
+def has_key() -> bool:
+    """Whether this machine knows a W&B key."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    import wandb
+
+    return bool(wandb.api.api_key)
 
 
 @contextmanager

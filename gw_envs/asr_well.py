@@ -7,8 +7,6 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
 from gw_envs.checks import Floats, check_choice, check_float, check_int
@@ -22,31 +20,22 @@ from gw_envs.hardness import (
     check_gaps,
     hardness_transitions,
 )
-from gw_envs.streams import Seed, Streams, make_generators
+from gw_envs.streams import Streams
 from gw_envs.tabular import TabularMDP, ToyText
+from gw_envs.well_env import Actions, States, WellEnv, WellVectorEnv
 
-RENDER_MODES = ("ansi", "rgb_array")
 DEFAULT_DRIFT = Well(
     start=0.6, depth=0.1, fall_time=300, gain=0.15, recovery=3000, recovery_width=400
 )
 
 
-class ASRWellVectorEnv(VectorEnv[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]):
-    """`num_envs` ASR wells stepped at once; `ASRWellEnv` documents the environment.
+class ASRWellVectorEnv(WellVectorEnv):
+    """`num_envs` ASR wells stepped at once, on one clock; `ASRWellEnv` documents the environment.
 
-    All share the clock and begin and end their episodes together. Autoreset is SAME_STEP: the step
-    that truncates returns the next episode's first observation, and the last one stands under
-    `infos["final_obs"]`, its information under `infos["final_info"]`. `reset(seed=s)` seeds
-    environment i with s + i, and row i equals the scalar environment of that seed to the bit.
     `options["state"]` may be one level for all or one per environment. `max_episode_steps`, which
     `gym.make_vec` may pass, cuts the horizon.
     """
 
-    metadata = {  # noqa: RUF012 - Gymnasium declares it as a plain dict
-        "render_modes": list(RENDER_MODES),
-        "render_fps": 4,
-        "autoreset_mode": AutoresetMode.SAME_STEP,
-    }
     action_names = ACTION_NAMES
 
     def __init__(
@@ -68,8 +57,8 @@ class ASRWellVectorEnv(VectorEnv[NDArray[np.int64], NDArray[np.int64], NDArray[A
         max_episode_steps: int | None = None,
         render_mode: str | None = None,
     ) -> None:
-        self.num_envs = check_int("num_envs", num_envs, 1)
-        self.num_states, self.num_actions = check_int("num_states", num_states, 1), len(MOVES)
+        states = check_int("num_states", num_states, 1)
+        super().__init__(num_envs, states, len(MOVES), render_mode)
         self.reward_gaps = check_gaps(reward_gaps, self.num_states)
         self.optimal_actions = check_best_actions(best_actions, self.num_states)
         self.move_prob = check_float("move_prob", move_prob, 0, 1)
@@ -89,20 +78,9 @@ class ASRWellVectorEnv(VectorEnv[NDArray[np.int64], NDArray[np.int64], NDArray[A
         )
         self.rewards.check_premise(premise, ceiling)
         self.drift_horizon = self.rewards.horizon
-        if render_mode is not None:
-            check_choice("render_mode", render_mode, RENDER_MODES)
-        self.render_mode = render_mode
-        self.single_observation_space = gym.spaces.Discrete(self.num_states)
-        self.single_action_space = gym.spaces.Discrete(self.num_actions)
-        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._transitions = hardness_transitions(self.num_states, self.move_prob)
         self._initial = np.full(self.num_states, 1 / self.num_states)
-        self._streams: Streams | None = None
-        self._states = np.zeros(self.num_envs, dtype=np.int64)
-        self._last_actions: NDArray[np.int64] | None = None
         self._steps = self._elapsed = 0
-        self._always = np.ones(self.num_envs, dtype=np.bool_)
 
     @property
     def clock(self) -> int:
@@ -144,20 +122,18 @@ class ASRWellVectorEnv(VectorEnv[NDArray[np.int64], NDArray[np.int64], NDArray[A
         weight = mdp.visitation(policy) / (1 - self.discount)
         return mdp.action_values(policy), weight[..., None]
 
-    def seed_streams(self, generators: list[np.random.Generator]) -> None:
+    def draw_from(self, generators: list[np.random.Generator]) -> None:
         """Draw starts and moves from these generators, one per environment; restart the clock."""
         self._streams = Streams(generators)
         self._steps = 0
 
-    def reset(
-        self, *, seed: Seed = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[np.int64], dict[str, Any]]:
-        """Begin an episode everywhere; a seed restarts moves and clock, None continues them."""
-        if seed is not None or self._streams is None:
-            self.seed_streams(make_generators(seed, self.num_envs))
-        return self.begin(options), {}
+    def reseed(self, seed: int) -> None:
+        """Fresh random numbers from here on; level and drift clock stay as they are."""
+        steps = self._steps
+        super().reseed(seed)
+        self._steps = steps
 
-    def begin(self, options: dict[str, Any] | None = None) -> NDArray[np.int64]:
+    def begin(self, options: dict[str, Any] | None = None) -> States:
         """Put every environment at the start of an episode; return its states [num_envs]."""
         clock, wanted = self._check_options(options or {})
         # Drawn even if it is not used, so that the stream runs alike with and without options.
@@ -191,25 +167,13 @@ class ASRWellVectorEnv(VectorEnv[NDArray[np.int64], NDArray[np.int64], NDArray[A
             raise gym.error.ResetNeeded("Call reset() before the first step().")
         return self._streams.draw()
 
-    def advance(
-        self, actions: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], Floats, bool, dict[str, NDArray[Any]]]:
-        """One step of the dynamics, without autoreset: states, rewards, cut or not, information."""
-        if (
-            actions.shape != (self.num_envs,)
-            or actions.min() < 0
-            or actions.max() >= self.num_actions
-        ):
-            raise ValueError(
-                f"action={actions!r} must hold one of 0, 1, 2 for each of {self.num_envs} "
-                "environments."
-            )
+    def advance(self, actions: Actions) -> tuple[States, Floats, bool, dict[str, NDArray[Any]]]:
+        """One step of the dynamics: states, rewards, cut or not, information."""
         states, clock = self._states, self.clock
         means = self.rewards.at(clock)[states]
         rewards = means[np.arange(self.num_envs), actions]
         moves = np.where(self._drawn() < self.move_prob, MOVES[actions], 0)
         self._states = np.clip(states + moves, 0, self.num_states - 1)
-        self._last_actions = actions
         self._steps += 1
         self._elapsed += 1
         info = {
@@ -224,42 +188,20 @@ class ASRWellVectorEnv(VectorEnv[NDArray[np.int64], NDArray[np.int64], NDArray[A
         }
         return self._states.copy(), rewards, self._elapsed >= self.horizon, info
 
-    def step(
-        self, actions: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], Floats, NDArray[Any], NDArray[Any], dict[str, Any]]:
-        """Act in every environment; the step that ends an episode begins the next one."""
-        states, rewards, cut, info = self.advance(np.asarray(actions))
-        info.update({f"_{key}": self._always for key in tuple(info)})
-        infos: dict[str, Any] = info
-        if cut:
-            infos = {"final_obs": states, "final_info": info}
-            infos["_final_obs"] = infos["_final_info"] = self._always
-            states = self.begin()
-        ended = np.full(self.num_envs, cut)
-        return states, rewards.copy(), np.zeros_like(ended), ended, infos
+    def frame(self, index: int) -> NDArray[np.uint8]:
+        """Above, the ladder of levels, the current one underlined; below, the rewards there.
 
-    def render(self) -> tuple[Any, ...] | None:
-        """A frame or line of text per environment: the level, the rewards there, the last action.
-
-        The frame shows the ladder of levels above (the current one underlined) and below it the
-        mean rewards of harder, keep and easier (the best action in blue, the last underlined).
+        The best action is blue, the last one underlined.
         """
-        last = [None] * self.num_envs if self._last_actions is None else self._last_actions.tolist()
-        places = list(zip(self._states.tolist(), last, strict=True))
-        if self.render_mode == "rgb_array":
-            return tuple(self._frame(state, action) for state, action in places)
-        if self.render_mode == "ansi":
-            return tuple(self._line(state, action) for state, action in places)
-        gym.logger.warn("render() needs render_mode='ansi' or 'rgb_array', given to gym.make.")
-        return None
-
-    def _frame(self, state: int, last: int | None) -> NDArray[np.uint8]:
+        state, last = int(self._states[index]), self.last_action(index)
         heights = np.linspace(0.2, 1.0, self.num_states)
         ladder = bar_frame(heights, -1, state, size=(80, 240))
         best = int(self.optimal_actions[state])
         return np.concatenate([ladder, bar_frame(self.rewards.at(self.clock)[state], best, last)])
 
-    def _line(self, state: int, last: int | None) -> str:
+    def line(self, index: int) -> str:
+        """The clock, the level and what the actions pay there."""
+        state, last = int(self._states[index]), self.last_action(index)
         ladder = "".join("o" if level == state else "." for level in range(self.num_states))
         rewards = self.rewards.at(self.clock)[state]
         actions = " ".join(
@@ -270,7 +212,7 @@ class ASRWellVectorEnv(VectorEnv[NDArray[np.int64], NDArray[np.int64], NDArray[A
         return f"t={self.clock} easy {ladder} hard (> last, * best): {actions}"
 
 
-class ASRWellEnv(gym.Env[np.int64, np.int64]):
+class ASRWellEnv(WellEnv):
     """Adaptive sampling in miniature: a few states, three actions, rewards that drift meanwhile.
 
     ## Description
@@ -341,38 +283,4 @@ class ASRWellEnv(gym.Env[np.int64, np.int64]):
     - v0: first version.
     """
 
-    metadata = {"render_modes": list(RENDER_MODES), "render_fps": 4}  # noqa: RUF012
-
-    def __init__(self, render_mode: str | None = None, **arguments: Any) -> None:
-        self._vector = ASRWellVectorEnv(1, render_mode=render_mode, **arguments)
-        self.render_mode = render_mode
-        self.observation_space = self._vector.single_observation_space
-        self.action_space = self._vector.single_action_space
-
-    def __getattr__(self, name: str) -> Any:
-        """Ground truth (mdp, P, clock, optimal_actions, reward_gaps, action_values, ...)."""
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._vector, name)
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.int64, dict[str, Any]]:
-        """Begin an episode; a seed restarts the moves and the clock. Empty info."""
-        fresh = seed is not None or self._np_random is None
-        super().reset(seed=seed)
-        if fresh:
-            self._vector.seed_streams([self.np_random])
-        return np.int64(self._vector.begin(options)[0]), {}
-
-    def step(self, action: np.int64) -> tuple[np.int64, float, bool, bool, dict[str, Any]]:
-        """Act; see the class."""
-        chosen = np.array([action], dtype=np.int64)
-        states, rewards, cut, info = self._vector.advance(chosen)
-        flat = {key: column[0].item() for key, column in info.items()}
-        return np.int64(states[0]), float(rewards[0]), False, cut, flat
-
-    def render(self) -> Any:
-        """A line of text or an RGB frame of level, rewards and last action, as render_mode says."""
-        frames = self._vector.render()
-        return None if frames is None else frames[0]
+    vector_class = ASRWellVectorEnv

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
-from gw_envs.checks import (
-    Floats,
-    check_choice,
-    check_float,
-    check_int,
-    check_mean_rewards,
-)
+from gw_envs.checks import Floats, check_float, check_int, check_mean_rewards
 from gw_envs.drawing import bar_frame
 from gw_envs.rewards import RewardNoise
-from gw_envs.streams import Seed, Streams, make_generators
+from gw_envs.streams import Streams
 from gw_envs.tabular import TabularMDP
-
-RENDER_MODES = ("ansi", "rgb_array")
+from gw_envs.well_env import Actions, States, WellEnv, WellVectorEnv
 
 
 def equal_gap_rewards(
@@ -44,20 +34,10 @@ def equal_gap_rewards(
     return rewards
 
 
-class SoftmaxWellVectorEnv(VectorEnv[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]):
-    """`num_envs` bandits pulled at once; `SoftmaxWellEnv` documents the environment.
+class SoftmaxWellVectorEnv(WellVectorEnv):
+    """`num_envs` bandits pulled at once; `SoftmaxWellEnv` documents the environment."""
 
-    Autoreset is SAME_STEP: each step ends an episode and returns the next one's observation. What
-    the scalar environment puts in `info` stands under `infos["final_info"]`, the last observation
-    under `infos["final_obs"]`, each with its mask `_key`. `reset(seed=s)` seeds environment i with
-    s + i, and row i equals the scalar environment of that seed to the bit.
-    """
-
-    metadata = {  # noqa: RUF012 - Gymnasium declares it as a plain dict
-        "render_modes": list(RENDER_MODES),
-        "render_fps": 4,
-        "autoreset_mode": AutoresetMode.SAME_STEP,
-    }
+    terminates = True
 
     def __init__(
         self,
@@ -72,14 +52,13 @@ class SoftmaxWellVectorEnv(VectorEnv[NDArray[np.int64], NDArray[np.int64], NDArr
         noise_std: float = 0.0,
         render_mode: str | None = None,
     ) -> None:
-        self.num_envs = check_int("num_envs", num_envs, 1)
         if mean_rewards is None:
             rewards = equal_gap_rewards(num_actions, base_reward, reward_gap, optimal_action)
         else:
             rewards = check_mean_rewards("mean_rewards", mean_rewards)
         self.mean_rewards = rewards
         self.mean_rewards.setflags(write=False)
-        self.num_actions, self.num_states = rewards.size, 1
+        super().__init__(num_envs, 1, rewards.size, render_mode)
         self.discount, self.horizon, self.drift_horizon = 0.0, 1, 0
         self.optimal_action = int(np.argmax(rewards))
         best, second = np.sort(rewards)[:-3:-1]
@@ -90,17 +69,6 @@ class SoftmaxWellVectorEnv(VectorEnv[NDArray[np.int64], NDArray[np.int64], NDArr
             )
         self.reward_gap = float(best - second)
         self.noise = RewardNoise(reward_noise, noise_std)
-        if render_mode is not None:
-            check_choice("render_mode", render_mode, RENDER_MODES)
-        self.render_mode = render_mode
-        self.single_observation_space = gym.spaces.Discrete(1)
-        self.single_action_space = gym.spaces.Discrete(self.num_actions)
-        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self.action_space = batch_space(self.single_action_space, self.num_envs)
-        self._streams: Streams | None = None
-        self._last_actions: NDArray[np.int64] | None = None
-        self._observation = np.zeros(self.num_envs, dtype=np.int64)
-        self._always = np.ones(self.num_envs, dtype=np.bool_)
         self._best_column = np.full(self.num_envs, self.optimal_action)
 
     @property
@@ -131,55 +99,34 @@ class SoftmaxWellVectorEnv(VectorEnv[NDArray[np.int64], NDArray[np.int64], NDArr
         """The bandit as a one-state MDP."""
         return self.mdp_at(0)
 
-    def seed_streams(self, generators: list[np.random.Generator]) -> None:
-        """Draw reward noise from these generators, one per environment, from now on."""
+    def draw_from(self, generators: list[np.random.Generator]) -> None:
+        """Draw reward noise from these generators, where there is any."""
         if self.noise.draws is not None:
             self._streams = Streams(generators, self.noise.draws)
 
-    def reset(
-        self, *, seed: Seed = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[np.int64], dict[str, Any]]:
-        """Begin; a seed restarts the noise, None continues it. Observations are all 0."""
-        if seed is not None or self._streams is None:
-            self.seed_streams(make_generators(seed, self.num_envs))
-        return self._observation.copy(), {}
+    def begin(self, options: dict[str, Any] | None = None) -> States:
+        """State 0 everywhere; there are no options."""
+        return np.zeros(self.num_envs, dtype=np.int64)
 
-    def pull(self, actions: NDArray[np.int64]) -> tuple[Floats, dict[str, NDArray[Any]]]:
-        """Rewards [num_envs] and info arrays of one pull each: the dynamics, without autoreset."""
-        if actions.min() < 0 or actions.max() >= self.num_actions:
-            raise ValueError(f"action={actions!r} must lie in 0..{self.num_actions - 1}.")
+    def advance(self, actions: Actions) -> tuple[States, Floats, bool, dict[str, NDArray[Any]]]:
+        """One pull each: states, rewards, True (every pull ends its episode), information."""
         means = self.mean_rewards[actions]
         numbers = None if self._streams is None else self._streams.draw()
-        self._last_actions = actions
-        return self.noise.apply(means, numbers), {
+        info = {
             "mean_reward": means,
             "regret": self.mean_rewards[self.optimal_action] - means,
             "optimal_action": self._best_column,
             "is_success": actions == self.optimal_action,
         }
+        return self.begin(), self.noise.apply(means, numbers), True, info
 
-    def step(
-        self, actions: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], Floats, NDArray[Any], NDArray[Any], dict[str, Any]]:
-        """Pull an arm in every environment; every episode ends and the next one begins."""
-        rewards, info = self.pull(np.asarray(actions))
-        infos: dict[str, Any] = {"final_obs": self._observation.copy(), "final_info": info}
-        info.update({f"_{key}": self._always for key in tuple(info)})
-        infos["_final_obs"] = infos["_final_info"] = self._always
-        ended = self._always.copy()
-        return self._observation.copy(), rewards, ended, np.zeros_like(ended), infos
+    def frame(self, index: int) -> NDArray[np.uint8]:
+        """The arms' mean rewards, the best in blue, the last pull underlined."""
+        return bar_frame(self.mean_rewards, self.optimal_action, self.last_action(index))
 
-    def render(self) -> tuple[Any, ...] | None:
-        """A frame or line of text per environment: mean rewards, the best arm, the last pull."""
-        last = [None] * self.num_envs if self._last_actions is None else self._last_actions.tolist()
-        if self.render_mode == "rgb_array":
-            return tuple(bar_frame(self.mean_rewards, self.optimal_action, a) for a in last)
-        if self.render_mode == "ansi":
-            return tuple(self._line(a) for a in last)
-        gym.logger.warn("render() needs render_mode='ansi' or 'rgb_array', given to gym.make.")
-        return None
-
-    def _line(self, last: int | None) -> str:
+    def line(self, index: int) -> str:
+        """The arms' mean rewards, the last pull and the best marked."""
+        last = self.last_action(index)
         arms = (
             f"{'>' if arm == last else ' '}{arm}{'*' if arm == self.optimal_action else ' '}{r:.3f}"
             for arm, r in enumerate(self.mean_rewards)
@@ -187,7 +134,7 @@ class SoftmaxWellVectorEnv(VectorEnv[NDArray[np.int64], NDArray[np.int64], NDArr
         return "arms (> pulled, * best): " + " ".join(arms)
 
 
-class SoftmaxWellEnv(gym.Env[np.int64, np.int64]):
+class SoftmaxWellEnv(WellEnv):
     """A one-state bandit in which softmax policy gradient gets stuck: the smallest gravity well.
 
     ## Description
@@ -233,37 +180,4 @@ class SoftmaxWellEnv(gym.Env[np.int64, np.int64]):
     - v0: first version.
     """
 
-    metadata = {"render_modes": list(RENDER_MODES), "render_fps": 4}  # noqa: RUF012
-
-    def __init__(self, render_mode: str | None = None, **arguments: Any) -> None:
-        self._vector = SoftmaxWellVectorEnv(1, render_mode=render_mode, **arguments)
-        self.render_mode = render_mode
-        self.observation_space = self._vector.single_observation_space
-        self.action_space = self._vector.single_action_space
-
-    def __getattr__(self, name: str) -> Any:
-        """Ground truth (mean_rewards, reward_gap, optimal_action, action_values, ...)."""
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._vector, name)
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.int64, dict[str, Any]]:
-        """Begin an episode; a seed restarts the noise. Observation 0, empty info."""
-        fresh = seed is not None or self._np_random is None
-        super().reset(seed=seed)
-        if fresh:
-            self._vector.seed_streams([self.np_random])
-        return np.int64(0), {}
-
-    def step(self, action: np.int64) -> tuple[np.int64, float, bool, bool, dict[str, Any]]:
-        """Pull an arm; see the class."""
-        rewards, info = self._vector.pull(np.array([action], dtype=np.int64))
-        flat = {key: column[0].item() for key, column in info.items()}
-        return np.int64(0), float(rewards[0]), True, False, flat
-
-    def render(self) -> Any:
-        """A line of text or an RGB frame of the arms and the last pull, as render_mode says."""
-        frames = self._vector.render()
-        return None if frames is None else frames[0]
+    vector_class = SoftmaxWellVectorEnv

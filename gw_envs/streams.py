@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gw_envs.checks import Floats, check_int
 
-BLOCK = 128
+BLOCK = 256
 
 Seed = int | Sequence[int | None] | None
 
@@ -49,20 +48,17 @@ class Streams:
     def __init__(self, generators: Sequence[np.random.Generator], kind: str = "uniform") -> None:
         self._generators = list(generators)
         self._normal = kind == "normal"
-        self._everyone = np.arange(len(self._generators))
-        self._buffer = np.empty((len(self._generators), BLOCK))
-        self._position = np.full(len(self._generators), BLOCK)
+        self._buffer = np.empty((BLOCK, len(self._generators)))  # a row is what one step draws
+        self._position = BLOCK
 
-    def draw(self, where: NDArray[np.intp] | None = None) -> Floats:
-        """The next number of every environment, or of those whose indices `where` holds."""
-        index = self._everyone if where is None else where
-        position = self._position[index]
-        for i in index[position == BLOCK]:
-            generator = self._generators[i]
-            self._buffer[i] = (
-                generator.standard_normal(BLOCK) if self._normal else generator.random(BLOCK)
-            )
-            self._position[i] = 0
-        numbers = self._buffer[index, self._position[index]]
-        self._position[index] += 1
+    def draw(self) -> Floats:
+        """The next number of every environment, [num_envs]."""
+        if self._position == BLOCK:
+            for i, generator in enumerate(self._generators):
+                self._buffer[:, i] = (
+                    generator.standard_normal(BLOCK) if self._normal else generator.random(BLOCK)
+                )
+            self._position = 0
+        numbers = self._buffer[self._position].copy()
+        self._position += 1
         return numbers

@@ -32,7 +32,7 @@ def test_a_run_that_stays_is_called_censored(tmp_path, capsys):
 
 def test_float_trouble_stops_with_a_sentence_and_keeps_what_was_done(tmp_path, capsys):
     options = "--mean-rewards 1 .9 .1 --initial-policy uniform_suboptimal --optimal-prob 1.2e-10"
-    more = "--learning-rate 1 --max-updates 9000 --gradient exact --track disabled --output"
+    more = "--update entropy-pg --learning-rate 1 --gradient exact --track disabled --output"
     assert train.main([*options.split(), *more.split(), str(tmp_path)]) == 1
     assert "agents.simulation" in capsys.readouterr().err
     assert len(list(tmp_path.glob("*/runs.parquet"))) == 1

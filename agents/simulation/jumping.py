@@ -163,7 +163,7 @@ def _level_slope(work: Any, field: int) -> float:
 
 
 @_compiled
-def _add(work: Any, increment: int) -> None:
+def add(work: Any, increment: int) -> None:
     """D += row `increment`, in compensated (Kahan) sums; D is put into W once it exceeds 1."""
     largest = 0.0
     for a in range(work.shape[1]):
@@ -325,10 +325,10 @@ def follow(weights: Any, problem: Problem, limits: Limits, stops: Any, history: 
                 update_direction(work, D, eta)
         if moved > 0.0:
             jumps += 1
-            _add(work, TRIAL)
+            add(work, TRIAL)
         else:
             moved = 1.0
             direct += 1.0
             wait -= 1.0
-            _add(work, PHI)
+            add(work, PHI)
         n += moved

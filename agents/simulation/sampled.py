@@ -52,12 +52,27 @@ VALUE, AVERAGE, OPTIMAL, CONSTANT, ORACLE = (
 
 @njit(**INLINE)
 def weigh_arms(block: Any, total: Any, rest: Any, loss: Any, likeliest: Any) -> Any:
-    """MASS of every arm; its sums over all arms, over all but the likeliest, and of MASS * GAP."""
+    """MASS of every arm; its sums over all arms, over all but the likeliest, and of MASS * GAP.
+
+    Two arms a pass, here and in `draw`: storing the sums is what a pass waits for.
+    """
+    arms = block.shape[0]
     for lane in range(LANES):
         total[lane] = 0.0
         rest[lane] = 0.0
         loss[lane] = 0.0
-    for a in range(block.shape[0]):
+    for a in range(0, arms - 1, 2):
+        for lane in range(LANES):
+            mass = block[a, WEIGHT + lane] * lane_exp(block[a, OFFSET + lane])
+            other = block[a + 1, WEIGHT + lane] * lane_exp(block[a + 1, OFFSET + lane])
+            block[a, MASS + lane] = mass
+            block[a + 1, MASS + lane] = other
+            total[lane] = (total[lane] + mass) + other
+            left = rest[lane] + (0.0 if likeliest[lane] == a else mass)
+            rest[lane] = left + (0.0 if likeliest[lane] == a + 1 else other)
+            lost = loss[lane] + mass * block[a, GAP + lane]
+            loss[lane] = lost + other * block[a + 1, GAP + lane]
+    for a in range(arms - arms % 2, arms):
         for lane in range(LANES):
             mass = block[a, WEIGHT + lane] * lane_exp(block[a, OFFSET + lane])
             block[a, MASS + lane] = mass
@@ -121,11 +136,21 @@ def draw(block: Any, total: Any, state: Any, slot: Any, target: Any, arm: Any, p
         target[lane] = uniform(np.uint64(state[lane]), slot + np.uint64(ACTION)) * total[lane]
         arm[lane] = 0
         paid[lane] = block[0, REWARD + lane]
-    for a in range(1, block.shape[0]):
+    # `target` less the mass so far: once it is negative the arm is found.
+    arms = block.shape[0]
+    for a in range(1, arms - 1, 2):
         for lane in range(LANES):
-            # `target` less the mass so far: once it is negative the arm is found.
-            target[lane] -= block[a - 1, MASS + lane]
-            further = target[lane] >= 0.0
+            first = target[lane] - block[a - 1, MASS + lane]
+            second = first - block[a, MASS + lane]
+            further, beyond = first >= 0.0, second >= 0.0
+            found = a if further else arm[lane]
+            pays = block[a, REWARD + lane] if further else paid[lane]
+            target[lane] = second
+            arm[lane] = a + 1 if beyond else found
+            paid[lane] = block[a + 1, REWARD + lane] if beyond else pays
+    for a in range(arms - (arms - 1) % 2, arms):
+        for lane in range(LANES):
+            further = target[lane] >= block[a - 1, MASS + lane]
             arm[lane] = a if further else arm[lane]
             paid[lane] = block[a, REWARD + lane] if further else paid[lane]
 

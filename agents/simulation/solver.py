@@ -213,7 +213,7 @@ def _symmetric_start(exit_: WellExit, theta: Floats) -> float | None:
     return x0 if x0 < 1 else None
 
 
-def subtract(x: Floats, y: float) -> tuple[Floats, Floats]:
+def subtract(x: Floats, y: Floats | float) -> tuple[Floats, Floats]:
     """x - y as a rounded difference and what rounding took (Knuth's two-sum)."""
     difference = x - y
     part = difference - x

@@ -15,7 +15,7 @@ from experiments.results import TABLES, read_results
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
-OPTIONS = ["--gradient", "exact", "--optimal-prob", "0.02", "--max-updates", "100000000"]
+OPTIONS = ["--gradient", "exact", "--optimal-prob", "0.02", "--max-updates", "1000000000000"]
 
 
 def start(output):

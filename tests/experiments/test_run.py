@@ -122,7 +122,7 @@ def test_a_censored_run_has_no_escape_time(tmp_path):
 
 def test_an_interrupted_run_keeps_its_rows_and_says_so(tmp_path):
     run, trackers = small(tmp_path, max_updates=20_000)
-    agent = run.agents["sampled"]
+    agent = run.agents[1]
     step = agent._step
 
     def interrupt():

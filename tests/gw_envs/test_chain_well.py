@@ -218,5 +218,5 @@ def test_refuses_bad_arguments(options, message):
 def test_refuses_actions_that_are_none():
     env = ChainWellEnv()
     env.reset(seed=0)
-    with pytest.raises(ValueError, match=r"must lie in 0\.\.3"):
+    with pytest.raises(ValueError, match=r"must hold one of 0\.\.3"):
         env.step(4)

@@ -223,11 +223,11 @@ def test_actions_of_asr_well():
     with pytest.raises(gym.error.ResetNeeded, match="Call reset"):
         env.step(1)
     env.reset(seed=0)
-    with pytest.raises(ValueError, match=r"action=array\(\[3\]\) must hold one of 0, 1, 2"):
+    with pytest.raises(ValueError, match=r"action=array\(\[3\]\) must hold one of 0\.\.2"):
         env.step(3)
     vector = gym.make_vec("ASRWell-v0", num_envs=2)
     vector.reset(seed=0)
-    with pytest.raises(ValueError, match="must hold one of 0, 1, 2 for each of 2 environments"):
+    with pytest.raises(ValueError, match=r"must hold one of 0\.\.2 for each of 2 environments"):
         vector.step(np.array([0, 1, 2]))
     with pytest.raises(ValueError, match="num_envs=0 must be"):
         gym.make_vec("ASRWell-v0", num_envs=0)

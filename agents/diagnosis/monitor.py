@@ -1,0 +1,192 @@
+"""`PlateauMonitor`: what a plateau looks like from inside a training run, for next to nothing."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
+
+from agents.diagnosis import plateau_keys as keys
+from agents.diagnosis.actors import policy_entropy
+from gw_envs.checks import Floats, check_int
+
+CONFIDENCE = 0.95
+
+
+class PlateauMonitor(BaseCallback):
+    """Watch an on-policy Stable-Baselines3 run (PPO, A2C, TRPO) with discrete actions for plateaus.
+
+    At the end of every rollout it records, on a sample of the rollout's observations:
+
+    | key | meaning |
+    |---|---|
+    | `plateau/entropy` | mean entropy of pi, in nats |
+    | `plateau/effective_actions` | exp of it: 1 (decided) to K |
+    | `plateau/largest_probability` | mean over states of max_a pi(a) |
+    | `plateau/gradient_norm` | norm of the policy gradient, mean of advantage * grad ln pi |
+    | `plateau/advantage_spread` | standard deviation of the rollout's advantages |
+    | `plateau/lost_updates` | share of the parameters that the last training phase, however many \
+gradient steps it made, left as they were to the bit |
+    | `plateau/return_trend` | slope of the return of finished episodes per rollout, over `window` |
+    | `plateau/verdict` | every `verdict_every` rollouts, below |
+
+    Verdicts: `learning` (the return rises significantly over the window), `falling`, `flat` (no
+    significant trend: stuck or converged look alike from here, only `diagnose` tells them apart),
+    `no_signal` (every advantage of the rollout is the same), `frozen` (all updates lost), `early`
+    (fewer than `window` rollouts with finished episodes). With `make_env`, the first flat verdict
+    after `window` rollouts without one runs the full `diagnose` and records its verdict instead;
+    the report is kept in `diagnoses`. Training's random numbers are not touched.
+
+    Args:
+        verdict_every: rollouts between verdicts.
+        window: rollouts over which the trend of the return is judged, >= 4.
+        sample_size: observations looked at per rollout.
+        make_env: makes the environment for a full diagnosis when the return is flat; None: never.
+        diagnose_options: arguments of `diagnose`.
+
+    Raises:
+        ValueError: for an argument out of range, or when the algorithm is not on-policy or has
+            continuous actions.
+    """
+
+    def __init__(
+        self,
+        verdict_every: int = 1,
+        *,
+        window: int = 20,
+        sample_size: int = 128,
+        make_env: Callable[[], Any] | str | None = None,
+        diagnose_options: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.verdict_every = check_int("verdict_every", verdict_every, 1)
+        self.window = check_int("window", window, 4)
+        self.sample_size = check_int("sample_size", sample_size, 1)
+        self.make_env, self.diagnose_options = make_env, diagnose_options or {}
+        self.verdict = "early"
+        self.diagnoses: list[Any] = []
+        self._returns: deque[float] = deque(maxlen=self.window)
+        self._rollouts = self._last_diagnosis = 0
+        self._last_episode = -np.inf
+        self._before: list[Any] | None = None
+        self._rng = np.random.default_rng(0)
+
+    def _init_callback(self) -> None:
+        if not hasattr(self.model, "rollout_buffer"):
+            raise ValueError(
+                f"PlateauMonitor watches on-policy algorithms; {type(self.model).__name__} has no "
+                "rollout_buffer."
+            )
+        if not hasattr(self.model.action_space, "n"):
+            raise ValueError(
+                f"PlateauMonitor needs Discrete actions, not {self.model.action_space}."
+            )
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        self._rollouts += 1
+        values = self._measure()
+        lost, trend = self._lost_updates(), self._return_trend()
+        values[keys.PLATEAU_LOST_UPDATES] = lost
+        values[keys.PLATEAU_RETURN_TREND] = None if trend is None else trend[0]
+        for key, value in values.items():
+            if value is not None:
+                self.logger.record(key, value)
+        if self._rollouts % self.verdict_every == 0:
+            self.verdict = self._judge(lost, values[keys.PLATEAU_ADVANTAGE_SPREAD], trend)
+            self.logger.record(keys.PLATEAU_VERDICT, self.verdict)
+
+    def _measure(self) -> dict[str, float | None]:
+        """Entropy, probabilities and gradient on a sample of the rollout."""
+        import torch
+
+        policy, buffer = self.model.policy, self.model.rollout_buffer
+        size = buffer.buffer_size * buffer.n_envs
+        picks = self._rng.integers(size, size=min(self.sample_size, size))
+        rows, columns = np.divmod(picks, buffer.n_envs)
+        seen, _ = policy.obs_to_tensor(_pick(buffer.observations, rows, columns))
+        training = policy.training
+        policy.set_training_mode(False)
+        logits = policy.get_distribution(seen).distribution.logits
+        actions = torch.as_tensor(buffer.actions[rows, columns], device=logits.device).long()
+        advantages = torch.as_tensor(buffer.advantages[rows, columns], device=logits.device)
+        chosen = logits.gather(1, actions.reshape(-1, 1)).squeeze(1)
+        parameters = [p for p in policy.parameters() if p.requires_grad]
+        gradients = torch.autograd.grad((chosen * advantages).mean(), parameters, allow_unused=True)
+        squares = torch.stack([(g**2).sum() for g in gradients if g is not None])
+        policy.set_training_mode(training)
+        pi = torch.softmax(logits.detach().double(), dim=1).cpu().numpy()
+        entropy = float(policy_entropy(pi).mean())
+        return {
+            keys.PLATEAU_ENTROPY: entropy,
+            keys.PLATEAU_EFFECTIVE_ACTIONS: float(np.exp(entropy)),
+            keys.PLATEAU_LARGEST_PROBABILITY: float(pi.max(axis=1).mean()),
+            keys.PLATEAU_GRADIENT_NORM: float(squares.sum().sqrt()),
+            keys.PLATEAU_ADVANTAGE_SPREAD: float(np.std(buffer.advantages)),
+        }
+
+    def _lost_updates(self) -> float | None:
+        """Share of the parameters unchanged since the last rollout; keeps a copy for the next."""
+        import torch
+
+        now = [p.detach().clone() for p in self.model.policy.parameters() if p.requires_grad]
+        before, self._before = self._before, now
+        if before is None:
+            return None
+        same = sum(int((a == b).sum()) for a, b in zip(before, now, strict=True))
+        return same / sum(torch.numel(p) for p in now)
+
+    def _return_trend(self) -> tuple[float, float] | None:
+        """Slope of the return per rollout and the half width of its interval; None: too early."""
+        recent = [e for e in self.model.ep_info_buffer or () if e["t"] > self._last_episode]
+        if recent:
+            self._last_episode = max(e["t"] for e in recent)
+            self._returns.append(float(np.mean([e["r"] for e in recent])))
+        if len(self._returns) < self.window:
+            return None
+        return slope_with_margin(np.array(self._returns))
+
+    def _judge(self, lost: float | None, spread: float | None, trend: Any) -> str:
+        if spread == 0:
+            return "no_signal"
+        if lost == 1:
+            return "frozen"
+        if trend is None:
+            return "early"
+        slope, margin = trend
+        if abs(slope) > margin:
+            return "learning" if slope > 0 else "falling"
+        if self.make_env is None:
+            return "flat"
+        if self.diagnoses and self._rollouts - self._last_diagnosis < self.window:
+            return "flat"
+        from agents.diagnosis.procedure import diagnose
+
+        self._last_diagnosis = self._rollouts
+        training = self.model.policy.training
+        found = diagnose(self.model, self.make_env, **self.diagnose_options)
+        self.model.policy.set_training_mode(training)
+        self.diagnoses.append(found)
+        return found.verdict
+
+
+def _pick(observations: Any, rows: Any, columns: Any) -> Any:
+    """Rows of a rollout buffer's observations; dictionaries part by part."""
+    if isinstance(observations, dict):
+        return {key: value[rows, columns] for key, value in observations.items()}
+    picked = observations[rows, columns]
+    return picked.squeeze(-1) if picked.shape[1:] == (1,) and picked.dtype.kind in "iu" else picked
+
+
+def slope_with_margin(values: Floats) -> tuple[float, float]:
+    """Least-squares slope of values against 0, 1, ... and Student's 95 % half width."""
+    from scipy import stats
+
+    fit = stats.linregress(np.arange(values.size), values)
+    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, values.size - 2)
+    return float(fit.slope), float(quantile * fit.stderr)

@@ -1,0 +1,218 @@
+"""What the probes of a policy add up to: six verdicts, and the evidence in words.
+
+The shortest probes that see something decide. A significantly better single action is a `well` if
+the policy hardly takes it (pi <= 0.1, the edge of a well), `frozen` if moreover one gradient step
+is lost in the last bit of every logit, and `learning` if the policy takes it often, because the
+gradient then sees it too; the action with the largest advantage decides among several. Only if no
+single action is better do the held ones count, by the probability of their whole sequence.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from agents.diagnosis.prediction import TAKEN
+from agents.diagnosis.probing import Probe, Situation
+
+VERDICTS = ("well", "no_better_action", "learning", "no_signal", "frozen", "unclear")
+TOO_COARSE = 0.25  # an upper limit above this share of the range says too little
+
+
+@dataclass(frozen=True)
+class EscapeRoute:
+    """A significantly better action.
+
+    Attributes:
+        state: what is seen there, as text.
+        action: 0..K-1.
+        hold: steps it is held.
+        probability: with which the policy takes it (a held one: takes it `hold` times, if the
+            probability stayed that of this state).
+        advantage: mean paired difference of returns.
+        low: lower end of the interval of the advantage, simultaneous over all probes.
+        high: upper end.
+        pairs: number of pairs of branches.
+        visits: expected discounted visits to the state per episode; 1 where no two episodes met it.
+        updates: updates of exact softmax policy gradient until pi > 0.1; inf for never; None where
+            it is not predicted (held actions, and actions that are not the best of their state).
+        updates_low: the same at the upper end of the advantage.
+        updates_high: at the lower end.
+    """
+
+    state: str
+    action: int
+    hold: int
+    probability: float
+    advantage: float
+    low: float
+    high: float
+    pairs: int
+    visits: float
+    updates: float | None = None
+    updates_low: float | None = None
+    updates_high: float | None = None
+
+    @property
+    def is_rare(self) -> bool:
+        """Whether the policy hardly takes it."""
+        return self.probability <= TAKEN
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Verdict, evidence and ways out.
+
+    Attributes:
+        verdict: one of `VERDICTS`.
+        reason: the evidence in a sentence or two.
+        routes: significantly better actions, the best first: single actions before held ones.
+        smallest_visible: an action better than this by advantage would have been seen: the largest
+            upper limit over all probes that are not routes, >= 0, in units of return.
+        probes: every probe as a route-like row, for tables and figures.
+        mean_return: discounted, of the policy's own episodes.
+        return_spread: largest minus smallest of them.
+        mean_episode_return: undiscounted.
+        episodes: how many ended and were looked at; the statistics of returns are of these.
+        unfinished: how many more were cut off and left out.
+        entropy: mean over the probed states, in nats.
+        largest_probability: mean over the probed states.
+        discount: of the returns.
+        learning_rate: eta of the predictions.
+        confidence: with which all limits hold together.
+        steps: environment steps made.
+        seconds: wall-clock time.
+    """
+
+    verdict: str
+    reason: str
+    routes: tuple[EscapeRoute, ...]
+    smallest_visible: float
+    probes: tuple[EscapeRoute, ...]
+    mean_return: float
+    return_spread: float
+    mean_episode_return: float
+    episodes: int
+    unfinished: int
+    entropy: float
+    largest_probability: float
+    discount: float
+    learning_rate: float
+    confidence: float
+    steps: int
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as JSON-able values; infinite and missing numbers become None."""
+        return _plain(asdict(self))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def as_route(probe: Probe, situation: Situation) -> EscapeRoute:
+    """A probe's row, without a prediction."""
+    return EscapeRoute(
+        state=state_text(situation.observation),
+        action=probe.action,
+        hold=probe.hold,
+        probability=float(situation.policy[probe.action]) ** probe.hold,
+        advantage=probe.advantage,
+        low=probe.low,
+        high=probe.high,
+        pairs=len(probe.differences),
+        visits=situation.visits,
+    )
+
+
+def state_text(observation: object) -> str:
+    """An observation in a few characters."""
+    values = np.asarray(observation)
+    if values.dtype == object or values.size > 8:
+        return f"observation of shape {values.shape}"
+    if values.ndim == 0:
+        return str(values.item())
+    return "[" + " ".join(f"{v:.3g}" for v in values.ravel().tolist()) + "]"
+
+
+def judge(
+    probes: Sequence[Probe],
+    routes: Sequence[EscapeRoute],
+    *,
+    threshold: float,
+    return_spread: float,
+    mean_return: float,
+    moves: bool,
+) -> tuple[str, str, float]:
+    """Verdict, reason and the smallest visible advantage.
+
+    Args:
+        probes: all of them, judged.
+        routes: the significant ones, best first.
+        threshold: the advantage that counts.
+        return_spread: of the policy's own episodes.
+        mean_return: of these.
+        moves: whether a gradient step changes a logit.
+    """
+    others = [probe for probe in probes if probe.low <= threshold]
+    visible = max([0.0, *(probe.high for probe in others)])
+    longest = max(probe.hold for probe in probes)
+    if return_spread == 0 and not any(any(probe.differences) for probe in probes):
+        return "no_signal", _no_signal(len(probes), longest, mean_return), visible
+    if routes:
+        best = routes[0]
+        return *_route_verdict(best, moves), visible
+    coarse = [p for p in others if p.is_open(threshold) and p.high > TOO_COARSE * p.bound]
+    if coarse:
+        worst = max(coarse, key=lambda probe: probe.high)
+        more = math.ceil(worst.high / (TOO_COARSE * worst.bound))
+        reason = (
+            f"No action is significantly better yet, but {len(coarse)} of {len(probes)} probes "
+            f"leave room for advantages up to {visible:.3g}; about {more} times the budget would "
+            "settle them."
+        )
+        return "unclear", reason, visible
+    reason = (
+        f"None of {len(probes)} probes (actions held for up to {longest} steps at visited states) "
+        f"is significantly better. An advantage of more than {visible:.3g} would have been seen; "
+        "smaller ones, longer detours and states the policy does not visit were not tested."
+    )
+    return "no_better_action", reason, visible
+
+
+def _no_signal(count: int, longest: int, mean_return: float) -> str:
+    return (
+        f"Returns carry no information: every episode returned {mean_return:.6g}, and so did every "
+        f"branch of {count} probes. No policy gradient can come of that. A reward that takes more "
+        f"than {longest} right actions in a row to reach would look exactly like this (a long "
+        "chain): no short probe can see it."
+    )
+
+
+def _route_verdict(best: EscapeRoute, moves: bool) -> tuple[str, str]:
+    what = f"action {best.action}" + (f" held for {best.hold} steps" if best.hold > 1 else "")
+    gain = f"an advantage of {best.advantage:.3g} [{best.low:.3g}, {best.high:.3g}]"
+    here = f"In state {best.state} {what} has {gain}"
+    if not best.is_rare:
+        reason = f"{here} and the policy takes it with probability {best.probability:.3g}: "
+        return "learning", reason + "the gradient sees it. The policy can still improve as it is."
+    reason = f"{here}, but the policy takes it with probability {best.probability:.3g}."
+    if best.hold == 1 and not moves:
+        return "frozen", reason + (
+            " One gradient step changes no logit to the bit: this plateau is made by float "
+            "arithmetic and has no end. Use float64, or smaller logits (subtract a constant)."
+        )
+    if best.updates is not None and math.isfinite(best.updates):
+        reason += f" Softmax policy gradient would take it after about {best.updates:,.0f} updates."
+    if best.updates == math.inf:
+        reason += " A policy that never takes it gets no gradient towards it."
+    return "well", reason

@@ -1,0 +1,163 @@
+"""Ways out: which update rule removes the dependence on pi_1(a*), and at what bias?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from experiments.claims.claim import HOLDS, Claim, Finding, Quote
+from experiments.claims.estimates import exact
+from experiments.plots import BLUE, GREEN, ORANGE, WELL
+from experiments.statistics import Estimate
+
+FREE_OF_START = (-0.1, 0.2)  # the exponents that a logarithm of pi_1(a*) has at the deep starts
+
+
+@dataclass(frozen=True)
+class WayOut:
+    """Evidence on one rule.
+
+    Attributes:
+        escape_time: updates out of the well from `optimal_prob`; infinite where censored.
+        exponent: of escape times against 1/pi_1(a*).
+        optimises_return: whether the rule maximises the return and nothing else.
+        bias: sub-optimality at which it stands in the end, where it does not.
+    """
+
+    escape_time: float
+    exponent: Estimate
+    optimises_return: bool
+    bias: float
+
+
+@dataclass(frozen=True)
+class WaysOut(Claim[dict[str, WayOut]]):
+    """Which rule gets out of the well at a price that does not grow with its depth?
+
+    All rules of `agents.updates` race from the same policy with exact gradients, each at the step
+    size of its source (`python -m experiments compare` shows the race in full, and
+    [ways_out.md](ways_out.md) the rules). The exponent alpha in T ~ pi_1(a*)^-alpha is fitted over
+    starts a decade around the given one: 1 is softmax policy gradient, 0 a logarithm or less. Rules
+    that declare a logarithm are measured at deeper starts, where a logarithm's slope has come
+    down; a rule that declared it wrongly would be censored there. A rule that optimises something
+    else than the return pays with a bias: the sub-optimality at which it comes to rest.
+
+    Exact gradients only: from samples natural policy gradient can commit to a wrong arm
+    ([ways_out.md](ways_out.md), "From samples").
+    """
+
+    name: ClassVar[str] = "ways-out"
+    title: ClassVar[str] = "Ways out: which rule removes the dependence on pi_1(a*)"
+    quotes: ClassVar[tuple[Quote, ...]] = (
+        Quote(
+            "SPG with full gradients cannot escape a suboptimal corner before time "
+            "t_0 := C/(Delta pi_1(a*))",
+            "Introduction; asked of the other rules",
+        ),
+    )
+    full: ClassVar[dict[str, Any]] = {"max_updates": 1_000_000, "deep_prob": 1e-8}
+    figure_size: ClassVar[tuple[float, float]] = (12.0, 4.8)
+
+    optimal_prob: float = 1e-3
+    """pi_1(a*) of the race."""
+    deep_prob: float = 1e-6
+    """pi_1(a*) around which a declared logarithm is measured."""
+    max_updates: int = 60_000
+    """Budget of a race."""
+
+    def run(self) -> dict[str, WayOut]:
+        """Two comparisons: all rules, and those that declare a logarithm from deeper starts."""
+        from experiments.comparison import all_contenders, compare_rules
+
+        race = compare_rules(optimal_prob=self.optimal_prob, max_updates=self.max_updates).results
+        fast = [c for c in all_contenders() if c.rule.rate.escape_exponent == 0]
+        deep = compare_rules(
+            fast, optimal_prob=self.deep_prob, max_updates=self.max_updates
+        ).results
+        laws = {result.contender.label: result for result in (*race, *deep)}
+        return {
+            result.contender.label: WayOut(
+                np.inf if result.escape_time < 0 else float(result.escape_time),
+                _exponent(laws[result.contender.label]),
+                not result.rate.bias,
+                result.bias,
+            )
+            for result in sorted(race, key=lambda r: r.escape_time % 2**63)  # censored last
+        }
+
+    def judge(self, evidence: dict[str, WayOut]) -> list[Finding]:
+        """Rule by rule, then whether any does it without a bias."""
+        findings = [
+            Finding(
+                f"{label}: the wait does not grow with 1/pi_1(a*) beyond a logarithm.",
+                f"exponent of T against 1/pi_1(a*); T = {way.escape_time:,.0f} at "
+                f"{self.optimal_prob:g}",
+                way.exponent,
+                FREE_OF_START,
+            )
+            for label, way in evidence.items()
+        ]
+        free = [
+            way.optimises_return
+            for way, finding in zip(evidence.values(), findings, strict=True)
+            if finding.verdict == HOLDS
+        ]
+        for label, way in evidence.items():
+            if not way.optimises_return:
+                findings.append(
+                    Finding(
+                        f"{label}: it ends at the best policy.",
+                        "sub-optimality at the end",
+                        exact(way.bias),
+                        (0.0, 1e-3),
+                    )
+                )
+        return [
+            *findings,
+            Finding(
+                "With exact gradients there are ways out without bias and without the dependence.",
+                "rules that maximise the return and do not depend on pi_1(a*)",
+                exact(sum(free)),
+                (1.0, np.inf),
+            ),
+        ]
+
+    def draw(self, evidence: dict[str, WayOut], figure: Any) -> None:
+        """Left: escape times. Right: exponents."""
+        left, right = figure.subplots(1, 2, sharey=True)
+        rows = np.arange(len(evidence))[::-1]
+        for row, way in zip(rows, evidence.values(), strict=True):
+            color = BLUE if way.optimises_return else ORANGE
+            known = np.isfinite(way.escape_time)
+            end = way.escape_time if known else self.max_updates
+            note = f"{end:,.0f}" if known else f"more than {end:,}"
+            note += "" if way.optimises_return else f" (bias {way.bias:.2g})"
+            left.barh(row, end, color=color, height=0.65)
+            left.text(1.2 * end, row, note, va="center")
+            law = way.exponent
+            error = [[law.value - law.low], [law.high - law.value]]
+            right.errorbar(law.value, row, xerr=error, fmt="o", color=color, capsize=3)
+        left.set_xscale("log")
+        left.set_xlim(0.8, 50 * self.max_updates)
+        left.set_yticks(rows, list(evidence))
+        left.set_xlabel(f"updates out of the well from $\\pi_1(a^*)$ = {self.optimal_prob:g}")
+        left.barh(rows[0], 0, color=BLUE, label="maximises the return")
+        left.barh(rows[0], 0, color=ORANGE, label="maximises something else")
+        left.legend(fontsize=8, loc="upper right")
+        right.axvspan(*FREE_OF_START, color=WELL, alpha=0.3, lw=0, label="a logarithm or less")
+        right.axvline(1, color=GREEN, ls="--", label="$1/\\pi_1(a^*)$")
+        right.set_xlabel("exponent of the wait against $1/\\pi_1(a^*)$")
+        right.legend(fontsize=8, loc="upper right")
+        for panel in (left, right):
+            panel.grid(alpha=0.3, axis="x")
+
+
+def _exponent(result: Any) -> Estimate:
+    """The fitted exponent; 0 where one update is enough from every start."""
+    if np.all(result.escape_times == result.escape_times[0]) and result.escape_times[0] > 0:
+        return exact(0.0)
+    if result.exponent is None:
+        return Estimate(np.nan, np.nan, np.nan)
+    return Estimate(result.exponent.slope, result.exponent.low, result.exponent.high)

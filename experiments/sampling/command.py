@@ -1,0 +1,146 @@
+"""`python -m experiments asr-protocol`: run what is missing of the protocol, judge, draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from experiments.claims.claim import Finding
+from experiments.config import parse_options
+from experiments.results import make_writable
+from experiments.sampling.findings import Runs, findings
+from experiments.sampling.protocol import (
+    AGENTS,
+    CELLS,
+    DISTRIBUTIONS,
+    NUM_SEEDS,
+    join,
+    run_protocol,
+    stored_results,
+)
+from gw_envs.checks import check_choice
+from gw_envs.files import write_atomically
+
+DRAWN = ("normal_high", "normal_low", "wide")  # uniform_low looks as wide does
+
+
+@dataclass(frozen=True)
+class ProtocolOptions:
+    """The ASR protocol on the shipped letters; see docs/asr.md."""
+
+    stored: bool = False
+    """Judge the results shipped with the package; nothing is run."""
+    results: Path = Path("runs/asr_protocol")
+    """Folder of the single runs; those that are there are not made again."""
+    distributions: tuple[str, ...] = (*DISTRIBUTIONS, "logits_wide")
+    """Which initial distributions to run."""
+    num_seeds: int = NUM_SEEDS
+    """Seeds per combination."""
+    workers: int = 1
+    """Processes; each run takes one core."""
+    output: Path = Path("runs/asr")
+    """Folder for the joined table, the page and the figures."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run, join, judge and draw; without all distributions there is nothing to judge."""
+    (options,) = parse_options(
+        arguments,
+        prog="python -m experiments asr-protocol",
+        description="Hold the paper's account of the ASR gravity well against training runs.",
+        groups=lambda: {"protocol": ProtocolOptions},
+        choosers={},
+    )
+    known = (*DISTRIBUTIONS, "logits_wide")
+    for name in options.distributions:
+        check_choice("distributions", name, known)
+    make_writable("output", options.output)
+    if options.stored:
+        table = stored_results()
+    else:
+        make_writable("results", options.results)
+        cells = [cell for cell in CELLS if cell.name in options.distributions]
+        run_protocol(
+            options.results, cells=cells, num_seeds=options.num_seeds, workers=options.workers
+        )
+        path = options.output / "asr_protocol.parquet"
+        join(options.results, path)
+        print(f"wrote {path}")
+        table = _read(path)
+    runs = Runs.from_table(table)
+    if {(c.name, c.agent) for c in CELLS} <= runs.curves.keys():
+        text = page(runs, findings(runs))
+        print(text)
+        written = options.output / "asr_findings.md"
+        write_atomically(written, lambda target: target.write_text(text + "\n"))
+        print(f"\nwrote {written}")
+    for path in draw(runs, options.output):
+        print(f"wrote {path}")
+    return 0
+
+
+def _read(path: Path) -> object:
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path)
+
+
+def draw(runs: Runs, folder: Path) -> list[Path]:
+    """The curves, and the ways back."""
+    from matplotlib.figure import Figure
+
+    from experiments.sampling.plots import draw_protocol, draw_returns
+
+    curves = runs.by_distribution(DRAWN)
+    figure = Figure(figsize=(15, 2.6 * len(curves)), layout="constrained")
+    draw_protocol(figure, curves)
+    paths = [folder / "asr_curves.png"]
+    write_atomically(paths[0], lambda target: figure.savefig(target, dpi=75, format="png"))
+    kinds = [("normal_high", agent) for agent in AGENTS if ("normal_high", agent) in runs.curves]
+    returns = {agent: runs.returns((name, agent)) for name, agent in kinds}
+    shown = {agent: survival for agent, survival in returns.items() if survival is not None}
+    if shown:
+        paths.append(folder / "asr_returns.png")
+        draw_returns(shown, paths[1])
+    return paths
+
+
+def page(runs: Runs, found: Sequence[Finding]) -> str:
+    """The table of cells and the table of findings, in Markdown."""
+    head = ("initial bins", "agent", "n", "R@1 start", "epochs 12-18", "lowest @ epoch", "fell",
+            "back", "median epochs to return", "R@1 end", "NMI end")  # fmt: skip
+    lines = [_row(head), _row(["---"] * len(head))]
+    for kind, curves in runs.curves.items():
+        recall = curves["recall_at_1"]
+        lowest = f"{recall.min(axis=1).mean():.3f} @ {np.median(runs.lowest_epoch(kind)):.0f}"
+        back, fell = runs.came_back(kind)
+        survival = runs.returns(kind)
+        wait = "-" if survival is None else f"{survival.median.value:.0f}".replace("inf", "> 60")
+        cells = (
+            *kind,
+            len(recall),
+            f"{recall[:, 0].mean():.3f}",
+            f"{recall[:, 12:19].mean():.3f}",
+            lowest,
+            f"{fell} of {len(recall)}",
+            f"{back} of {fell}" if fell else "-",
+            wait,
+            f"{runs.end(kind, 'recall_at_1').mean():.3f}",
+            f"{runs.end(kind, 'nmi').mean():.3f}",
+        )
+        lines.append(_row(cells))
+    lines += ["", _row(("statement", "number", "95 % interval", "verdict")), _row(["---"] * 4)]
+    for finding in found:
+        e = finding.estimate
+        form = ".3g" if abs(e.value) >= 1 else "+.4f"
+        interval = f"[{e.low:{form}}, {e.high:{form}}]"
+        what = f"{finding.statement} ({finding.measure})"
+        lines.append(_row((what, f"{e.value:{form}}", interval, f"**{finding.verdict}**")))
+    return "\n".join(lines)
+
+
+def _row(cells: Sequence[object]) -> str:
+    return f"| {' | '.join(str(cell) for cell in cells)} |"

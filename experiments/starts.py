@@ -1,0 +1,40 @@
+"""Options shared by agents: the policy they start from, and what an update rule adds."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+DEFAULT_OPTIMAL_PROB = 1e-3
+
+
+@dataclasses.dataclass(frozen=True)
+class StartOptions:
+    """Where the policy starts, in every state."""
+
+    initial_policy: str = "corner"
+    """uniform, uniform_suboptimal, corner or normal."""
+    optimal_prob: float | None = None
+    """Initial pi(a*) of corner and uniform_suboptimal; default 0.001 for these."""
+    corner_action: int | None = None
+    """The arm of the corner; default the first sub-optimal one."""
+    sigma: float = 1.0
+    """Standard deviation of the logits of normal."""
+
+    def __post_init__(self) -> None:
+        if self.optimal_prob is None and self.initial_policy in ("corner", "uniform_suboptimal"):
+            object.__setattr__(self, "optimal_prob", DEFAULT_OPTIMAL_PROB)
+
+    @property
+    def start(self) -> dict[str, Any]:
+        """The start as arguments of an agent."""
+        return {
+            name: getattr(self, name)
+            for name in ("initial_policy", "optimal_prob", "corner_action", "sigma")
+        }
+
+
+def added_options(options: Any, base: type) -> dict[str, Any]:
+    """The fields of an options object that its base class does not have."""
+    own = {field.name for field in dataclasses.fields(base)}
+    return {key: v for key, v in dataclasses.asdict(options).items() if key not in own}

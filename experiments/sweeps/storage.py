@@ -1,0 +1,140 @@
+"""A sweep's folder: parts while it runs, three tables when it is joined, the list of failures.
+
+A part, `parts/<name>/`, holds the three tables of one batch; it counts once its `runs.parquet` is
+there, which is written last. Joining merges all parts into the folder's own tables, in the order
+of `run_id`, and then removes them. A run that stands in two places is taken once, so that joining
+can be interrupted anywhere and started again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.results import TABLES, read_results, write_tables
+from gw_envs.files import write_atomically
+
+PARTS = "parts"
+STALE_SECONDS = (
+    3600.0  # a part takes milliseconds: one this old belongs to a driver that was killed
+)
+
+
+class StorageError(Exception):
+    """Results could not be written; what was written before is whole."""
+
+
+def write_part(folder: Path, run_ids: Sequence[str], tables: Mapping[str, bytes]) -> None:
+    """Add a batch to the folder.
+
+    Raises:
+        StorageError: if it cannot be written; the batch is then absent.
+    """
+    name = hashlib.sha256(" ".join(run_ids).encode()).hexdigest()[:16]
+    for table in TABLES:
+        _write(folder / PARTS / name / f"{table}.parquet", tables[table])
+
+
+def done_runs(folder: Path) -> set[str]:
+    """The ids of the runs that the folder holds.
+
+    Raises:
+        ValueError: naming a table that is damaged or of another schema version.
+    """
+    done: set[str] = set()
+    for source in _sources(folder):
+        done.update(_read(source, "runs", ["run_id"])["run_id"].to_pylist())
+    return done
+
+
+def join_parts(folder: Path) -> list[Path]:
+    """Merge the parts into the folder's three tables; return their paths.
+
+    What other processes add meanwhile is left for the next time.
+
+    Raises:
+        ValueError: if there is nothing to join, or naming a table that is damaged or of another
+            schema version.
+        StorageError: if it cannot be written; the parts are then still there.
+    """
+    import pyarrow as pa
+
+    sources = _sources(folder)
+    if not sources:
+        raise ValueError(f"results folder {str(folder)!r} has no results to join.")
+    if sources == [folder]:
+        return [folder / f"{name}.parquet" for name in TABLES]
+    kept: dict[str, list[Any]] = {name: [] for name in TABLES}
+    seen: set[str] = set()
+    for source in sources:
+        new = set(_read(source, "runs", ["run_id"])["run_id"].to_pylist()) - seen
+        seen |= new
+        for name in TABLES:
+            kept[name].append(_rows_of(_read(source, name), new))
+    joined = {name: pa.concat_tables(kept[name]).sort_by("run_id") for name in TABLES}
+    try:
+        paths = write_tables(folder, joined)
+    except OSError as error:
+        raise StorageError(str(error)) from error
+    _remove(folder, [source for source in sources if source != folder])
+    return paths
+
+
+def write_failures(folder: Path, label: str, failures: Sequence[Mapping[str, Any]]) -> Path | None:
+    """Write `failed<label>.jsonl`, a line per failure, or remove it where there is none."""
+    path = folder / f"failed{label}.jsonl"
+    if not failures:
+        path.unlink(missing_ok=True)
+        return None
+    lines = "".join(json.dumps(dict(failure)) + "\n" for failure in failures)
+    _write(path, lines.encode())
+    return path
+
+
+def _sources(folder: Path) -> list[Path]:
+    """Folders with whole results: the joined one first, then the parts by name."""
+    candidates = [folder, *sorted((folder / PARTS).glob("*"))]
+    return [source for source in candidates if (source / "runs.parquet").exists()]
+
+
+def _read(source: Path, name: str, columns: Sequence[str] | None = None) -> Any:
+    try:
+        return read_results(source, name, columns)
+    except ValueError as error:
+        files = str(source / "*.parquet")
+        raise ValueError(
+            f"{error} Remove {files} to have those runs made anew, or name another folder."
+        ) from None
+
+
+def _rows_of(table: Any, run_ids: set[str]) -> Any:
+    """The rows of some runs, in their order."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return table.filter(pc.is_in(table["run_id"], pa.array(sorted(run_ids), pa.string())))
+
+
+def _remove(folder: Path, parts: Sequence[Path]) -> None:
+    """Remove parts that were joined, and what a killed driver left half-written."""
+    for part in parts:
+        (part / "runs.parquet").unlink()  # first: the part is absent at once
+        shutil.rmtree(part)
+    for part in (folder / PARTS).glob("*"):
+        whole = (part / "runs.parquet").exists()
+        if not whole and time.time() - part.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(part)
+    if (folder / PARTS).exists() and not any((folder / PARTS).iterdir()):
+        (folder / PARTS).rmdir()
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        write_atomically(path, lambda temporary: temporary.write_bytes(data))
+    except OSError as error:
+        raise StorageError(str(error)) from error

@@ -1,0 +1,78 @@
+"""Models of plain Stable-Baselines3: the command, the monitor, spaces that do not fit."""
+
+import json
+
+import numpy as np
+import pytest
+
+from experiments.__main__ import main
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.logger import KVWriter, Logger
+
+    from agents.diagnosis import PlateauMonitor
+
+    monitor = PlateauMonitor(window=4)
+    ppo = PPO("MlpPolicy", "CartPole-v1", n_steps=64, n_epochs=1, seed=0, device="cpu")
+    monitor.logged = {}
+
+    class Keep(KVWriter):
+        def write(self, key_values, key_excluded, step=0):
+            monitor.logged.update(key_values)
+
+        def close(self):
+            pass
+
+    ppo.set_logger(Logger(None, [Keep()]))
+    ppo.learn(512, callback=monitor)
+    path = tmp_path_factory.mktemp("models") / "ppo.zip"
+    ppo.save(path)
+    return ppo, monitor, path
+
+
+def test_the_command_prints_json_and_draws(model, tmp_path, capsys):
+    figure = tmp_path / "probes.png"
+    words = [str(model[2]), "--env-id", "CartPole-v1", "--max-steps", "4000", "--num-states", "1"]
+    assert main(["diagnose", *words, "--json", "--figure", str(figure)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["verdict"] in ("learning", "well", "unclear", "no_better_action")
+    assert found["discount"] == 0.99
+    assert figure.stat().st_size > 5000
+
+
+def test_a_model_of_other_spaces_is_refused(model):
+    from agents.diagnosis import diagnose
+
+    with pytest.raises(ValueError, match=r"model observes.*but the env shows"):
+        diagnose(model[0], "Acrobot-v1")
+
+
+def test_the_monitor_records_its_keys_and_leaves_training_as_it_was(model):
+    from stable_baselines3 import PPO
+
+    from agents.diagnosis import plateau_keys as keys
+
+    ppo, monitor, _ = model
+    logged = monitor.logged
+    assert set(keys.PLATEAU_KEYS) <= set(logged)
+    assert 0 < logged[keys.PLATEAU_ENTROPY] <= np.log(2) + 1e-6
+    assert 1 <= logged[keys.PLATEAU_EFFECTIVE_ACTIONS] <= 2 + 1e-6
+    assert 0 <= logged[keys.PLATEAU_LOST_UPDATES] < 1
+    assert logged[keys.PLATEAU_GRADIENT_NORM] > 0
+    alone = PPO("MlpPolicy", "CartPole-v1", n_steps=64, n_epochs=1, seed=0, device="cpu")
+    alone.learn(512)
+    for a, b in zip(ppo.policy.parameters(), alone.policy.parameters(), strict=True):
+        assert bool((a == b).all())
+
+
+def test_the_monitor_refuses_what_has_no_rollouts():
+    from stable_baselines3 import DQN
+
+    from agents.diagnosis import PlateauMonitor
+
+    dqn = DQN("MlpPolicy", "CartPole-v1", buffer_size=100, device="cpu")
+    with pytest.raises(ValueError, match=r"on-policy.*DQN"):
+        dqn.learn(10, callback=PlateauMonitor())

@@ -1,0 +1,109 @@
+"""The one rule that turns a number and its interval into a verdict, and the intervals."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments.claims.claim import FAILS, HOLDS, UNDECIDED, Finding
+from experiments.claims.estimates import (
+    exact,
+    median_ratio,
+    quantile,
+    ratio,
+    share,
+    share_difference,
+    slope,
+)
+from experiments.statistics import Estimate
+
+numbers = st.floats(-1e6, 1e6)
+
+
+def verdict(low, high, region, value=None):
+    middle = (low + high) / 2 if value is None else value
+    return Finding("s", "m", Estimate(middle, low, high), region).verdict
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (1.0, 2.0, HOLDS),
+        (1.2, 1.3, HOLDS),
+        (0.9, 1.5, UNDECIDED),
+        (1.5, 2.1, UNDECIDED),
+        (0.0, 3.0, UNDECIDED),
+        (2.1, 3.0, FAILS),
+        (-math.inf, 0.9, FAILS),
+        (math.nan, 2.0, UNDECIDED),
+        (1.0, math.nan, UNDECIDED),
+    ],
+)
+def test_the_interval_decides(low, high, expected):
+    assert verdict(low, high, (1.0, 2.0), value=1.5) == expected
+
+
+def test_a_number_that_is_missing_decides_nothing():
+    assert verdict(1.0, 1.0, (0.0, 2.0), value=math.nan) == UNDECIDED
+
+
+@given(numbers, numbers, numbers, numbers)
+def test_holds_and_fails_exclude_each_other_and_a_point_is_always_decided(a, b, c, d):
+    region = (min(a, b), max(a, b))
+    low, high = min(c, d), max(c, d)
+    wide, point = verdict(low, high, region), verdict(low, low, region)
+    assert point == (HOLDS if region[0] <= low <= region[1] else FAILS)
+    if wide == HOLDS:
+        assert region[0] <= low and high <= region[1]
+    if wide == FAILS:
+        assert high < region[0] or low > region[1]
+
+
+def test_share_is_clopper_and_pearsons():
+    # 5 of 20 (Clopper and Pearson 1934): 0.0866 to 0.4910; none of 20: 1 - 0.025^(1/20).
+    some, none = share(5, 20), share(0, 20)
+    assert (some.value, none.value, none.low) == (0.25, 0.0, 0.0)
+    assert (some.low, some.high) == pytest.approx((0.08657, 0.49105), abs=1e-5)
+    assert none.high == pytest.approx(1 - 0.025 ** (1 / 20))
+    with pytest.raises(ValueError, match="hits=21"):
+        share(21, 20)
+
+
+def test_difference_of_shares_covers_the_true_one():
+    rng = np.random.default_rng(1)
+    first, second = rng.binomial(80, 0.3, 500), rng.binomial(60, 0.2, 500)
+    inside = 0
+    for a, b in zip(first.tolist(), second.tolist(), strict=True):
+        estimate = share_difference(a, 80, b, 60)
+        inside += estimate.low <= 0.1 <= estimate.high
+    assert 0.92 <= inside / 500 <= 0.98  # binomial error of the count: 0.01
+
+
+def test_quantile_interval_covers_the_true_one():
+    rng = np.random.default_rng(2)
+    inside = 0
+    for _ in range(1000):
+        estimate = quantile(rng.random(300), 0.9)
+        assert estimate.low <= estimate.value <= estimate.high
+        inside += estimate.low <= 0.9 <= estimate.high
+    assert 0.93 <= inside / 1000 <= 0.985
+
+
+def test_median_ratio_and_slope():
+    rng = np.random.default_rng(3)
+    ratio = median_ratio(3 * rng.lognormal(size=400), rng.lognormal(size=400))
+    assert ratio.low < 3 < ratio.high
+    assert ratio.high / ratio.low < 2
+    fitted = slope([1.0, 10.0, 100.0], [2.0, 20.0, 200.0])
+    assert (fitted.value, fitted.low, fitted.high) == pytest.approx((1, 1, 1))
+    assert exact(3) == Estimate(3.0, 3.0, 3.0)
+
+
+def test_ratio_takes_the_widest_ends():
+    found = ratio(Estimate(4.0, 2.0, 6.0), Estimate(2.0, 1.0, 3.0))
+    assert (found.value, found.low, found.high) == (2.0, 2 / 3, 6.0)
+    open_above = ratio(Estimate(4.0, 2.0, 6.0), Estimate(1.0, 0.0, 2.0))
+    assert (open_above.low, open_above.high) == (1.0, math.inf)
+    assert math.isnan(ratio(exact(0), exact(0)).value)

@@ -1,0 +1,83 @@
+"""Verdicts on the paper's sentences: they follow the data, whichever way it points."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from experiments.sampling.command import page
+from experiments.sampling.findings import Runs, findings, paired
+from experiments.sampling.protocol import CELLS, METRICS, stored_results
+
+
+def made_up(dip, end_gain, seed=0):
+    """Runs whose normal_high dips by `dip` around epoch 15 and ends `end_gain` above the rest."""
+    rng = np.random.default_rng(seed)
+    epochs = np.arange(61)
+    curves, in_well = {}, {}
+    for cell in CELLS:
+        base = np.full((10, 61), 0.8) + 0.001 * rng.normal(size=(10, 61))
+        if cell.name == "normal_high":
+            base -= dip * np.exp(-(((epochs - 15) / 5) ** 2))
+            learns = cell.agent in ("ppo", "sb3-softmax-pg")
+            base += (end_gain if learns else -0.05) * (epochs > 40)
+        curves[cell.name, cell.agent] = dict.fromkeys(METRICS, base)
+        inside = base < 0.79
+        if cell.agent == "frozen":
+            inside = inside | (epochs > 20)
+        in_well[cell.name, cell.agent] = inside
+    return Runs(curves, in_well)
+
+
+def verdicts(runs):
+    return {finding.statement: finding.verdict for finding in findings(runs)}
+
+
+def test_the_interval_is_students():
+    differences = np.array([0.1, 0.3, 0.2, 0.5, -0.1])
+    estimate = paired(differences)
+    low, high = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
+    assert (estimate.value, estimate.low, estimate.high) == pytest.approx((0.2, low, high))
+    assert np.isnan(paired(np.array([0.1])).low)
+
+
+def test_the_papers_account_holds_where_it_is_true():
+    found = verdicts(made_up(dip=0.05, end_gain=0.03))
+    assert found["normal_high, PPO: recall@1 is below its start around epoch 15."] == "holds"
+    assert found["normal_high, PPO: the lowest recall@1 comes around epoch 15."] == "holds"
+    assert found["normal_high ends above normal_low in NMI (PPO)."] == "holds"
+    assert found["normal_high: PPO ends above frozen bins in recall@1."] == "holds"
+
+
+def test_it_fails_where_it_is_false():
+    found = verdicts(made_up(dip=-0.05, end_gain=-0.03))
+    assert found["normal_high, PPO: recall@1 is below its start around epoch 15."] == "fails"
+    assert found["normal_high ends above normal_low in NMI (PPO)."] == "fails"
+
+
+def test_returns_count_runs_that_fell():
+    runs = made_up(dip=0.05, end_gain=0.03)
+    assert runs.came_back(("normal_high", "ppo")) == (10, 10)
+    assert runs.came_back(("normal_high", "frozen")) == (0, 10)
+    assert runs.came_back(("normal_low", "ppo")) == (0, 0)
+    assert runs.returns(("normal_low", "ppo")) is None
+    assert runs.returns(("normal_high", "frozen")).censored == 10
+
+
+def test_the_verdicts_on_the_shipped_results():
+    runs = Runs.from_table(stored_results())
+    found = verdicts(runs)
+    assert found["normal_high, PPO: recall@1 is below its start around epoch 15."] == "holds"
+    assert found["normal_high, PPO: NMI is below its start around epoch 15."] == "fails"
+    assert found["normal_high ends above normal_low in recall@1 (PPO)."] == "fails"
+    assert found["normal_high: PPO ends above frozen bins in recall@1."] == "holds"
+    text = page(runs, findings(runs))
+    assert text.count("\n| ") == len(CELLS) + len(found) + 3  # with heads and rules, less the first
+
+
+def test_the_page_in_the_documentation_is_what_the_command_prints():
+    runs = Runs.from_table(stored_results())
+    written = (Path(__file__).parents[3] / "docs" / "asr.md").read_text()
+    for table in page(runs, findings(runs)).split("\n\n"):
+        assert table in written

@@ -1,0 +1,72 @@
+"""The comparison of agents: what it measures, how it counts what is censored, what it writes."""
+
+import re
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from experiments.__main__ import main
+from experiments.config import make_config
+from experiments.run import make_agents
+from experiments.sb3_comparison import SOLVED, Cell, NothingLeftError, Watched, table
+
+
+def test_it_notes_escape_and_solution_in_environment_steps():
+    config = make_config(
+        agent="softmax-pg",
+        gradient="sampled",
+        num_seeds=3,
+        num_actions=3,
+        optimal_prob=0.05,
+        batch_size=16,
+        learning_rate=1.0,
+        max_updates=2_000,
+    )
+    (agent,) = make_agents(config)
+    watched = Watched(agent)
+    probs = []
+
+    def see(record):
+        probs.append(record.optimal_prob)
+        watched(record)
+
+    with pytest.raises(NothingLeftError):
+        agent.learn(2_000, record_at=range(2_001), on_record=see)
+    solved = np.argmax(np.array(probs) >= SOLVED, axis=0)
+    np.testing.assert_array_equal(watched.solved, solved * 16)
+    np.testing.assert_array_equal(watched.escapes(), agent.escape_time * 16)
+    assert (np.array(watched.escapes()) < watched.solved).all()
+    assert agent.updates == solved.max()
+
+
+def test_censored_runs_are_counted_and_not_averaged():
+    cell = Cell("ppo", "uniform", 500, escape=[0.0] * 4, solved=[100.0, np.nan, np.nan, 300.0])
+    assert cell.survival("solved").censored == 2
+    assert cell.survival("solved").quantile(0.5).value == 300
+    cell.solved[3] = np.nan
+    row = table([cell]).splitlines()[-1]
+    assert "> 500" in row
+    assert "0, 3 of 4" in row
+    assert "0 (starts outside)" in row
+
+
+def test_the_command_writes_table_and_figure(tmp_path, capsys):
+    line = "sb3 --agents a2c dqn --num-seeds 2 --max-updates 40 --output"
+    assert main([*line.split(), str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    rows = [r for r in out.splitlines() if r.startswith("| ")][1:]
+    assert [r.split(" | ")[0] for r in rows] == ["| A2C"] * 3 + ["| DQN"]
+    assert (tmp_path / "sb3.md").read_text() in out
+    assert imread(tmp_path / "sb3.png").std() > 0.05
+
+
+def test_bad_options_are_refused(tmp_path, capsys):
+    for line, message in {
+        "--agents pp": "agents='pp'.*mean 'ppo'",
+        "--num-seeds 0": "num_seeds=0",
+        "--max-updates 0": "max_updates=0",
+    }.items():
+        assert main(["sb3", *line.split(), "--output", str(tmp_path / "x")]) == 2
+        assert re.search(message, capsys.readouterr().err)
+    assert not (tmp_path / "x").exists()
