@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from functools import partial
@@ -57,8 +58,9 @@ class CompareOptions:
     """Initial pi(a*) in every state; the law is fitted a decade around it."""
     corner_action: int | None = None
     """The arm of the corner; default the first sub-optimal one."""
-    max_updates: int = 60_000
-    """Budget of each race; a rule still in the well then is censored."""
+    max_updates: int | None = None
+    """Budget of each race; a rule still in the well then is censored. Default 60000, or 2000 where
+    states, discount or drift make an update some ten times dearer."""
     output: Path = Path("runs/comparison")
     """Folder for comparison.parquet, comparison.csv and comparison.png."""
 
@@ -124,11 +126,12 @@ def print_comparison(comparison: Comparison) -> None:
     print(f" {'bias':>9} {'us/update':>10}")
     for r in comparison.ranked:
         fitted, proved = law_text(r)
+        bias = "-" if math.isnan(r.bias) else f"{r.bias:.3g}"
         print(
             f"{r.contender.label:<{width}} {r.contender.learning_rate:>7.3g} "
             f"{_count(r.escape_time):>9} "
             f"{'-' if r.distance_race is None else _count(r.distance_time):>9} "
-            f"{fitted:>17} {proved:>10} {r.bias:>9.3g} {1e6 * r.seconds_per_update:>10.0f}"
+            f"{fitted:>17} {proved:>10} {bias:>9} {1e6 * r.seconds_per_update:>10.0f}"
         )
     print(NOTES)
     for r in comparison.results:

@@ -87,8 +87,8 @@ class RuleResult:
             budget for a rule that optimises something else.
         distance_race: those from softmax's parameter distance, which is the same race for every
             rule on logits; None for another map where the other arms are not equally likely.
-        bias: sub-optimality at which a rule that optimises something else stands at the budget; 0
-            for the others, which end at the best policy.
+        bias: sub-optimality at which a rule that optimises something else stands at the budget, NaN
+            if that is still in the well; 0 for the others, which end at the best policy.
         seconds_per_update: wall time, evaluation of the policy included.
     """
 
@@ -157,7 +157,7 @@ class Comparison:
                 "proved_exponent": r.rate.escape_exponent,
                 "updates_per_decade": _finite(r.updates_per_decade),
                 "optimises": r.rate.bias or "return",
-                "bias": r.bias,
+                "bias": _finite(r.bias),
                 "microseconds_per_update": 1e6 * r.seconds_per_update,
                 "proved": r.rate.text,
                 "source": r.rate.source,
@@ -166,17 +166,22 @@ class Comparison:
         ]
 
 
-def default_learning_rate(rule: UpdateRule, discount: float = 0.0) -> float:
+def default_learning_rate(rule: UpdateRule, advantage_bound: float = 1.0) -> float:
     """The step size of a rule's source.
 
     1 for a method without a step size of its own; 1/6 for `normalized-pg`; 1/(9 p^2) for
     `escort-pg` (the source's without its K^{-1/p}); 100 for `tsallis-pg`, whose gradient is smaller
-    by about the square root of pi(a*); in an MDP just below 1-discount for `mirror-ascent`.
+    by about the square root of pi(a*). `mirror-ascent` takes at most .99 / advantage_bound, since
+    its 1 + eta U must stay positive.
+
+    Args:
+        rule: the rule.
+        advantage_bound: that no |U| of the well exceeds.
     """
     if isinstance(rule, EscortGradient):
         return 1 / (9 * rule.power**2)
-    if isinstance(rule, MirrorAscent) and discount > 0:
-        return 0.99 * (1 - discount)
+    if isinstance(rule, MirrorAscent):
+        return min(1.0, 0.99 / advantage_bound)
     return {"normalized-pg": 1 / 6, "tsallis-pg": 100.0}.get(rule.name, 1.0)
 
 
@@ -196,7 +201,7 @@ def compare_rules(
     initial_policy: str = "uniform_suboptimal",
     optimal_prob: float = 1e-3,
     corner_action: int | None = None,
-    max_updates: int = 60_000,
+    max_updates: int | None = None,
 ) -> Comparison:
     """Race rules with exact gradients out of one well, and fit how their times grow with depth.
 
@@ -211,7 +216,8 @@ def compare_rules(
         initial_policy: "uniform_suboptimal" or "corner", in every state.
         optimal_prob: pi(a*) at the start, in [1e-9, 1).
         corner_action: the arm of the corner; default the first sub-optimal one.
-        max_updates: budget of each race, >= 1.
+        max_updates: budget of each race, >= 1; default 60,000, or 2,000 where states, discount or
+            drift make an update some ten times dearer.
 
     Raises:
         ValueError: naming the argument that is out of range; for a learning rate that a rule
@@ -219,9 +225,9 @@ def compare_rules(
     """
     from tqdm import tqdm
 
-    check_int("max_updates", max_updates, 1)
     check_choice("initial_policy", initial_policy, STARTS)
     track = make_track(env_id, env_kwargs or {}, instance)
+    budget = track.budget if max_updates is None else check_int("max_updates", max_updates, 1)
     if instance is None:
         check_float("optimal_prob", optimal_prob, 1e-9, 1, open_high=True)
         policy = _named_start(track, initial_policy, optimal_prob, corner_action)
@@ -232,13 +238,13 @@ def compare_rules(
     if not entered:
         raise ValueError("contenders=[] must name at least one rule.")
     with tqdm(entered, desc="rules", unit=" rules", disable=None) as bar:
-        results = [_race_rule(track, rule, policy, optimal_prob, max_updates) for rule in bar]
+        results = [_race_rule(track, rule, policy, optimal_prob, budget) for rule in bar]
     held = (
         f"the initial policy, pi(a*) = {optimal_prob:g} in every state, and the budget of "
-        f"{max_updates:,} updates. Not equal: the step sizes, which are each rule's own, and the "
+        f"{budget:,} updates. Not equal: the step sizes, which are each rule's own, and the "
         "work of an update."
     )
-    return Comparison(track.name, optimal_prob, max_updates, held, tuple(results))
+    return Comparison(track.name, optimal_prob, budget, held, tuple(results))
 
 
 def _race_rule(
@@ -247,7 +253,7 @@ def _race_rule(
     """All races of one rule."""
     rule, rate = contender.rule, contender.learning_rate
     if rate is None:
-        rate = default_learning_rate(rule, track.discount)
+        rate = default_learning_rate(rule, track.advantage_bound)
     depths = optimal_prob * DEPTHS
     depths = depths[depths < 0.9]
     starts = np.stack([_at_depth(policy, track.best, x) for x in depths])
@@ -266,7 +272,7 @@ def _race_rule(
         _law(depths, races.escape_time),
         race,
         distance_race,
-        float(race.suboptimality[-1, 0]) if rule.rate.bias else 0.0,
+        _bias(rule, race),
         _seconds_per_update(track, rule, rate, policy),
     )
 
@@ -276,10 +282,18 @@ def _beyond_escape(
 ) -> Race:
     """A race from one start that goes on after the escape, for the curves."""
     if not rule.rate.bias:
-        time = int(track.race(rule, rate, policy[None], max_updates).escape_time[0])
-        if time >= 0:
-            max_updates = min(max_updates, 3 * time + 30)
+        race = track.race(rule, rate, policy[None], max_updates)
+        time = int(race.escape_time[0])
+        if time < 0:
+            return race
+        max_updates = min(max_updates, 3 * time + 30)
     return track.race(rule, rate, policy[None], max_updates, stop_at_escape=False)
+
+
+def _bias(rule: UpdateRule, race: Race) -> float:
+    if not rule.rate.bias:
+        return 0.0
+    return float(race.suboptimality[-1, 0]) if race.escape_time[0] >= 0 else math.nan
 
 
 def _law(optimal_probs: Floats, times: NDArray[np.int64]) -> Slope | None:

@@ -54,8 +54,13 @@ class Track(Protocol):
         ...
 
     @property
-    def discount(self) -> float:
-        """In [0, 1)."""
+    def advantage_bound(self) -> float:
+        """No |U| exceeds it."""
+        ...
+
+    @property
+    def budget(self) -> int:
+        """Updates that take seconds rather than minutes."""
         ...
 
     def race(
@@ -78,7 +83,7 @@ class BanditTrack:
     name: str
     mean_rewards: Floats
     escape_prob: float | None = None
-    discount: float = 0.0
+    budget: int = 60_000
 
     @property
     def best(self) -> NDArray[np.int64]:
@@ -89,6 +94,11 @@ class BanditTrack:
     def num_actions(self) -> int:
         """K."""
         return int(self.mean_rewards.size)
+
+    @property
+    def advantage_bound(self) -> float:
+        """The spread of the mean rewards."""
+        return float(np.ptp(self.mean_rewards))
 
     def race(
         self,
@@ -123,7 +133,8 @@ class EnvironmentTrack:
     env_kwargs: Mapping[str, Any]
     best: NDArray[np.int64]
     num_actions: int
-    discount: float
+    advantage_bound: float
+    budget: int = 2_000
 
     def race(
         self,
@@ -181,5 +192,5 @@ def make_track(
         rewards, _ = well.action_values(np.full((1, well.num_actions), 1 / well.num_actions), 0)
         return BanditTrack(env_id, np.array(rewards[0]))
     return EnvironmentTrack(
-        env_id, env_id, env_kwargs, well.optimal_actions, well.num_actions, well.discount
+        env_id, env_id, env_kwargs, well.optimal_actions, well.num_actions, 1 / (1 - well.discount)
     )

@@ -56,6 +56,17 @@ def check_float(
     return number
 
 
+def check_bool(name: str, value: Any) -> bool:
+    """Return `value` if it is True or False.
+
+    Raises:
+        ValueError: for anything else, also 0 and 1.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name}={value!r} must be true or false.")
+    return bool(value)
+
+
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     """Return `value` if it is one of `choices`.
 

@@ -20,7 +20,7 @@ from agents.updates.rule import (
     parameter_axes,
     register,
 )
-from gw_envs.checks import Floats, check_float, check_int
+from gw_envs.checks import Floats, check_bool, check_float, check_int
 
 
 def softmax_gradient(theta: Floats, values: Floats, weight: Floats | float = 1.0) -> Floats:
@@ -125,6 +125,7 @@ class ArmijoGradient(BaseRule):
         """Check the options."""
         check_float("slope", self.slope, 0, 1, open_low=True, open_high=True)
         check_float("shrink", self.shrink, 0, 1, open_low=True, open_high=True)
+        check_bool("expand", self.expand)
         check_int("max_trials", self.max_trials, 1)
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 
 from agents.policies import escort, tsallis, tsallis_parameters
 from agents.updates.rule import GradientRule, Rate, advantages, register
-from gw_envs.checks import Floats, check_float
+from gw_envs.checks import Floats, check_bool, check_float
 
 
 @register("escort-pg")
@@ -36,8 +36,9 @@ class EscortGradient(GradientRule):
     scaled: bool = True
 
     def __post_init__(self) -> None:
-        """Check the power."""
+        """Check the options."""
         check_float("power", self.power, 1)
+        check_bool("scaled", self.scaled)
 
     @property
     def rate(self) -> Rate:
