@@ -111,7 +111,8 @@ def draw_protocol(figure: Any, curves: Mapping[str, Mapping[str, Mapping[str, An
                 panel.plot(epochs, middle, color=color, ls=line, lw=1.6, label=name)
             panel.grid(alpha=0.3)
         row[0].set_ylabel(distribution)
-    panels[0][0].legend(fontsize=8, loc="lower left")
+    handles, labels = panels[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     figure.suptitle("Classes not trained on: interquartile mean of runs, band: quartiles")
 
 

@@ -50,7 +50,7 @@ def test_the_shipped_command_measures_calibrates_and_draws(synthetic, tmp_path, 
 def test_the_shipped_well_is_what_the_shipped_forks_give(tmp_path):
     root = Path(__file__).parents[2]
     shipped = yaml.safe_load((root / "configs" / "asr_well_letter.yaml").read_text())
-    forks = root / "docs" / "measured" / "asr_drift_letter_normal_high.parquet"
+    forks = root / "experiments" / "data" / "asr_drift_letter_normal_high.parquet"
     before = forks.read_bytes()
     well = tmp_path / "well.yaml"
     assert main(["asr-drift", "--forks", str(forks), "--well", str(well)]) == 0

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from agents.updates import RULES, make_rule
@@ -61,6 +61,9 @@ def test_keeps_a_policy_a_policy_and_its_argument_as_it_was(name, options, bandi
 def test_shifts_of_theta_change_nothing(name, options, bandit, shift):
     rule = make_rule(name, **options)
     rewards, policy = bandit
+    if name == "armijo-pg":
+        # A line search compares returns; where they differ by rounding alone, either answer is right.
+        assume(np.all(np.diff(np.unique(rewards)) > 1e-6))
     theta = rule.theta_from_policy(policy)
     plain, shifted = rule.step(theta, rewards, 0.5), rule.step(theta + shift, rewards, 0.5)
     np.testing.assert_allclose(rule.policy(shifted), rule.policy(plain), rtol=1e-9, atol=1e-12)
