@@ -20,6 +20,12 @@ Styles = list[dict[str, Any]]
 
 
 def draw_comparison(comparison: Comparison, path: Path) -> None:
+    """Write the picture of a comparison to a PNG; see `comparison_figure`."""
+    figure = comparison_figure(comparison)
+    write_atomically(path, lambda target: figure.savefig(target, dpi=90, format="png"))
+
+
+def comparison_figure(comparison: Comparison) -> Any:
     """Draw sub-optimality against updates from both starts, and escape time against 1/pi(a*).
 
     Solid lines are rules whose escape time is a power of 1/pi(a*), dashed ones those for which it
@@ -27,7 +33,9 @@ def draw_comparison(comparison: Comparison, path: Path) -> None:
 
     Args:
         comparison: what `compare_rules` returned.
-        path: PNG to write.
+
+    Returns:
+        A matplotlib Figure.
     """
     from matplotlib.figure import Figure
 
@@ -35,7 +43,8 @@ def draw_comparison(comparison: Comparison, path: Path) -> None:
     styles = _styles(results)
     other_map = [r.distance_race is not None and r.distance_race is not r.race for r in results]
     panels = 3 if any(other_map) else 2
-    figure = Figure(figsize=(5 * panels, 7.6), layout="constrained")
+    top = 1.5 * max(r.race.suboptimality.max() for r in results)
+    figure = Figure(figsize=(15, 7.6), layout="constrained")
     axes = figure.subplots(1, panels, squeeze=False)[0]
     for panel in axes:
         panel.set_xscale("log")
@@ -52,14 +61,15 @@ def draw_comparison(comparison: Comparison, path: Path) -> None:
     for panel in axes[:-1]:
         panel.set_xlabel("policy updates")
         panel.set_ylabel("sub-optimality (reward)")
-        panel.set_ylim(bottom=FLOOR)
+        panel.set_ylim(FLOOR, max(top, 10 * FLOOR))
         panel.set_xlim(*axes[0].get_xlim())
     axes[-1].set_title("how the escape time grows")
     axes[-1].set_xlabel("1 / initial pi(a*)")
     axes[-1].set_ylabel("updates to escape")
+    axes[-1].xaxis.set_minor_formatter("")
     figure.suptitle(f"Ways out of {comparison.well}")
     figure.legend(loc="outside lower center", ncols=2, fontsize=9)
-    write_atomically(path, lambda target: figure.savefig(target, dpi=90, format="png"))
+    return figure
 
 
 def law_text(result: RuleResult) -> tuple[str, str]:
@@ -101,8 +111,9 @@ def _draw_curve(panel: Any, race: Race | None, style: dict[str, Any], label: str
         seen = np.cumsum(values == FLOOR) <= 1
         panel.plot(updates[seen], values[seen], lw=1.7, **style | {"marker": None})
         out = updates == race.escape_time[0]
-        mark = style | {"ls": "", "clip_on": False}
-        panel.plot(updates[out], values[out], ms=7, zorder=4, **mark)
+        if out.any():
+            mark = style | {"ls": "", "clip_on": False}
+            panel.plot(updates[out], values[out], ms=7, zorder=4, **mark)
     if label is not None:
         panel.plot([], [], label=label, ms=6, **style)
 

@@ -23,7 +23,8 @@ class Race:
 
     Attributes:
         escape_time: int64 [R]; -1 where it was still in the well at the end, or had sunk below
-            pi(a*) = 1e-10, where plain float64 no longer follows the mathematics.
+            pi(a*) = 1e-10, where plain float64 no longer follows the mathematics. Over several
+            states a start that sinks ends the race for all.
         updates: int64 [n], when the curves were taken.
         optimal_prob: [n, R], the smallest pi(a*) over states.
         suboptimality: [n, R], the largest over states.
