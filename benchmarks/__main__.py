@@ -36,6 +36,7 @@ BENCHMARKS = {
     "asr-sampling": "benchmarks.asr_sampling",
     "plateau-monitor": "benchmarks.plateau_monitor",
     "diagnosis": "benchmarks.diagnosis",
+    "diagnosis-power": "benchmarks.diagnosis.power",
     "import": "benchmarks.imports",
     "sweeps": "benchmarks.sweeps",
 }

@@ -27,6 +27,7 @@ class Case:
         env_kwargs: of the environment.
         discount: of returns.
         free: whether every reward is replaced by 0.
+        advantage: the largest exact one, where that is what counts.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Case:
     env_kwargs: dict[str, Any] = field(default_factory=dict)
     discount: float | None = None
     free: bool = False
+    advantage: float | None = None
 
     def make_env(self) -> gym.Env[Any, Any]:
         """The environment, with its rewards or without."""
@@ -151,6 +153,24 @@ def reward_free() -> Iterator[Case]:
             yield Case(f"{env_id} without rewards, {name}", "no_signal", env_id, table, free=True)
     push: Callable[[Any], Any] = lambda seen: [0.5, 0.5]  # noqa: E731
     yield Case("CartPole without rewards", "no_signal", "CartPole-v1", push, free=True)
+
+
+def small_gaps() -> Iterator[Case]:
+    """Advantages near what a small budget sees: only the stated power is judged."""
+    for gap in (0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2):
+        for prob in (1e-2, 1e-3):
+            for repeat in range(3):
+                kwargs = {"num_actions": 3, "reward_gap": gap, "reward_noise": "bernoulli"}
+                policy = corner(3, prob)
+                name = f"bandit, gap {gap:g}, corner {prob:g}, {repeat}"
+                case = ("well", "SoftmaxWell-v0", policy, kwargs)
+                yield Case(name, *case, advantage=gap * (1 - prob))
+            kwargs = {"reward_gaps": gap, "drift": 0.5}
+            best = gym.make("ASRWell-v0").unwrapped.optimal_actions  # type: ignore[attr-defined]
+            stuck = np.array([spread((b + 1) % 3, 3, 1 - 2 * prob) for b in best.tolist()])
+            name = f"ASR, gap {gap:g}, corner {prob:g}"
+            case = ("well", "ASRWell-v0", stuck, kwargs)
+            yield Case(name, *case, advantage=gap * (1 - prob))
 
 
 def optimal_values(env_id: str) -> tuple[np.ndarray, list[int]]:
