@@ -21,8 +21,9 @@ from experiments.sweeps.storage import done_runs, join_parts
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
 RUNS = 40
+# Long enough that, on a fast machine too, most batches are still to come when the first are there.
 DATA = {
-    "base": {"gradient": "sampled", "num_actions": 3, "max_updates": 1500},
+    "base": {"gradient": "sampled", "num_actions": 3, "max_updates": 5000},
     "grid": {"reward_gap": [round(0.1 + 0.01 * k, 3) for k in range(RUNS)]},
 }
 
