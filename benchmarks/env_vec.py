@@ -57,7 +57,12 @@ def gymnax_stepper() -> Any:
         _, state = reset(jax.random.split(key, ENVS), params)
         return jax.lax.scan(one, (key, state), None, GYMNAX_STEPS)[1]
 
-    return lambda: jax.block_until_ready(loop(jax.random.PRNGKey(0)))
+    def run() -> None:
+        # gymnax is written for JAX's default types, which other benchmarks may have switched
+        with jax.enable_x64(False):
+            jax.block_until_ready(loop(jax.random.PRNGKey(0)))
+
+    return run
 
 
 def run() -> list[Result]:
