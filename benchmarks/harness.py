@@ -10,7 +10,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -134,3 +134,12 @@ def machine() -> str:
             continue
     python = f"Python {platform.python_version()}"
     return f"{model}, {os.cpu_count()} cores, {python}, {', '.join(versions)}"
+
+
+def table(results: Iterable[Result]) -> list[str]:
+    """The lines of a Markdown table of figures."""
+    lines = ["| figure | value | target | verdict | of |", "|---|---|---|---|---|"]
+    for r in results:
+        cells = (r.what, r.value_text, r.target_text, r.verdict, r.detail)
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines

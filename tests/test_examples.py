@@ -1,6 +1,8 @@
 """The examples run: a moment of each by default, in full when slow tests run."""
 
+import ast
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
@@ -29,3 +31,33 @@ def test_cartpole_reaches_450_within_its_budget():
     model = example.train()
     assert model.num_timesteps <= 1.01 * example.BUDGET
     assert example.mean_return(model) >= 450
+
+
+def test_the_plain_ppo_imports_nothing_of_ours(tmp_path):
+    source = ast.parse((EXAMPLES / "train_plain_ppo.py").read_text())
+    parts = [node for node in ast.walk(source) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {getattr(node, "module", None) or node.names[0].name for node in parts}
+    allowed = ("__future__", "sys", "pathlib", "stable_baselines3")
+    assert {name.split(".")[0] for name in names} <= set(allowed)
+    load("train_plain_ppo").train(tmp_path / "models", 256, 256)
+    assert {file.name for file in (tmp_path / "models").iterdir()} == {"converged.zip", "stuck.zip"}
+
+
+@pytest.mark.slow
+def test_the_command_tells_the_stuck_plain_ppo_from_the_converged_one(tmp_path, capsys):
+    from experiments.__main__ import main
+
+    load("train_plain_ppo").train(tmp_path)
+    found = {}
+    for name in ("converged", "stuck"):
+        model, figure = tmp_path / f"{name}.zip", tmp_path / f"{name}.png"
+        words = ["diagnose", str(model), "--algo", "ppo", "--env-id", "CartPole-v1"]
+        capsys.readouterr()
+        assert main([*words, "--json", "--figure", str(figure)]) == 0
+        found[name] = json.loads(capsys.readouterr().out)
+        assert figure.stat().st_size > 5_000
+    assert found["converged"]["verdict"] == "no_better_action"
+    assert found["converged"]["mean_episode_return"] >= 490
+    assert found["stuck"]["verdict"] == "well"
+    assert found["stuck"]["mean_episode_return"] < 15
+    assert found["stuck"]["routes"][0]["probability"] < 1e-6

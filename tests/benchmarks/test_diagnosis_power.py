@@ -11,7 +11,7 @@ from benchmarks.diagnosis.power import power_of, updates_over_made
 
 
 def row(verdict: str, visible: float) -> Any:
-    case = Case("corner", "well", "SoftmaxWell-v0", None, advantage=0.1)
+    case = Case("corner", "well", "SoftmaxWell-v0", None, advantage=lambda _: 0.1)
     return case, SimpleNamespace(verdict=verdict, smallest_visible=visible)
 
 
