@@ -62,7 +62,6 @@ def main(arguments: list[str]) -> int:
         prog="python -m experiments asr-drift",
         description="Fork training runs to measure what actions pay, and calibrate ASRWell-v0.",
         groups=lambda: {"drift": DriftOptions},
-        choosers={},
     )
     from experiments import drift_report
     from gw_envs.metric_learning.calibration import calibrate_well

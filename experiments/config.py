@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +152,7 @@ def parse_options(
     prog: str,
     description: str,
     groups: Callable[..., dict[str, type]],
-    choosers: dict[str, str | None],
+    choosers: Mapping[str, str | None] = {},
 ) -> tuple[Any, ...]:
     """Parse options whose groups depend on some of them, from the line over a YAML file.
 

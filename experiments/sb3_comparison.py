@@ -107,7 +107,6 @@ def main(arguments: list[str]) -> int:
         prog="python -m experiments sb3",
         description="The numpy agent, its SB3 twin and stock SB3 algorithms in one well.",
         groups=lambda: {"comparison": ComparisonOptions},
-        choosers={},
     )
     for name in options.agents:
         check_choice("agents", name, tuple(CONTESTANTS))

@@ -27,6 +27,7 @@ from agents.simulation.settings import (
     make_sampling,
 )
 from agents.updates import UpdateRule
+from agents.updates.regularized import log_softmax
 from gw_envs.checks import Floats, check_choice, check_float, check_int
 from gw_envs.rewards import NOISE_LAWS
 from gw_envs.theory import WELL_FRACTION
@@ -34,12 +35,6 @@ from gw_envs.theory import WELL_FRACTION
 # Stand-ins for the escape criterion that is not used: a probability never exceeded, and a fraction
 # at which every policy is in the well.
 _NEVER_EXCEEDED, _ALWAYS_INSIDE = 2.0, -1e30
-
-
-def log_softmax(theta: Floats) -> Floats:
-    """ln softmax(theta) over the last axis; finite however deep the well."""
-    shifted = theta - theta.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,6 @@ def main(arguments: list[str]) -> int:
         prog=f"python -m experiments claims {names[0] if len(names) == 1 else '[NAME ...]'}",
         description=f"Run the literature's claims: {', '.join(CLAIMS)}.",
         groups=lambda: groups,
-        choosers={},
     )
     claims = settings or [cls() for cls in classes]
     if options.full:

@@ -52,7 +52,6 @@ def main(arguments: list[str]) -> int:
         prog="python -m experiments asr-protocol",
         description="Hold the paper's account of the ASR gravity well against training runs.",
         groups=lambda: {"protocol": ProtocolOptions},
-        choosers={},
     )
     known = (*DISTRIBUTIONS, "logits_wide")
     for name in options.distributions:
