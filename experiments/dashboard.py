@@ -104,6 +104,10 @@ PANELS: dict[str, tuple[Panel, ...]] = {
         History("PPO's trust region", metrics.SB3_TRUST_REGION, metrics.GLOBAL_STEP, log_x=False),
         History("Steps per second", (metrics.SB3_SPEED,), metrics.GLOBAL_STEP, log_x=False),
     ),
+    "PlateauMonitor": tuple(
+        History(title, (key,), metrics.GLOBAL_STEP, log_x=False)
+        for title, key in metrics.PLATEAU_CURVES.items()
+    ),
 }
 
 

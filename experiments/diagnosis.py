@@ -16,6 +16,7 @@ from typing import Any
 import tyro
 
 from agents.diagnosis import Diagnosis, EscapeRoute
+from agents.diagnosis.verdicts import count_text
 from gw_envs.checks import check_choice
 
 ALGORITHMS = {
@@ -170,7 +171,7 @@ def print_diagnosis(found: Diagnosis) -> None:
     if found.routes:
         print(
             f"updates: of softmax policy gradient with learning rate {found.learning_rate:g} until "
-            "the probability exceeds 0.1\n"
+            "the probability exceeds 0.1, in exact arithmetic\n"
         )
     print(
         f"{found.episodes} episodes of mean return {found.mean_episode_return:.4g}; entropy "
@@ -185,4 +186,4 @@ def updates_text(route: EscapeRoute) -> str:
         return "not predicted"
     if not route.is_rare:
         return "taken"
-    return "never" if math.isinf(route.updates) else f"{route.updates:,.0f}"
+    return "never" if math.isinf(route.updates) else count_text(route.updates)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agents.diagnosis import plateau_keys
 from agents.diagnosis.plateau_keys import PLATEAU_KEYS as PLATEAU_KEYS
 
 UPDATE = "update"
@@ -63,15 +64,23 @@ AXES = {
     "train/*": UPDATE,
     "rollout/*": UPDATE,
     "time/*": UPDATE,
+    "plateau/*": UPDATE,
     "validation/*": UPDATE,
     "test/*": UPDATE,
     "sampling/*": UPDATE,
 }
-# What Stable-Baselines3 logs of its own.
-SB3_FAMILIES = ("train/", "rollout/", "time/")
+# What Stable-Baselines3 logs of its own, and PlateauMonitor through it.
+SB3_FAMILIES = ("train/", "rollout/", "time/", "plateau/")
 # Of what Stable-Baselines3 logs, what the dashboard draws.
 SB3_RETURN = "rollout/ep_rew_mean"
 SB3_SPEED = "time/fps"
 SB3_ENTROPY_LOSS = "train/entropy_loss"
 SB3_LOSSES = ("train/value_loss", "train/policy_gradient_loss")
+PLATEAU_CURVES = {
+    "Effective number of actions": plateau_keys.PLATEAU_EFFECTIVE_ACTIONS,
+    "Norm of the sampled gradient": plateau_keys.PLATEAU_GRADIENT_NORM,
+    "Spread of the advantages": plateau_keys.PLATEAU_ADVANTAGE_SPREAD,
+    "Share of parameters that stood still": plateau_keys.PLATEAU_LOST_UPDATES,
+    "Trend of the return (per rollout)": plateau_keys.PLATEAU_RETURN_TREND,
+}
 SB3_TRUST_REGION = ("train/approx_kl", "train/clip_fraction")

@@ -100,7 +100,8 @@ class StockOptions:
         Raises:
             ValueError: naming the option that is out of range.
         """
-        apart = {field.name for field in dataclasses.fields(StartOptions)} | {"n_envs"}
+        apart = {field.name for field in dataclasses.fields(StartOptions)}
+        apart |= {"n_envs", "plateau_monitor"}
         values: dict[str, Any] = dataclasses.asdict(self)  # type: ignore[call-overload]
         settings = {k: v for k, v in values.items() if k not in apart and v is not None}
         steps = check_int("n_steps", settings.get("n_steps", 1), 1)
@@ -119,6 +120,8 @@ class DeepOptions(StockOptions, StartOptions):
 
     n_envs: int = 64
     """Environments stepped at once."""
+    plateau_monitor: bool = False
+    """Log the keys `plateau/*` of agents.diagnosis.PlateauMonitor."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,6 +218,7 @@ def make_sb3_agents(
     Raises:
         ValueError: naming the option that is out of range.
     """
+    from agents.diagnosis import PlateauMonitor
     from agents.sb3.agent import SB3Agent
     from agents.sb3.baselines import start_from
     from agents.sb3.vec_env import WellVecEnv
@@ -232,7 +236,8 @@ def make_sb3_agents(
         model = make_model(env, seed)
         if isinstance(options, StartOptions):
             start_from(model, seed=seed, **options.start)
-        agents.append(SB3Agent(model, seed))
+        watchers = [PlateauMonitor()] if getattr(options, "plateau_monitor", False) else []
+        agents.append(SB3Agent(model, seed, watchers))
     return agents
 
 

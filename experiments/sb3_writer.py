@@ -11,7 +11,7 @@ from experiments.records import Trace
 
 
 class TraceWriter(KVWriter):
-    """An SB3 log output that logs `train/*`, `rollout/*` and `time/*` rows of a trace.
+    """An SB3 log output that logs the keys of `metrics.SB3_FAMILIES` as rows of a trace.
 
     `policy/*`, which EscapeCallback also records, is in the trace's own rows.
 

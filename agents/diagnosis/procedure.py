@@ -22,7 +22,7 @@ from agents.diagnosis.probing import (
     choose_situations,
     make_probes,
 )
-from agents.diagnosis.verdicts import Diagnosis, EscapeRoute, as_route, judge
+from agents.diagnosis.verdicts import Diagnosis, EscapeRoute, Place, as_route, judge
 from gw_envs.checks import check_float, check_int
 
 DEFAULT_HOLDS = (1, 4, 16)
@@ -245,6 +245,7 @@ def _conclude(
         routes=routes,
         smallest_visible=visible,
         probes=tuple(as_route(probe, situations[probe.situation]) for probe in probes),
+        places=tuple(_place(situation.forks[0], arena) for situation in situations),
         mean_return=mean,
         return_spread=spread,
         mean_episode_return=float(np.mean([sum(episode.rewards) for episode in episodes])),
@@ -258,6 +259,10 @@ def _conclude(
         steps=arena.steps,
         seconds=time.monotonic() - began,
     )
+
+
+def _place(fork: Fork, arena: Arena) -> Place:
+    return Place(fork.seed, tuple(arena.first_action + action for action in fork.prefix))
 
 
 def _advantage_table(

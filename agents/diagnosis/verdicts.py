@@ -24,11 +24,25 @@ TOO_COARSE = 0.25  # an upper limit above this share of the range says too littl
 
 
 @dataclass(frozen=True)
+class Place:
+    """How to come to a probed state: `reset(seed=seed)`, then a step for each of the actions.
+
+    Attributes:
+        seed: of the environment.
+        actions: as the environment takes them.
+    """
+
+    seed: int
+    actions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class EscapeRoute:
     """A significantly better action.
 
     Attributes:
         state: what is seen there, as text.
+        place: index into the `places` of the diagnosis: where the state was met first.
         action: 0..K-1.
         hold: steps it is held.
         probability: with which the policy takes it (a held one: takes it `hold` times, if the
@@ -45,6 +59,7 @@ class EscapeRoute:
     """
 
     state: str
+    place: int
     action: int
     hold: int
     probability: float
@@ -74,6 +89,7 @@ class Diagnosis:
         smallest_visible: an action better than this by advantage would have been seen: the largest
             upper limit over all probes that are not routes, >= 0, in units of return.
         probes: every probe as a route-like row, for tables and figures.
+        places: how to come to the probed states.
         mean_return: discounted, of the policy's own episodes.
         return_spread: largest minus smallest of them.
         mean_episode_return: undiscounted.
@@ -93,6 +109,7 @@ class Diagnosis:
     routes: tuple[EscapeRoute, ...]
     smallest_visible: float
     probes: tuple[EscapeRoute, ...]
+    places: tuple[Place, ...]
     mean_return: float
     return_spread: float
     mean_episode_return: float
@@ -123,6 +140,7 @@ def as_route(probe: Probe, situation: Situation) -> EscapeRoute:
     """A probe's row, without a prediction."""
     return EscapeRoute(
         state=state_text(situation.observation),
+        place=probe.situation,
         action=probe.action,
         hold=probe.hold,
         probability=float(situation.policy[probe.action]) ** probe.hold,
@@ -142,6 +160,11 @@ def state_text(observation: object) -> str:
     if values.ndim == 0:
         return str(values.item())
     return "[" + " ".join(f"{v:.3g}" for v in values.ravel().tolist()) + "]"
+
+
+def count_text(count: float) -> str:
+    """A predicted count; three digits of it where there are many."""
+    return f"{count:,.0f}" if count < 1e9 else f"{count:.3g}"
 
 
 def judge(
@@ -209,10 +232,13 @@ def _route_verdict(best: EscapeRoute, moves: bool) -> tuple[str, str]:
     if best.hold == 1 and not moves:
         return "frozen", reason + (
             " One gradient step changes no logit to the bit: this plateau is made by float "
-            "arithmetic and has no end. Use float64, or smaller logits (subtract a constant)."
+            "arithmetic and has no end. Float64, or for a table smaller logits (subtract a "
+            "constant), makes it move as slowly as any well; sooner out gets only another method "
+            "(docs/ways_out.md)."
         )
     if best.updates is not None and math.isfinite(best.updates):
-        reason += f" Softmax policy gradient would take it after about {best.updates:,.0f} updates."
+        count = count_text(best.updates)
+        reason += f" Softmax policy gradient would take it after about {count} updates."
     if best.updates == math.inf:
         reason += " A policy that never takes it gets no gradient towards it."
     return "well", reason

@@ -11,6 +11,7 @@ import numpy as np
 import torch as th
 from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
@@ -33,6 +34,8 @@ class SB3Agent:
         model: an SB3 model on a `WellVecEnv`.
         seed: its seed; `learn` begins by seeding the generators with it, so that a run does not
             depend on what ran before it in the process.
+        watchers: callbacks that only look on, e.g. `agents.diagnosis.PlateauMonitor`; what they
+            record is logged with SB3's own rows.
 
     Raises:
         ValueError: if the environment is not one of ours.
@@ -40,8 +43,10 @@ class SB3Agent:
 
     relative_error = 0.0  # of escape times: every update is seen
 
-    def __init__(self, model: BaseAlgorithm, seed: int) -> None:
-        self.model = model
+    def __init__(
+        self, model: BaseAlgorithm, seed: int, watchers: Sequence[BaseCallback] = ()
+    ) -> None:
+        self.model, self.watchers = model, list(watchers)
         self.seeds: tuple[int, ...] = (check_int("seed", seed, 0),)
         self.gradient = getattr(model, "gradient", "sampled")
         self.callback = EscapeCallback(log_every=0)
@@ -130,7 +135,7 @@ class SB3Agent:
         if remaining > 0:
             self.model.learn(
                 remaining,
-                callback=self.callback,
+                callback=[*self.watchers, self.callback],
                 log_interval=cast(Any, None),
                 reset_num_timesteps=fresh,
             )
@@ -145,6 +150,7 @@ class SB3Agent:
             "env": self.model.get_env(),
             "replay": getattr(self.model, "replay_buffer", None),
             "callback": self.callback,
+            "watchers": self.watchers,
             "seeds": self.seeds,
             "action_space": self.model.action_space,  # DQN explores with its generator
             "generators": (random.getstate(), np.random.get_state(), th.get_rng_state()),
@@ -159,6 +165,7 @@ class SB3Agent:
         if state["replay"] is not None:
             model.replay_buffer = state["replay"]
         self.model, self.seeds, self.callback = model, state["seeds"], state["callback"]
+        self.watchers = state["watchers"]
         self.gradient = getattr(model, "gradient", "sampled")
         self._writers, self._generators = [], state["generators"]
         self.callback.init_callback(model)

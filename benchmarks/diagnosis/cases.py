@@ -17,6 +17,7 @@ DISCOUNT = 0.99
 # The truth where a better action is known to exist, but not how often the policy takes it: `well`
 # and `learning` are both right.
 IMPROVABLE = "improvable"
+UNKNOWN = "unknown"  # not yet labelled, or the truth is too near the line to tell
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Case:
 
     Attributes:
         name: what it is.
-        label: the true verdict, or `IMPROVABLE`.
+        label: the true verdict, `IMPROVABLE` or `UNKNOWN`.
         env_id: where it acts.
         policy: what `diagnose` is given.
         env_kwargs: of the environment.
@@ -63,6 +64,8 @@ class Case:
 
     def accepts(self, verdict: str) -> bool:
         """Whether this verdict is right."""
+        if self.label == UNKNOWN:
+            return True
         return verdict in (("well", "learning") if self.label == IMPROVABLE else (self.label,))
 
     def make_env(self) -> gym.Env[Any, Any]:

@@ -1,27 +1,24 @@
 """CartPole and Acrobot agents at several stages of training, by plain Stable-Baselines3.
 
-Their truth is a return: an agent far below what is known to be possible has a better action
-somewhere, one that reaches it has none worth naming. The models are trained once and kept in
-`runs/diagnosis_models`, each lesson's in a folder named by its settings.
+A return alone is no truth about them: an Acrobot agent as good as any known one has states from
+which another action gains ten steps, and from most states of a poor one no short probe gains any.
+Their truth is therefore that of the states that were probed, found by brute force. The models are
+trained once and kept in `runs/diagnosis_models`, each lesson's in a folder named by its settings.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from agents.diagnosis.actors import ModelActor
-from agents.diagnosis.prediction import TAKEN
-from benchmarks.diagnosis.cases import Case
+from agents.diagnosis import Diagnosis
+from benchmarks.diagnosis.brute_force import brute_force, stands_still
+from benchmarks.diagnosis.cases import IMPROVABLE, UNKNOWN, Case
 
 FOLDER = Path("runs") / "diagnosis_models"
-EVALUATED = 100  # episodes behind each label
-DECIDED = 0.98  # of the observations must show nothing but rare alternatives for the label `well`
 ENVS = 8
 
 PPO_CARTPOLE = {
@@ -75,6 +72,11 @@ class Lesson:
     settings: dict[str, Any]
     name: str = ""
 
+    @property
+    def folder(self) -> Path:
+        """Where its models are kept."""
+        return FOLDER / hashlib.sha256(repr(self).encode()).hexdigest()[:8]
+
     def file(self, stage: int) -> str:
         """The name of the model kept after `stage` steps."""
         return f"{self.algo} {self.env_id} {self.name} {stage}.zip".replace("  ", " ")
@@ -82,92 +84,57 @@ class Lesson:
 
 LESSONS = (
     Lesson("PPO", "CartPole-v1", (256, 10_240, 102_400), PPO_CARTPOLE),
+    Lesson("PPO", "CartPole-v1", (20_480,), {**PPO_CARTPOLE, "learning_rate": 0.05}, "rate 0.05"),
     Lesson("PPO", "CartPole-v1", (20_480,), {**PPO_CARTPOLE, "learning_rate": 0.1}, "rate 0.1"),
-    Lesson("DQN", "CartPole-v1", (1_500, 10_000, 20_000, 30_000, 50_000), DQN_CARTPOLE),
-    Lesson("PPO", "Acrobot-v1", (2_048, 20_480, 204_800), PPO_ACROBOT),
-    Lesson("DQN", "Acrobot-v1", (2_000, 60_000), DQN_ACROBOT),
+    Lesson("DQN", "CartPole-v1", (1_500, 5_000, 10_000, 20_000, 50_000), DQN_CARTPOLE),
+    Lesson("PPO", "Acrobot-v1", (2_048, 20_480, 51_200, 204_800), PPO_ACROBOT),
+    Lesson("DQN", "Acrobot-v1", (2_000, 10_000, 60_000), DQN_ACROBOT),
 )
 
 
-@dataclass(frozen=True)
-class Known:
-    """What returns an environment is known to give.
-
-    Attributes:
-        best: mean return of a well trained agent (CartPole: the most there is; Acrobot: what
-            rl-zoo3's tuned agents reach, about -80).
-        poor: below this an agent is far from it.
-        good: from this on it has reached it.
-        margin: an advantage that counts, in units of return.
-    """
-
-    best: float
-    poor: float
-    good: float
-    margin: float
-
-
-KNOWN = {
-    "CartPole-v1": Known(500, 400, 495, 0.0),
-    "Acrobot-v1": Known(-80, -120, -90, 10.0),
-}
+MARGINS = {"CartPole-v1": 0.0, "Acrobot-v1": 10.0}  # advantages that count, discounted
 
 
 def model_cases() -> Iterator[Case]:
-    """Every kept model with the label its return gives it; those in between are left out.
-
-    Budget and states are the defaults of `diagnose`.
-    """
+    """Every kept model, not yet labelled; budget and states are the defaults of `diagnose`."""
     import torch
 
     torch.set_num_threads(1)  # small networks: threads only cost
     for lesson in LESSONS:
         for stage, model in zip(lesson.stages, trained(lesson), strict=True):
-            mean, rare = evaluated(model, lesson.env_id)
-            label = label_of(KNOWN[lesson.env_id], mean, rare)
-            if label is not None:
-                yield Case(
-                    f"{lesson.file(stage)[:-4]}, return {mean:.0f}",
-                    label,
-                    lesson.env_id,
-                    model,
-                    num_states=8,
-                    max_steps=2_000_000,
-                    min_advantage=KNOWN[lesson.env_id].margin,
-                )
+            yield Case(
+                lesson.file(stage)[:-4],
+                UNKNOWN,
+                lesson.env_id,
+                model,
+                num_states=8,
+                max_steps=2_000_000,
+                min_advantage=MARGINS[lesson.env_id],
+            )
 
 
-def label_of(known: Known, mean: float, rare: float) -> str | None:
-    """The verdict that a mean return calls for; None where it does not settle one.
+def labelled(case: Case, found: Diagnosis) -> Case:
+    """The case with the verdict that the truth about the probed states calls for.
 
-    Args:
-        known: what the environment is known to give.
-        mean: the agent's mean return.
-        rare: share of the observations at which all but one action are rare (pi <= 0.1).
+    `improvable`: a probe is better, three standard errors off; `well` if all those are rare, and
+    `frozen` if moreover training on changes nothing. `no_signal`: neither a probe nor the policy's
+    own luck changes any return. `no_better_action`: no probe is better. `UNKNOWN` stays where brute
+    force is not sure.
     """
-    if mean >= known.good:
-        return "no_better_action"
-    if mean > known.poor:
-        return None
-    return "well" if rare >= DECIDED else "improvable"
-
-
-def evaluated(model: Any, env_id: str) -> tuple[float, float]:
-    """Mean return of the policy, and the share of its observations with rare alternatives only."""
-    from stable_baselines3.common.env_util import make_vec_env
-    from stable_baselines3.common.evaluation import evaluate_policy
-
-    actor, seen = ModelActor(model), []
-
-    def look(scope: dict[str, Any], _: dict[str, Any]) -> None:
-        seen.append(scope["observations"][scope["i"]])
-
-    envs = make_vec_env(env_id, n_envs=ENVS, seed=10_000)
-    greedy = not actor.is_stochastic
-    mean, _ = evaluate_policy(model, envs, EVALUATED, deterministic=greedy, callback=look)
-    envs.close()
-    second = np.sort(actor.probabilities(seen), axis=1)[:, -2]
-    return float(np.mean(mean)), float((second <= TAKEN).mean())
+    truths = brute_force(case.policy, case.env_id, found)
+    margin = case.min_advantage
+    better = [truth.probe for truth in truths if truth.is_better(margin)]
+    label = UNKNOWN
+    if better:
+        label = "well" if all(probe.is_rare for probe in better) else IMPROVABLE
+        if label == "well" and hasattr(case.policy, "rollout_buffer"):
+            label = "frozen" if stands_still(case.policy, case.env_id, found) else label
+    elif not any(truth.gain or truth.error for truth in truths):
+        label = "no_signal" if found.return_spread == 0 else "no_better_action"
+    elif all(truth.is_no_better(margin) for truth in truths):
+        label = "no_better_action"
+    name = f"{case.name}, return {found.mean_episode_return:.0f}"
+    return replace(case, name=name, label=label)
 
 
 def trained(lesson: Lesson) -> list[Any]:
@@ -175,8 +142,7 @@ def trained(lesson: Lesson) -> list[Any]:
     import stable_baselines3
 
     algorithm = getattr(stable_baselines3, lesson.algo)
-    folder = FOLDER / hashlib.sha256(repr(lesson).encode()).hexdigest()[:8]
-    files = [folder / lesson.file(stage) for stage in lesson.stages]
+    files = [lesson.folder / lesson.file(stage) for stage in lesson.stages]
     if not all(file.exists() for file in files):
         train(algorithm, lesson, files)
     return [algorithm.load(file, device="cpu") for file in files]

@@ -9,9 +9,17 @@ import numpy as np
 import pytest
 
 from benchmarks.diagnosis import confusion, figures
-from benchmarks.diagnosis.cases import DISCOUNT, IMPROVABLE, Case, exact_cases, optimal_values
+from benchmarks.diagnosis.brute_force import brute_force
+from benchmarks.diagnosis.cases import (
+    DISCOUNT,
+    IMPROVABLE,
+    UNKNOWN,
+    Case,
+    exact_cases,
+    optimal_values,
+)
 from benchmarks.diagnosis.lake import ENV_KWARGS, LAKE, advantage, lake_cases
-from benchmarks.diagnosis.models import KNOWN, Lesson, label_of, trained
+from benchmarks.diagnosis.models import Lesson, labelled, trained
 from benchmarks.diagnosis.power import false_wells
 
 
@@ -36,17 +44,49 @@ def test_an_improvable_policy_is_well_or_learning() -> None:
     assert not Case("corner", "well", "CartPole-v1", None).accepts("learning")
 
 
-@pytest.mark.parametrize(
-    ("mean", "rare", "label"),
-    [
-        (500.0, 0.5, "no_better_action"),
-        (450.0, 0.5, None),
-        (100.0, 0.5, IMPROVABLE),
-        (9.0, 1.0, "well"),
-    ],
-)
-def test_a_return_settles_a_label_or_none(mean: float, rare: float, label: str | None) -> None:
-    assert label_of(KNOWN["CartPole-v1"], mean, rare) == label
+def push(prob: float) -> Any:
+    """A PPO on CartPole that pushes left with this probability, whatever it sees."""
+    import torch
+    from stable_baselines3 import PPO
+
+    model = PPO("MlpPolicy", "CartPole-v1", seed=0, device="cpu")
+    with torch.no_grad():
+        model.policy.action_net.weight.zero_()
+        model.policy.action_net.bias.copy_(torch.tensor([np.log(prob), np.log(1 - prob)]))
+    return model
+
+
+def test_brute_force_labels_by_what_probes_at_the_probed_states_gain() -> None:
+    options: dict[str, Any] = {"max_steps": 40_000, "num_states": 3}
+    names = {}
+    for prob in (0.5, 1 - 1e-9):
+        case = Case("push", UNKNOWN, "CartPole-v1", push(prob), **options)
+        names[prob] = labelled(case, case.diagnose(0)).label
+    assert names[1 - 1e-9] == "well"  # always left: to push right once, or more, is better
+    assert names[0.5] in (IMPROVABLE, "well", UNKNOWN)
+
+
+def test_brute_force_gains_are_exact_for_a_sure_policy() -> None:
+    case = Case("push", UNKNOWN, "CartPole-v1", push(1 - 1e-12), max_steps=40_000, num_states=2)
+    found = case.diagnose(0)
+    for truth in brute_force(case.policy, case.env_id, found):
+        assert truth.error == 0
+        place = found.places[truth.probe.place]
+        forced = rest(place, (truth.probe.action,) * truth.probe.hold)
+        assert truth.gain == pytest.approx(forced - rest(place, ()), abs=1e-12)
+
+
+def rest(place: Any, forced: tuple[int, ...]) -> float:
+    """Discounted return from a place on: the forced actions, then left for ever."""
+    env = gym.make("CartPole-v1")
+    env.reset(seed=place.seed)
+    for action in place.actions:
+        env.step(action)
+    value, weight, over, actions = 0.0, 1.0, False, list(forced)
+    while not over:
+        _, reward, terminated, truncated, _ = env.step(actions.pop() if actions else 0)
+        value, weight, over = value + weight * float(reward), weight * 0.99, terminated or truncated
+    return value
 
 
 def test_stages_are_kept_and_not_trained_again(

@@ -278,3 +278,40 @@ def test_a_killed_run_resumes_with_nothing_lost_or_doubled(tmp_path):
                 for rows in (mine[seed], theirs[seed])
             ]
             assert columns[0] == columns[1] != []
+
+
+def plateau_rows(trackers):
+    """What the monitor logged, by update."""
+    return {
+        row[metrics.UPDATE]: {k: v for k, v in row.items() if k in metrics.PLATEAU_KEYS}
+        for row in trackers[-1].rows
+        if not row.keys().isdisjoint(metrics.PLATEAU_KEYS)
+    }
+
+
+def test_a_watched_run_is_the_run_unwatched_and_goes_on_watching_when_resumed(
+    tmp_path, monkeypatch
+):
+    options = {"max_updates": 30, "optimal_prob": 0.08, "num_seeds": 1}
+    plain, unwatched = execute(tmp_path / "plain", "ppo", **options)
+    options["plateau_monitor"] = True
+    whole, trackers = execute(tmp_path / "whole", "ppo", **options)
+    for name in ("trajectories", "escapes"):  # the same but for the name of the run
+        a, b = (read_results(run.folder, name).drop(["run_id"]) for run in (whole, plain))
+        assert repr(a.to_pylist()) == repr(b.to_pylist())
+    rows = plateau_rows(trackers)
+    assert not plateau_rows(unwatched)
+    assert set(rows[30]) == set(metrics.PLATEAU_KEYS)
+    assert rows[30]["plateau/verdict"] in ("learning", "falling", "flat")
+    assert rows[1]["plateau/verdict"] in ("early", "no_signal")  # perhaps one arm was pulled
+
+    folder = interrupted(tmp_path / "stopped", monkeypatch, "ppo", 12, **options)
+    resumed = []
+
+    def factory(name, config):
+        resumed.append(Recording())
+        return resumed[-1]
+
+    Run(parse_config(["--resume", str(folder), "--track", "disabled"]), factory).execute()
+    later = plateau_rows(resumed)
+    assert later and later == {update: rows[update] for update in later}

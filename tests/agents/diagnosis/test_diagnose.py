@@ -9,6 +9,7 @@ from agents.diagnosis.actors import as_actor
 from agents.diagnosis.betting import limits
 from agents.diagnosis.playing import Arena, Branch, Fork
 from agents.diagnosis.prediction import complete_advantages, updates_to_take
+from agents.diagnosis.verdicts import state_text
 from gw_envs import theory
 
 
@@ -182,3 +183,19 @@ def test_an_environment_that_pays_integers_replays():
     right = np.eye(4)[np.full(16, 2)] * 0.96 + 0.01
     found = quick(right, "FrozenLake-v1", env_kwargs={"is_slippery": False}, num_states=2)
     assert found.verdict in ("well", "no_signal")
+
+
+def test_the_places_of_a_diagnosis_can_be_visited():
+    def fall(seen):
+        return int(seen[2] > 0)
+
+    found = diagnose(fall, "CartPole-v1", num_states=3, max_steps=40_000, holds=(1,))
+    env = gym.make("CartPole-v1")
+    assert len(found.places) == 3
+    assert any(place.actions for place in found.places)
+    for probe in found.probes:
+        place = found.places[probe.place]
+        seen, _ = env.reset(seed=place.seed)
+        for action in place.actions:
+            seen, *_ = env.step(action)
+        assert state_text(seen) == probe.state
