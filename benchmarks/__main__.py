@@ -1,6 +1,7 @@
-"""`python -m benchmarks NAME` runs one benchmark, `all` runs every one and writes the page.
+"""`python -m benchmarks NAME` runs one benchmark, `all` those of speed and writes their page.
 
-The exit status is 1 if a figure misses its target.
+What `diagnose` gets right takes longer than all of these, and has pages of its own. The exit status
+is 1 if a figure misses its target.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ BENCHMARKS = {
     "import": "benchmarks.imports",
     "sweeps": "benchmarks.sweeps",
 }
+OWN_PAGES = {"diagnosis": "diagnosis_benchmark.md", "diagnosis-power": "diagnosis_power.md"}
 _INDENT = {"initial_indent": "  ", "subsequent_indent": "  "}
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
@@ -74,7 +76,8 @@ def page(outcomes: dict[str, tuple[str, str, list[Result]]]) -> str:
         for r in results:
             cells = (name, r.what, r.value_text, r.target_text, r.verdict, r.detail, before)
             lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "What each one does:", ""]
+    pages = ", ".join(f"[`{name}`]({file})" for name, file in OWN_PAGES.items())
+    lines += ["", f"With pages of their own: {pages}.", "", "What each one does:", ""]
     for name, (title, _, _) in outcomes.items():
         note = getattr(importlib.import_module(BENCHMARKS[name]), "NOTE", "")
         lines += [f"- `{name}`: {title}", *textwrap.wrap(note, 98, **_INDENT)]
@@ -86,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", choices=[*BENCHMARKS, "all"])
     wanted = parser.parse_args(arguments).name
-    names = list(BENCHMARKS) if wanted == "all" else [wanted]
+    names = [name for name in BENCHMARKS if name not in OWN_PAGES] if wanted == "all" else [wanted]
     outcomes = {name: run_one(name) for name in names}
     if wanted == "all":
         PAGE.write_text(page(outcomes))
