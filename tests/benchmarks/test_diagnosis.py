@@ -107,7 +107,7 @@ def test_stages_are_kept_and_not_trained_again(
 
 @pytest.mark.parametrize(("action", "hold"), [(0, 1), (1, 1), (2, 4)])
 def test_the_lakes_advantages_are_those_of_play(action: int, hold: int) -> None:
-    policy, rng = next(iter(lake_cases())).policy, np.random.default_rng(0)
+    policy, rng = list(lake_cases())[1].policy, np.random.default_rng(0)
     exact = advantage(policy, 0, action, hold)
     forced = [played(policy, rng, (action,) * hold) for _ in range(3000)]
     free = [played(policy, rng, ()) for _ in range(3000)]
