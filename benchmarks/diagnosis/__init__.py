@@ -113,8 +113,8 @@ def page(columns: dict[int, Rows], results: list[Result]) -> str:
         "",
         "The truth is exact (rewards, value iteration, construction), or, for the CartPole and",
         "Acrobot agents, trained by plain Stable-Baselines3 and kept at several stages, found by",
-        f"brute force at the states that were probed. `{IMPROVABLE}`: some better action is rare",
-        f"and some is not, so that `well` and `learning` are both right. `{UNKNOWN}`: a probe is",
+        f"brute force at the states that were probed. `{IMPROVABLE}`: not all better actions are",
+        f"rare, so that `well` and `learning` are both right. `{UNKNOWN}`: some probe is",
         "too near the line for brute force; it counts in no figure. Advantages count above 0; in",
         "Acrobot, whose discounted returns lie between -99 and about -50, above 10. Budgets are in",
         "`benchmarks/diagnosis/cases.py` and `models.py`.",
@@ -124,9 +124,22 @@ def page(columns: dict[int, Rows], results: list[Result]) -> str:
         mine = [r for r in results if r.what.startswith(f"seed {seed}: ")]
         lines += ["", *table(replace(r, what=r.what.partition(": ")[2]) for r in mine)]
         wrong = [(c, d) for c, d in rows if not c.accepts(d.verdict)]
-        lines += ["", "Judged otherwise than their truth:" + ("" if wrong else " none.")]
+        lines += ["", "Judged otherwise than their truth:" + ("" if wrong else " none."), ""]
         lines += [f"- {c.name}: {c.label}, judged {d.verdict}. {d.reason}" for c, d in wrong]
+        lines += ["", "The trained agents:", "", *trained_agents(rows)]
     return "\n".join(lines) + "\n"
+
+
+def trained_agents(rows: Rows) -> list[str]:
+    """The table of the agents that were trained."""
+    lines = [
+        "| agent, training steps, mean return | truth | verdict | seconds |",
+        "|---|---|---|---|",
+    ]
+    for case, found in rows:
+        if case.name.startswith(("PPO", "DQN")):
+            lines.append(f"| {case.name} | {case.label} | {found.verdict} | {found.seconds:.0f} |")
+    return lines
 
 
 def confusion(rows: Rows) -> list[str]:

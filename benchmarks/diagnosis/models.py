@@ -17,6 +17,7 @@ from typing import Any
 from agents.diagnosis import Diagnosis
 from benchmarks.diagnosis.brute_force import brute_force, stands_still
 from benchmarks.diagnosis.cases import IMPROVABLE, UNKNOWN, Case
+from gw_envs.files import write_atomically
 
 FOLDER = Path("runs") / "diagnosis_models"
 ENVS = 8
@@ -91,7 +92,6 @@ LESSONS = (
     Lesson("DQN", "Acrobot-v1", (2_000, 10_000, 60_000), DQN_ACROBOT),
 )
 
-
 MARGINS = {"CartPole-v1": 0.0, "Acrobot-v1": 10.0}  # advantages that count, discounted
 
 
@@ -159,10 +159,9 @@ def train(algorithm: Any, lesson: Lesson, files: list[Path]) -> None:
         def _on_step(self) -> bool:
             for stage, file in zip(lesson.stages, files, strict=True):
                 if self.num_timesteps >= stage and not file.exists():
-                    self.model.save(file)
+                    write_atomically(file, self.model.save)
             return True
 
-    files[0].parent.mkdir(parents=True, exist_ok=True)
     count = ENVS if lesson.algo == "PPO" else 1
     envs = make_vec_env(lesson.env_id, n_envs=count, seed=0)
     model = algorithm("MlpPolicy", envs, seed=0, device="cpu", **lesson.settings)
