@@ -53,6 +53,8 @@ def start(path, output, engine):
         stderr=subprocess.PIPE,
         text=True,
         process_group=0,
+        # what a shell starts in the background ignores Ctrl-C, and hands that down to its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 
