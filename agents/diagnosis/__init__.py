@@ -5,8 +5,9 @@ Both are loaded when first used: importing this package loads no heavy module.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from agents.lazy import lazy_names
 
 if TYPE_CHECKING:
     from agents.diagnosis.actors import SoftmaxTable
@@ -16,20 +17,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Diagnosis", "EscapeRoute", "PlateauMonitor", "SoftmaxTable", "diagnose"]
 
-_HOMES = {
-    "Diagnosis": "verdicts",
-    "EscapeRoute": "verdicts",
-    "PlateauMonitor": "monitor",
-    "SoftmaxTable": "actors",
-    "diagnose": "procedure",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Diagnosis": "verdicts",
+        "EscapeRoute": "verdicts",
+        "PlateauMonitor": "monitor",
+        "SoftmaxTable": "actors",
+        "diagnose": "procedure",
+    },
+)

@@ -6,8 +6,9 @@ event. All load numba when first used, not when this package is imported.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from agents.lazy import lazy_names
 
 if TYPE_CHECKING:
     from agents.simulation.plateaus import jump_history
@@ -17,19 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["escape_time", "jump_history", "sampled_escape_times", "simulate"]
 
-_HOMES = {
-    "simulate": "trajectories",
-    "escape_time": "solver",
-    "jump_history": "plateaus",
-    "sampled_escape_times": "skipping",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "simulate": "trajectories",
+        "escape_time": "solver",
+        "jump_history": "plateaus",
+        "sampled_escape_times": "skipping",
+    },
+)
