@@ -8,12 +8,12 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from experiments.run import Outcome
+    from experiments.runs.well import Outcome
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse, run, report; the exit code is 0, or 2 for bad input, which one sentence explains."""
-    from experiments.config import parse_config
+    from experiments.options.config import parse_config
 
     # Small matrices: threads cost more than they bring.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     began = time.monotonic()
     try:
         config = parse_config(sys.argv[1:] if arguments is None else arguments)
-        from experiments.run import make_run
+        from experiments.runs import make_run
 
         outcome = make_run(config).execute()
     except ValueError as error:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import gymnasium as gym
@@ -17,8 +15,8 @@ from agents.escape import EscapeDetector, EscapeEvent
 from agents.evaluation import Evaluation, Record, evaluate
 from agents.lower_bounds import escape_lower_bounds
 from agents.policies import initial_table, softmax
+from agents.precision import lowest_trusted
 from agents.rollouts import Rollouts
-from agents.simulation.precision import lowest_trusted
 from agents.updates import (
     RULES,
     SAMPLED_RULES,
@@ -213,23 +211,6 @@ class SoftmaxPG:
     def clock(self) -> int:
         """The drift clock t: the number of updates made."""
         return self.updates
-
-    def save(self, path: str | Path) -> None:
-        """Write the agent, generators included, so that `load` continues to the same bits.
-
-        The file is written whole or not at all. It is a pickle: load only files you trust.
-        """
-        from gw_envs.files import write_atomically
-
-        data = pickle.dumps(self.__dict__)
-        write_atomically(Path(path), lambda target: target.write_bytes(data))
-
-    @classmethod
-    def load(cls, path: str | Path) -> SoftmaxPG:
-        """The agent written by `save`."""
-        agent = cls.__new__(cls)
-        agent.__dict__.update(pickle.loads(Path(path).read_bytes()))
-        return agent
 
     def _start(
         self,

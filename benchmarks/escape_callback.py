@@ -17,8 +17,8 @@ def share(name: str) -> float:
     """CPU time inside the callback over CPU time of training, in one run of learn."""
     import torch
 
-    from agents.sb3.baselines import make_baseline
     from agents.sb3.callbacks import EscapeCallback
+    from agents.sb3.stock import make_baseline
     from agents.sb3.vec_env import WellVecEnv
 
     torch.set_num_threads(1)

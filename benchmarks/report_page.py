@@ -9,8 +9,8 @@ from pathlib import Path
 
 from benchmarks.harness import Result
 from benchmarks.synthetic_results import write_synthetic_results
-from experiments.report import make_report
-from experiments.run_table import read_runs
+from experiments.analysis.run_table import read_runs
+from experiments.report.command import make_report
 from tests.tools.chromium import Page, find
 
 TITLE = "the report of 10,000 synthetic runs (20 problems, 4 methods); openings are wall time"

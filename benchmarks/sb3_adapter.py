@@ -15,7 +15,7 @@ def trainer(kind: str) -> Any:
     import torch
     from stable_baselines3.common.env_util import make_vec_env
 
-    from agents.sb3.baselines import make_baseline
+    from agents.sb3.stock import make_baseline
     from agents.sb3.vec_env import WellVecEnv
 
     torch.set_num_threads(1)

@@ -45,8 +45,8 @@ def sweeping(runs: int, make_engine: Callable[[], Any]) -> Callable[[], None]:
 
 def bare_runs(runs: int) -> Callable[[], None]:
     """A function that makes the same runs in memory, with nothing around them."""
-    from experiments.run import Run
-    from experiments.tracking import NullTracker
+    from experiments.runs.tracking import NullTracker
+    from experiments.runs.well import Run
 
     configs = [point.config for point in short_sweep(runs).points]
 
@@ -66,8 +66,8 @@ def load_results(runs: int = 10_000) -> tuple[float, int]:
     import pyarrow as pa
 
     from experiments.results import TABLES, make_table, read_results, write_tables
-    from experiments.run import Run
-    from experiments.tracking import NullTracker
+    from experiments.runs.tracking import NullTracker
+    from experiments.runs.well import Run
 
     run = Run(short_sweep(10).points[0].config, show_progress=False)
     run.train(lambda name, settings: NullTracker())

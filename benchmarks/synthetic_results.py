@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments import metrics
-from experiments.config import make_config
+from agents import metrics
+from experiments.options.config import make_config
 from experiments.results import write_results
 from gw_envs.theory import escape_lower_bound
 

@@ -15,15 +15,15 @@ COMMANDS = {
     ),
     "audit": ("experiments.audit", "hold the paper's second theorem against an instance"),
     "dashboard": ("experiments.dashboard", "the Weights & Biases workspace of a project, as code"),
-    "report": ("experiments.report", "one self-contained page about a folder of results"),
-    "plots": ("experiments.plot_commands", "pictures of policies and of many runs"),
+    "report": ("experiments.report.command", "one self-contained page about a folder of results"),
+    "plots": ("experiments.pictures.command", "pictures of policies and of many runs"),
     "sb3": ("experiments.sb3_comparison", "compare the agents of Stable-Baselines3 in one well"),
-    "sweep": ("experiments.sweep", "run many configurations, here or on a cluster"),
-    "compact": ("experiments.compact", "join what the jobs of a sharded sweep have left"),
+    "sweep": ("experiments.sweeps.command", "run many configurations, here or on a cluster"),
+    "compact": ("experiments.sweeps.compact", "join what the jobs of a sharded sweep have left"),
     "claims": ("experiments.claims.command", "run the literature's claims and write the page"),
-    "compare": ("experiments.compare", "race every way out of a well from the same start"),
-    "diagnose": ("experiments.diagnosis", "is a trained model stuck or converged?"),
-    "asr-drift": ("experiments.asr_drift", "measure b_k(t) and Delta(s) of real training runs"),
+    "compare": ("experiments.ways_out.command", "race every way out of a well from the same start"),
+    "diagnose": ("experiments.diagnose.command", "is a trained model stuck or converged?"),
+    "asr-drift": ("experiments.drift.command", "measure b_k(t) and Delta(s) of real training runs"),
 }
 
 

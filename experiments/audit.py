@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from experiments.config import parse_options, well_options
+from experiments.options.config import parse_options, well_options
 from gw_envs.theory.auditing import StateAudit, audit
 from gw_envs.theory.counterexamples import (
     all_arms_equal,

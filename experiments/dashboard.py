@@ -1,6 +1,6 @@
 """`python -m experiments dashboard`: the Weights & Biases workspace of a project, as code.
 
-`PANELS` says what is shown, in the names of `experiments.metrics`; `make_workspace` turns it into
+`PANELS` says what is shown, in the names of `agents.metrics`; `make_workspace` turns it into
 W&B's own objects (extra `dashboards`), which are saved to a project or printed.
 """
 
@@ -10,8 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from experiments import metrics
-from experiments.tracking import has_key
+from agents import metrics
+from experiments.runs.tracking import has_key
 
 NAME = "Gravity wells"
 

@@ -21,8 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from experiments import metrics
-from gw_envs.files import write_atomically
+from agents import metrics
+from experiments.files import write_atomically
 
 SCHEMA_VERSION = 2
 VERSION_KEY = "gravity_wells_schema"

@@ -17,11 +17,11 @@ import numpy as np
 
 from agents.evaluation import Record
 from agents.interface import Agent
-from experiments.config import make_config, parse_options
-from experiments.run import make_agents
-from experiments.statistics import Survival, kaplan_meier
+from experiments.analysis.statistics import Survival, kaplan_meier
+from experiments.files import write_atomically
+from experiments.options.config import make_config, parse_options
+from experiments.runs.well import make_agents
 from gw_envs.checks import Floats, check_choice, check_int
-from gw_envs.files import write_atomically
 
 SOLVED = 0.9
 STARTS = {"uniform": None, "pi(a*) = 0.01": 1e-2, "pi(a*) = 0.001": 1e-3}
@@ -200,7 +200,7 @@ def draw(cells: list[Cell], path: Path) -> None:
     """Steps until solved against the start, a line per agent: the price of a saturated start."""
     from matplotlib.figure import Figure
 
-    from experiments.plots import BLUE, GREEN, ORANGE, PINK, RED, SKY
+    from experiments.pictures.style import BLUE, GREEN, ORANGE, PINK, RED, SKY
 
     figure = Figure(figsize=(7.5, 4.8), layout="constrained")
     panel = figure.subplots()

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from gw_envs.checks import Floats, check_choice, check_float, check_int
 from gw_envs.drawing import bar_frame
 from gw_envs.drift import Well
-from gw_envs.drifting_rewards import DriftingRewards
+from gw_envs.drift.rewards import DriftingRewards
 from gw_envs.hardness import (
     ACTION_NAMES,
     MOVES,

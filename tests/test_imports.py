@@ -27,5 +27,11 @@ def test_help_loads_no_heavy_module():
 
 
 def test_every_public_package_imports_on_its_own():
-    for package in ("gw_envs", "gw_envs.theory", "agents", "agents.softmax_pg", "experiments.run"):
+    for package in (
+        "gw_envs",
+        "gw_envs.theory",
+        "agents",
+        "agents.softmax_pg",
+        "experiments.runs.well",
+    ):
         assert package in loaded_by(f"import {package}")

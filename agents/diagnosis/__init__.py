@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agents.lazy import lazy_names
+from gw_envs.lazy import lazy_names
 
 if TYPE_CHECKING:
     from agents.diagnosis.actors import SoftmaxTable

@@ -14,10 +14,10 @@ from stable_baselines3.common.callbacks import BaseCallback
 from agents.escape import EscapeDetector, EscapeEvent
 from agents.evaluation import Evaluation, Record, evaluate
 from agents.lower_bounds import escape_lower_bounds
+from agents.precision import PrecisionWarning, lowest_trusted
 from agents.sb3.ground_truth import ground_truth, policy_table
 from agents.sb3.policies import TabularSoftmaxPolicy
 from agents.sb3.softmax_pg import SoftmaxPG
-from agents.simulation.precision import PrecisionWarning, lowest_trusted
 from gw_envs.checks import Floats, check_int
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agents.lazy import lazy_names
+from gw_envs.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from agents.simulation.plateaus import jump_history
+    from agents.simulation.history import jump_history
     from agents.simulation.skipping import sampled_escape_times
     from agents.simulation.solver import escape_time
     from agents.simulation.trajectories import simulate
@@ -23,7 +23,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "simulate": "trajectories",
         "escape_time": "solver",
-        "jump_history": "plateaus",
+        "jump_history": "history",
         "sampled_escape_times": "skipping",
     },
 )

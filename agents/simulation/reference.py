@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from agents.baselines import exact_baseline
 from agents.policies import softmax
-from agents.simulation.counters import (
+from agents.simulation.kernels.counters import (
     ACTION,
     NOISE,
     NOISE_ANGLE,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.simulation import blocks, rule_kernels
+from agents.simulation.kernels import blocks, rule_kernels
 from agents.updates import RULES, UpdateRule, make_rule
 from gw_envs.checks import check_choice
 

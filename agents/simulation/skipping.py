@@ -29,8 +29,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from agents.simulation.counters import stream_key
-from agents.simulation.draws import draw_geometric, draw_uniform, draw_waiting, open_stream
+from agents.simulation.kernels.counters import stream_key
+from agents.simulation.kernels.draws import draw_geometric, draw_uniform, draw_waiting, open_stream
 from agents.simulation.solver import check_theta, well_exit
 from gw_envs.checks import check_choice, check_int
 from gw_envs.theory.wells import WELL_FRACTION

@@ -1,7 +1,7 @@
 """When does softmax policy gradient leave its well? Answered without making every update.
 
 Three engines, chosen for each problem: the closed form of `gw_envs.theory` where the sub-optimal
-arms are alike, step jumping (`agents.simulation.jumping`) elsewhere, and single updates where the
+arms are alike, step jumping (`kernels.jumping`) elsewhere, and single updates where the
 map is far from a flow or the escape is near. Every answer carries an error that was measured: the
 problem is solved again with finer settings, or with the parameters moved by their rounding.
 """
@@ -290,7 +290,7 @@ def follow_level(
         `jumping.Outcome`; with stops, a pair of it and theta_n - theta_0 at the stops [N, K] (NaN
         where not reached).
     """
-    from agents.simulation import jumping
+    from agents.simulation.kernels import jumping
 
     difference, rest = subtract(theta, theta.max())
     weights = np.exp(difference) * (1.0 + rest)

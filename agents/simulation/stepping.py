@@ -2,7 +2,7 @@
 
 This is how `SoftmaxPG` moves between the updates it records. A problem whose action values do not
 depend on the policy (one state, or several at discount 0) falls into rows, one for each run and
-state, which are updated side by side in the arithmetic of `agents.simulation.jumping`: offsets in
+state, which are updated side by side in the arithmetic of `kernels.jumping`: offsets in
 compensated sums, rewards measured from the dominant arm's. After each update every row is looked
 at; the first update that crosses an edge of a well, changes the likeliest arm or takes it past
 `DOMINANT` ends the stretch, so that whoever watches for escapes and transfers misses none. Bits do
@@ -18,9 +18,9 @@ from numba import njit
 
 from agents.escape import DOMINANT
 from agents.lower_bounds import reward_path
-from agents.simulation import jumping
-from agents.simulation.jumping import LOST, PHI, PI, REWARD, ROWS, TRAVELLED, D, W
-from agents.simulation.lanes import source_digest
+from agents.simulation.kernels import jumping
+from agents.simulation.kernels.jumping import LOST, PHI, PI, REWARD, ROWS, TRAVELLED, D, W
+from agents.simulation.kernels.lanes import source_digest
 from agents.simulation.solver import subtract
 from gw_envs.checks import Floats
 from gw_envs.theory.wells import WELL_FRACTION, WELL_TOLERANCE

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agents.baselines import BASELINES
-from agents.simulation import blocks, direct, rule_runs, sampled
-from agents.simulation.counters import stream_key
-from agents.simulation.lanes import LANES
-from agents.simulation.precision import lowest_trusted, report_imprecision
+from agents.precision import lowest_trusted, report_imprecision
+from agents.simulation import rule_runs
+from agents.simulation.kernels import blocks, direct, sampled
+from agents.simulation.kernels.counters import stream_key
+from agents.simulation.kernels.lanes import LANES
 from agents.simulation.settings import (
     INT64_MAX,
     Bandits,

@@ -12,7 +12,7 @@ from agents.diagnosis.verdicts import VERDICTS
 from benchmarks.diagnosis.cases import IMPROVABLE, UNKNOWN, Case, exact_cases
 from benchmarks.diagnosis.models import labelled, model_cases
 from benchmarks.harness import Result, table
-from gw_envs.files import write_atomically
+from experiments.files import write_atomically
 
 TITLE = "verdicts of `diagnose` on labelled policies, and its predicted updates to escape"
 PAGE = Path(__file__).parents[2] / "docs" / "diagnosis_benchmark.md"

@@ -17,7 +17,7 @@ from typing import Any
 from agents.diagnosis import Diagnosis
 from benchmarks.diagnosis.brute_force import brute_force, stands_still
 from benchmarks.diagnosis.cases import IMPROVABLE, UNKNOWN, Case
-from gw_envs.files import write_atomically
+from experiments.files import write_atomically
 
 FOLDER = Path("runs") / "diagnosis_models"
 ENVS = 8

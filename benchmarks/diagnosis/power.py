@@ -13,7 +13,7 @@ from agents.diagnosis import Diagnosis
 from benchmarks.diagnosis.cases import Case, bandits, levels, small_gaps
 from benchmarks.diagnosis.lake import lake_cases
 from benchmarks.harness import Result, table
-from gw_envs.files import write_atomically
+from experiments.files import write_atomically
 
 TITLE = "how often `no_better_action` misses more than it states; predictions against real updates"
 PAGE = Path(__file__).parents[2] / "docs" / "diagnosis_power.md"

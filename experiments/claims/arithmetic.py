@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.claims.claim import Claim, Finding, Quote, check_starts
-from experiments.claims.estimates import exact
-from experiments.plots import BLUE, GREEN, ORANGE, RED
-from experiments.statistics import Estimate
+from experiments.analysis.estimates import exact
+from experiments.analysis.finding import Finding
+from experiments.analysis.statistics import Estimate
+from experiments.claims.claim import Claim, Quote, check_starts
+from experiments.pictures.style import BLUE, GREEN, ORANGE, RED
 from gw_envs import theory
 from gw_envs.checks import Floats
 

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from agents.policies import softmax
-from experiments.claims.claim import Claim, Finding, Quote
-from experiments.claims.estimates import exact, median_ratio, share
-from experiments.plots import STATE_COLORS, WELL
+from experiments.analysis.estimates import exact, median_ratio, share
+from experiments.analysis.finding import Finding
+from experiments.claims.claim import Claim, Quote
+from experiments.pictures.style import STATE_COLORS, WELL
 from gw_envs.checks import Floats
 from gw_envs.theory import escape_threshold
 
@@ -193,7 +194,7 @@ class Attraction(Claim[Attractions]):
 
     def draw(self, evidence: Attractions, figure: Any) -> None:
         """The triangle with its flow; K = 6 curves; the plateaus in a row."""
-        from experiments.simplex_plots import flow_on, triangle_axes, well_on
+        from experiments.pictures.simplex import flow_on, triangle_axes, well_on
 
         panels = figure.subfigures(1, 3, width_ratios=(1.3, 1, 1))
         panels[0].suptitle(f"K = 3: where an update leads, r = {self.unequal}")

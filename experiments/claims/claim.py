@@ -1,23 +1,15 @@
-"""What a claim is: sentences, settings, a run, findings with their verdicts, and a figure.
-
-A finding is a statement that is true or false of one number: the statement names the region of the
-number in which it is true, the run gives the number and its interval, and the verdict follows from
-the two by one rule for all claims. Nobody writes a verdict down.
-"""
+"""What a claim is: sentences, settings, a run, findings with their verdicts, and a figure."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
-from experiments.statistics import Estimate
+from experiments.analysis.finding import Finding
 from gw_envs.checks import check_float, check_int
-
-HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 
 Evidence = TypeVar("Evidence")
 
@@ -33,36 +25,6 @@ class Quote:
 
     text: str
     place: str
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One statement and the number that decides it.
-
-    Attributes:
-        statement: a sentence that is true exactly if the number lies in `true_in`.
-        measure: what the number is, with its unit.
-        estimate: the number with its 95 % interval; low = high where it is exact.
-        true_in: (lowest, highest) number for which the statement is true, ends included.
-    """
-
-    statement: str
-    measure: str
-    estimate: Estimate
-    true_in: tuple[float, float]
-
-    @property
-    def verdict(self) -> str:
-        """`holds` if the whole interval is where the statement is true, `fails` if none of it is.
-
-        `undecided` otherwise, and where a number or an end is missing (NaN).
-        """
-        low, high = self.estimate.low, self.estimate.high
-        if math.isnan(self.estimate.value) or not low <= high:
-            return UNDECIDED
-        if self.true_in[0] <= low and high <= self.true_in[1]:
-            return HOLDS
-        return FAILS if high < self.true_in[0] or low > self.true_in[1] else UNDECIDED
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from experiments.analysis.finding import Finding
 from experiments.claims import CLAIMS, claim_class
-from experiments.claims.claim import Claim, Finding
+from experiments.claims.claim import Claim
 from experiments.claims.page import FIGURES, interval_text, store, write_page
-from experiments.compare import check_folder
-from experiments.config import parse_options
-from gw_envs.files import write_atomically
+from experiments.files import write_atomically
+from experiments.options.config import parse_options
+from experiments.ways_out.command import check_folder
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from experiments.claims.claim import Claim, Finding, Quote
-from experiments.claims.estimates import exact, mean
-from experiments.plots import BLUE, ORANGE, RED
+from experiments.analysis.estimates import exact, mean
+from experiments.analysis.finding import Finding
+from experiments.analysis.statistics import Estimate
+from experiments.claims.claim import Claim, Quote
+from experiments.pictures.style import BLUE, ORANGE, RED
 from experiments.sampling.findings import Runs, broad_and_narrow
 from experiments.sampling.protocol import stored_results
-from experiments.statistics import Estimate
 from gw_envs.checks import Floats
 from gw_envs.metric_learning.distance_bins import CENTRES, initial_bins
 

@@ -8,15 +8,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from agents.policies import softmax
-from experiments.claims.claim import Claim, Finding, Quote
-from experiments.claims.estimates import exact, mean, quantile, ratio, share
-from experiments.fork_table import stored_forks
-from experiments.plots import BLUE, GREEN, ORANGE, PINK, RED
-from experiments.statistics import Estimate
+from experiments.analysis.estimates import exact, mean, quantile, ratio, share
+from experiments.analysis.finding import Finding
+from experiments.analysis.statistics import Estimate
+from experiments.claims.claim import Claim, Quote
+from experiments.drift.estimates import DriftEstimate, estimate_from_forks
+from experiments.drift.fork_table import stored_forks
+from experiments.pictures.style import BLUE, GREEN, ORANGE, PINK, RED
 from gw_envs.checks import Floats
 from gw_envs.drift import AR1, DriftLaw, Saturating, Well
-from gw_envs.drift_fitting import DriftFit, fit_drift
-from gw_envs.metric_learning.drift_estimates import DriftEstimate, estimate_from_forks
+from gw_envs.drift.fitting import DriftFit, fit_drift
 from gw_envs.theory import GaussianInitialization
 
 LEVELS = (0.1, 0.5, 0.9, 0.99)

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from agents.policies import softmax
-from experiments.claims.claim import Claim, Finding, Quote
-from experiments.claims.estimates import exact, mean, quantile, ratio, share, share_difference
-from experiments.plots import BLUE, GREEN, ORANGE, PINK, RED, SKY
-from experiments.statistics import Estimate
+from experiments.analysis.estimates import exact, mean, quantile, ratio, share, share_difference
+from experiments.analysis.finding import Finding
+from experiments.analysis.statistics import Estimate
+from experiments.claims.claim import Claim, Quote
+from experiments.pictures.style import BLUE, GREEN, ORANGE, PINK, RED, SKY
 from gw_envs.checks import Floats
 from gw_envs.theory import GaussianInitialization, escape_threshold
 

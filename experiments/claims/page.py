@@ -11,10 +11,11 @@ import math
 from pathlib import Path
 from typing import Any
 
+from experiments.analysis.finding import Finding
+from experiments.analysis.statistics import Estimate
 from experiments.claims import CLAIMS, claim_class
-from experiments.claims.claim import Claim, Finding
-from experiments.statistics import Estimate
-from gw_envs.files import write_atomically
+from experiments.claims.claim import Claim
+from experiments.files import write_atomically
 
 FIGURES = Path("figures") / "claims"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from experiments.claims.claim import Claim, Finding, Quote
+from experiments.analysis.finding import Finding
+from experiments.claims.claim import Claim, Quote
 from experiments.sampling.findings import Runs, controls, when, who_ends_higher, who_falls
 
 

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from experiments.claims.claim import Claim, Finding, Quote, check_starts
-from experiments.claims.estimates import exact, slope
-from experiments.plots import BLUE, GREEN, ORANGE, PINK, RED, SKY
+from experiments.analysis.estimates import exact, slope
+from experiments.analysis.finding import Finding
+from experiments.claims.claim import Claim, Quote, check_starts
+from experiments.pictures.style import BLUE, GREEN, ORANGE, PINK, RED, SKY
 from gw_envs import theory
 from gw_envs.checks import Floats
 

@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from experiments.claims.claim import Claim, Finding, Quote, check_starts
+from experiments.analysis.estimates import exact, share, slope
+from experiments.analysis.finding import Finding
+from experiments.claims.claim import Claim, Quote, check_starts
 from experiments.claims.drifting_instances import (
     Instances,
     Passage,
@@ -15,8 +17,7 @@ from experiments.claims.drifting_instances import (
     follow,
     join_passages,
 )
-from experiments.claims.estimates import exact, share, slope
-from experiments.plots import BLUE, GREEN, ORANGE, PINK, RED
+from experiments.pictures.style import BLUE, GREEN, ORANGE, PINK, RED
 from gw_envs import theory
 from gw_envs.checks import Floats, check_int
 from gw_envs.theory import counterexamples

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from experiments.claims.claim import HOLDS, Claim, Finding, Quote
-from experiments.claims.estimates import exact
-from experiments.plots import BLUE, GREEN, ORANGE, WELL
-from experiments.statistics import Estimate
+from experiments.analysis.estimates import exact
+from experiments.analysis.finding import HOLDS, Finding
+from experiments.analysis.statistics import Estimate
+from experiments.claims.claim import Claim, Quote
+from experiments.pictures.style import BLUE, GREEN, ORANGE, WELL
 
 FREE_OF_START = (-0.1, 0.2)  # the exponents that a logarithm of pi_1(a*) has at the deep starts
 
@@ -69,7 +70,7 @@ class WaysOut(Claim[dict[str, WayOut]]):
 
     def run(self) -> dict[str, WayOut]:
         """Two comparisons: all rules, and those that declare a logarithm from deeper starts."""
-        from experiments.comparison import all_contenders, compare_rules
+        from experiments.ways_out.comparison import all_contenders, compare_rules
 
         race = compare_rules(optimal_prob=self.optimal_prob, max_updates=self.max_updates).results
         fast = [c for c in all_contenders() if c.rule.rate.escape_exponent == 0]

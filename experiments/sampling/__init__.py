@@ -1,1 +1,1 @@
-"""Runs on ASRSampling-v0, and the protocol that holds the paper's account of its well to data."""
+"""The protocol on ASRSampling-v0: the account of the ASR well against training runs."""

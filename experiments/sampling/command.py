@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.claims.claim import Finding
-from experiments.config import parse_options
+from experiments.analysis.finding import Finding
+from experiments.files import write_atomically
+from experiments.options.config import parse_options
 from experiments.results import make_writable
 from experiments.sampling.findings import Runs, findings
 from experiments.sampling.protocol import (
@@ -22,7 +23,6 @@ from experiments.sampling.protocol import (
     stored_results,
 )
 from gw_envs.checks import check_choice
-from gw_envs.files import write_atomically
 
 DRAWN = ("normal_high", "normal_low", "wide")  # uniform_low looks as wide does
 

@@ -14,22 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from experiments.claims.claim import Finding
-from experiments.claims.estimates import quantile, share, share_difference
+from agents.metrics import RETRIEVAL_NAMES
+from experiments.analysis.estimates import quantile, share, share_difference
+from experiments.analysis.finding import Finding
+from experiments.analysis.statistics import Estimate, Survival, kaplan_meier
 from experiments.sampling.protocol import AGENTS, METRICS
-from experiments.statistics import Estimate, Survival, kaplan_meier
 from gw_envs.checks import Floats
 
 AROUND_15 = slice(12, 19)  # epochs
 LAST = slice(-5, None)
-NAMES = {
-    "recall_at_1": "recall@1",
-    "recall_at_2": "recall@2",
-    "recall_at_4": "recall@4",
-    "recall_at_8": "recall@8",
-    "nmi": "NMI",
-    "f1": "F1",
-}
 
 
 @dataclass(frozen=True)
@@ -134,7 +127,7 @@ def who_falls(runs: Runs) -> list[Finding]:
     high, low = ("normal_high", "ppo"), ("normal_low", "ppo")
     found = [
         Finding(
-            f"normal_high, PPO: {NAMES[metric]} is below its start around epoch 15.",
+            f"normal_high, PPO: {RETRIEVAL_NAMES[metric]} is below its start around epoch 15.",
             "mean of epochs 12 to 18 less the start",
             paired(runs.change(high, metric, AROUND_15)),
             (-math.inf, 0.0),
@@ -196,7 +189,7 @@ def who_ends_higher(runs: Runs) -> list[Finding]:
     """normal_high above normal_low in all six."""
     return [
         Finding(
-            f"normal_high ends above normal_low in {NAMES[metric]} (PPO).",
+            f"normal_high ends above normal_low in {RETRIEVAL_NAMES[metric]} (PPO).",
             "mean of the last five epochs, high less low",
             paired(
                 runs.end(("normal_high", "ppo"), metric) - runs.end(("normal_low", "ppo"), metric)

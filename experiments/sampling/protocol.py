@@ -16,8 +16,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from experiments.files import write_atomically
 from gw_envs.checks import check_int
-from gw_envs.files import write_atomically
 
 FIRST_SEED = 100  # earlier looks at this process used seeds below
 NUM_SEEDS = 10

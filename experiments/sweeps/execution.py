@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.metrics import UPDATE
 from agents.softmax_pg import log_spaced
-from experiments.config import make_config
-from experiments.metrics import UPDATE
+from experiments.options.config import make_config
 from experiments.results import TABLES, make_table
-from experiments.run import Run
-from experiments.tracking import NullTracker
+from experiments.runs.tracking import NullTracker
+from experiments.runs.well import Run
 
 # The same input gives the same error again: trying once is enough.
 LASTING_ERRORS = (ValueError, ArithmeticError, TypeError, AssertionError)

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from experiments.results import make_writable
-from experiments.run import make_agents
+from experiments.runs.tracking import graceful_termination
+from experiments.runs.well import make_agents
 from experiments.sweeps.engines import Batch, Engine, Lost
 from experiments.sweeps.execution import Failure, Job, Outcome
 from experiments.sweeps.specification import Point, Sweep
 from experiments.sweeps.storage import done_runs, write_part
-from experiments.tracking import graceful_termination
 
 ATTEMPTS = 3
 BATCH_SECONDS = 1.0

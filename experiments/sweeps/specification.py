@@ -28,7 +28,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from experiments.config import RunConfig, make_config
+from experiments.options.config import RunConfig, make_config
 from gw_envs.checks import check_choice, check_int
 
 BLOCK_KEYS = ("base", "grid", "points", "seeds", "tags")

@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.files import write_atomically
 from experiments.results import TABLES, read_results, write_tables
-from gw_envs.files import write_atomically
 
 PARTS = "parts"
 STALE_SECONDS = (

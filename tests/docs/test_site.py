@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import metrics
+from agents import metrics
 from experiments.claims import CLAIMS
 from experiments.results import COLUMNS
 from gw_envs.registration import ENVIRONMENTS

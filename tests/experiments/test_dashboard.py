@@ -6,10 +6,11 @@ import sys
 
 import pytest
 
-from experiments import dashboard, metrics
+from agents import metrics
+from experiments import dashboard
 from experiments.__main__ import main
-from experiments.config import make_config
-from experiments.run import Run
+from experiments.options.config import make_config
+from experiments.runs.well import Run
 
 
 def inspect(folder):

@@ -7,8 +7,8 @@ import pytest
 from matplotlib.image import imread
 
 from experiments.__main__ import main
-from experiments.config import make_config
-from experiments.run import make_agents
+from experiments.options.config import make_config
+from experiments.runs.well import make_agents
 from experiments.sb3_comparison import SOLVED, Cell, NothingLeftError, Watched, table
 
 

@@ -345,7 +345,7 @@ def test_the_default_satisfies_the_premise_and_drifts_as_a_well():
 
 def test_making_one_loads_no_heavy_module():
     code = (
-        "import sys, gymnasium as gym, gw_envs, gw_envs.drift_fitting; gym.make('ASRWell-v0');"
+        "import sys, gymnasium as gym, gw_envs, gw_envs.drift.fitting; gym.make('ASRWell-v0');"
         "print([m for m in ('scipy', 'torch', 'numba', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -9,7 +9,7 @@ import pytest
 
 from gw_envs.asr_well import ASRWellEnv, ASRWellVectorEnv
 from gw_envs.drift import AR1, Abrupt, Constant, Linear, Sum, drift_law
-from gw_envs.drift_fitting import fit_drift
+from gw_envs.drift.fitting import fit_drift
 from gw_envs.tabular import TabularMDP
 
 T = np.arange(20)

@@ -8,14 +8,14 @@ from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.logger import KVWriter, Logger
 
+from agents import metrics
+from agents.precision import PrecisionWarning
 from agents.sb3.agent import SB3Agent
-from agents.sb3.baselines import make_baseline, start_from
 from agents.sb3.callbacks import EscapeCallback
 from agents.sb3.ground_truth import policy_table
 from agents.sb3.softmax_pg import SoftmaxPG
+from agents.sb3.stock import make_baseline, start_from
 from agents.sb3.vec_env import WellVecEnv
-from agents.simulation.precision import PrecisionWarning
-from experiments import metrics
 
 CORNER = {"initial_policy": "corner", "optimal_prob": 0.02, "optimal_actions": [0]}
 SETTINGS = {

@@ -8,9 +8,9 @@ import pytest
 from stable_baselines3 import PPO
 
 import train
-from agents.sb3.baselines import make_baseline, start_from
 from agents.sb3.callbacks import EscapeCallback
 from agents.sb3.softmax_pg import SoftmaxPG
+from agents.sb3.stock import make_baseline, start_from
 from agents.sb3.vec_env import WellVecEnv
 
 

@@ -5,9 +5,9 @@ import pytest
 from stable_baselines3.common.env_util import make_vec_env
 
 from agents.evaluation import evaluate
-from agents.sb3.baselines import make_baseline
 from agents.sb3.ground_truth import policy_table
 from agents.sb3.softmax_pg import SoftmaxPG
+from agents.sb3.stock import make_baseline
 from agents.sb3.vec_env import WellVecEnv
 
 WELLS = {

@@ -8,10 +8,10 @@ from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.policies import ActorCriticPolicy
 
 from agents.policies import initial_table, softmax
-from agents.sb3.baselines import make_baseline, start_from
 from agents.sb3.ground_truth import policy_table
 from agents.sb3.policies import TabularSoftmaxPolicy, set_logits
 from agents.sb3.softmax_pg import SoftmaxPG
+from agents.sb3.stock import make_baseline, start_from
 from agents.sb3.vec_env import WellVecEnv
 
 STARTS = {

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.simulation import simulate
-from agents.simulation.counters import mix, stream_state, uniform
+from agents.simulation.kernels.counters import mix, stream_state, uniform
 from agents.simulation.reference import simulate_reference
 
 

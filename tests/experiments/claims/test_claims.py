@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from experiments.analysis.statistics import Estimate
 from experiments.claims import CLAIMS, claim_class
 from experiments.claims.arithmetic import Arithmetic, compiled_loop, plain_loop
 from experiments.claims.attraction import Attraction, find_plateaus
@@ -17,9 +18,8 @@ from experiments.claims.sampling_well import SamplingWell
 from experiments.claims.theorem_1 import TheoremOne
 from experiments.claims.theorem_2 import TheoremTwo
 from experiments.claims.ways_out import FREE_OF_START, WaysOut
-from experiments.statistics import Estimate
+from experiments.drift.estimates import Interval
 from gw_envs import theory
-from gw_envs.metric_learning.drift_estimates import Interval
 from gw_envs.theory import GaussianInitialization
 
 SMALL = {

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from experiments.__main__ import main
+from experiments.analysis.finding import Finding
+from experiments.analysis.statistics import Estimate
 from experiments.claims import CLAIMS, claim_class
-from experiments.claims.claim import Finding
 from experiments.claims.command import at_full_length
 from experiments.claims.page import FIGURES, load, render, store, write_page
 from experiments.claims.theorem_1 import TheoremOne
-from experiments.statistics import Estimate
 
 DOCS = Path(__file__).parents[3] / "docs"
 SHORT = ["theorem-1", "--num-starts", "20", "--optimal-probs", "1e-2", "1e-3", "1e-4"]

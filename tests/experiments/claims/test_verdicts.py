@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.claims.claim import FAILS, HOLDS, UNDECIDED, Finding
-from experiments.claims.estimates import (
+from experiments.analysis.estimates import (
     exact,
     median_ratio,
     quantile,
@@ -17,7 +16,8 @@ from experiments.claims.estimates import (
     share_difference,
     slope,
 )
-from experiments.statistics import Estimate
+from experiments.analysis.finding import FAILS, HOLDS, UNDECIDED, Finding
+from experiments.analysis.statistics import Estimate
 
 numbers = st.floats(-1e6, 1e6)
 

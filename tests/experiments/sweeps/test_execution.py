@@ -80,7 +80,7 @@ def test_an_error_of_the_machine_may_pass(monkeypatch):
     def no_memory(config):
         raise MemoryError("no room")
 
-    monkeypatch.setattr("experiments.run.make_agents", no_memory)
+    monkeypatch.setattr("experiments.runs.well.make_agents", no_memory)
     (failure,) = execute(jobs_of(base=SMALL | {"gradient": "exact"})).failures
     assert not failure.lasting
 

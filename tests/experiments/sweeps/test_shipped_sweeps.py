@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from experiments.config import parse_config
-from experiments.run import make_agents
+from experiments.options.config import parse_config
+from experiments.runs.well import make_agents
 from experiments.sweeps.scheduling import check_points
 from experiments.sweeps.specification import make_sweep, read_sweep
 

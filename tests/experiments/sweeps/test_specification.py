@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.config import make_config
+from experiments.options.config import make_config
 from experiments.sweeps.specification import SEEDS_TOGETHER, make_sweep, read_sweep
 
 BASE = {"gradient": "sampled", "num_actions": 3}

@@ -1,0 +1,1 @@
+"""Compiled loops below the questions of `agents.simulation`."""

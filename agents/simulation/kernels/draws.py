@@ -1,0 +1,125 @@
+"""Random variates by counter, drawn one after another inside kernels.
+
+A stream is a uint64 array (state, counter) over `kernels.counters`; each uniform number
+advances its counter. Sources: Marsaglia, Tsang, A simple method for generating gamma variables
+(2000); Hoermann, The transformed rejection method for generating Poisson random variables (1993),
+algorithm PTRS; Loader, Fast and accurate computation of binomial probabilities (2000), for the
+Poisson probabilities, which keep their digits at means of 1e15.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from agents.simulation.kernels.counters import stream_state, uniform
+
+_ONE = np.uint64(1)
+_compiled = njit(cache=True, nogil=True, error_model="numpy")
+
+
+@_compiled
+def open_stream(key: Any, number: Any) -> Any:
+    """Stream `number` of the key (both uint64), at its beginning."""
+    return np.array([stream_state(key, number), np.uint64(0)], dtype=np.uint64)
+
+
+@_compiled
+def draw_uniform(stream: Any) -> float:
+    """A number in (0, 1]."""
+    counter = stream[1]
+    stream[1] = counter + _ONE
+    return uniform(stream[0], counter)
+
+
+@_compiled
+def draw_geometric(stream: Any, probability: float) -> float:
+    """Trials up to and with the first success, P(k) = p (1-p)^(k-1), k = 1, 2, ..."""
+    return 1.0 + np.floor(math.log(draw_uniform(stream)) / math.log1p(-probability))
+
+
+@_compiled
+def draw_normal(stream: Any) -> float:
+    """A standard normal number (Box, Muller)."""
+    radius = math.sqrt(-2.0 * math.log(draw_uniform(stream)))
+    return radius * math.cos(2.0 * math.pi * draw_uniform(stream))
+
+
+@_compiled
+def draw_gamma(stream: Any, shape: float) -> float:
+    """A gamma number of the given shape >= 1 and scale 1."""
+    d = shape - 1.0 / 3.0
+    c = 1.0 / math.sqrt(9.0 * d)
+    while True:
+        x = draw_normal(stream)
+        v = (1.0 + c * x) ** 3
+        if v > 0.0 and math.log(draw_uniform(stream)) < 0.5 * x * x + d * (1.0 - v + math.log(v)):
+            return d * v
+
+
+@_compiled
+def _stirling_error(k: float) -> float:
+    """ln k! - ln(sqrt(2 pi k) (k/e)^k), k >= 1."""
+    if k < 16.0:
+        return math.lgamma(k + 1.0) - (k + 0.5) * math.log(k) + k - 0.5 * math.log(2.0 * math.pi)
+    s = 1.0 / (k * k)
+    return (1.0 / 12.0 - s * (1.0 / 360.0 - s * (1.0 / 1260.0 - s / 1680.0))) / k
+
+
+@_compiled
+def _deviance(k: float, mean: float) -> float:
+    """k ln(k/mean) + mean - k, without cancellation where k is near the mean."""
+    e = (k - mean) / mean
+    if abs(e) > 1e-3:
+        return mean * ((1.0 + e) * math.log1p(e) - e)
+    return mean * e * e * (0.5 - e * (1.0 / 6.0 - e * (1.0 / 12.0 - e * (0.05 - e / 30.0))))
+
+
+@_compiled
+def log_poisson(k: float, mean: float) -> float:
+    """ln of the Poisson probability of k."""
+    if k == 0.0:
+        return -mean
+    return -_stirling_error(k) - _deviance(k, mean) - 0.5 * math.log(2.0 * math.pi * k)
+
+
+@_compiled
+def draw_poisson(stream: Any, mean: float) -> float:
+    """A Poisson number, as float64 (whole; exact below 2^53)."""
+    if mean < 10.0:
+        k, product, floor = 0.0, draw_uniform(stream), math.exp(-mean)
+        while product > floor:
+            product *= draw_uniform(stream)
+            k += 1.0
+        return k
+    b = 0.931 + 2.53 * math.sqrt(mean)
+    a = -0.059 + 0.02483 * b
+    inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
+    v_r = 0.9277 - 3.6224 / (b - 2.0)
+    while True:
+        u = draw_uniform(stream) - 0.5
+        v = draw_uniform(stream)
+        us = 0.5 - abs(u)
+        if us <= 0.0:
+            continue
+        k = np.floor((2.0 * a / us + b) * u + mean + 0.43)
+        if us >= 0.07 and v <= v_r:
+            return k
+        if k < 0.0 or (us < 0.013 and v > us):
+            continue
+        if math.log(v * inverse_alpha / (a / (us * us) + b)) <= log_poisson(k, mean):
+            return k
+
+
+@_compiled
+def draw_waiting(stream: Any, successes: float, probability: float) -> float:
+    """Failures before the given number (>= 1) of successes: negative binomial, gamma-Poisson."""
+    if probability >= 1.0:
+        return 0.0
+    if successes == 1.0:
+        return draw_geometric(stream, probability) - 1.0
+    scale = (1.0 - probability) / probability
+    return draw_poisson(stream, draw_gamma(stream, successes) * scale)

@@ -1,0 +1,1 @@
+"""Is a trained model stuck or converged? From the command line."""

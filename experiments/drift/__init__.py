@@ -1,0 +1,1 @@
+"""What sampling actions pay in real training runs: b_k(t) and Delta(s), measured."""

@@ -1,0 +1,109 @@
+"""The options of each agent on the command line, and how they make agents.
+
+`AGENT_OPTIONS` names the dataclass of each agent; a new agent is one more entry. Such a class has
+`run_options` (the class of the run's options, whose defaults fit the agent) and
+`make(run, env_kwargs)`, which checks every option and returns the agents (`agents.interface`). The
+comment below a field is its help text. An agent with a field `update` also has the options of the
+update rule of that name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar, Literal, get_type_hints
+
+from agents.interface import Agent
+from experiments.options.run import RunOptions
+from experiments.options.sb3 import SB3_OPTIONS
+from experiments.options.start import StartOptions, added_options
+from gw_envs.checks import check_choice, check_float
+
+NOT_ON_THE_LINE = ("objective",)  # fields of a rule that only code can give
+
+
+@dataclasses.dataclass(frozen=True)
+class SoftmaxPGOptions(StartOptions):
+    """The tabular softmax policy-gradient agent."""
+
+    run_options: ClassVar[type] = RunOptions
+
+    gradient: Literal["exact", "sampled", "both"] = "both"
+    """Exact gradient, sampled gradient (REINFORCE), or one exact run and the sampled seeds."""
+    learning_rate: float = 0.4
+    """Step size eta."""
+    learning_rate_power: float = 0.0
+    """p of the schedule eta / (n+1)^p; 0 keeps eta constant."""
+    update: str = "softmax-pg"
+    """Update rule (agents.updates); it decides which options of its own there are."""
+    baseline: str = "value"
+    """Of the sampled gradient: none, value, average, optimal, constant or oracle."""
+    baseline_value: float | None = None
+    """The number of the constant baseline."""
+    batch_size: int = 1
+    """Pulls (or episodes) per sampled update."""
+
+    @property
+    def update_options(self) -> dict[str, Any]:
+        """The update rule's own options, which `with_rule` adds."""
+        return added_options(self, SoftmaxPGOptions)
+
+    def make(self, run: RunOptions, env_kwargs: dict[str, Any]) -> list[Agent]:
+        """One exact run, a batch of sampled seeds, or both.
+
+        Raises:
+            ValueError: naming the option that is out of range.
+        """
+        from agents.jumping_pg import JumpingPG
+        from agents.softmax_pg import SoftmaxPG
+
+        gradient = check_choice("gradient", self.gradient, ("exact", "sampled", "both"))
+        check_float("learning_rate", self.learning_rate, 0, open_low=True)
+        power = check_float("learning_rate_power", self.learning_rate_power, 0)
+        rate: Any = self.learning_rate
+        if power > 0:
+            rate = [rate / (n + 1) ** power for n in range(run.max_updates)]
+        agent_class = JumpingPG if run.until_escape else SoftmaxPG
+        if run.until_escape:
+            gradient = "exact" if gradient == "both" else gradient
+        agents: list[Agent] = []
+        for kind in ("exact", "sampled") if gradient == "both" else (gradient,):
+            agents.append(
+                agent_class(
+                    run.env_id,
+                    env_kwargs,
+                    update=self.update,
+                    update_options=self.update_options,
+                    gradient=kind,
+                    learning_rate=rate,
+                    **self.start,
+                    baseline=self.baseline,
+                    baseline_value=self.baseline_value,
+                    batch_size=self.batch_size,
+                    seeds=run.seeds[:1] if kind == "exact" else run.seeds,
+                )
+            )
+        return agents
+
+
+AGENT_OPTIONS: dict[str, Any] = {"softmax-pg": SoftmaxPGOptions, **SB3_OPTIONS}
+
+
+def with_rule(options: type, update: str) -> type:
+    """The options of an agent with the hyper-parameters of an update rule, exact or sampled."""
+    from agents.updates import RULES, SAMPLED_RULES
+
+    check_choice("update", update, tuple(dict.fromkeys([*RULES, *SAMPLED_RULES])))
+    rule = RULES.get(update) or SAMPLED_RULES[update]
+    types = get_type_hints(rule)
+    added: list[tuple[str, Any, Any]] = [
+        (field.name, types[field.name], dataclasses.field(default=field.default))
+        for field in dataclasses.fields(rule)
+        if field.name not in NOT_ON_THE_LINE
+    ]
+    if not added:
+        return options
+    joined = dataclasses.make_dataclass(
+        f"{rule.__name__}Options", added, bases=(options,), frozen=True
+    )
+    joined.__doc__ = rule.__doc__
+    return joined

@@ -1,0 +1,145 @@
+"""What a run is told: typed options, from the command line over a YAML file over the defaults.
+
+The options offered depend on `--env-id` and `--agent`: `ENV_OPTIONS` and `AGENT_OPTIONS` name the
+dataclass of each. The comment above a field is its help text.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from experiments.options.agents import AGENT_OPTIONS, RunOptions, SoftmaxPGOptions, with_rule
+from experiments.options.environments import ENV_OPTIONS, SoftmaxWellOptions
+from experiments.options.parsing import parse_options, peek, refuse_unknown
+from experiments.options.values import typed_options
+from gw_envs.checks import check_choice
+
+SETTINGS_FILE = "config.yaml"  # in a run's folder: its options, as --config reads them
+
+# Options that do not decide a run's numbers.
+BOOKKEEPING = (
+    "exp_name",
+    "output",
+    "track",
+    "wandb_project",
+    "num_seeds",
+    "checkpoint_seconds",
+    "resume",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """A whole configuration: `run`, and the options of its environment and agent."""
+
+    run: RunOptions = dataclasses.field(default_factory=RunOptions)
+    env: Any = dataclasses.field(default_factory=SoftmaxWellOptions)
+    agent: Any = dataclasses.field(default_factory=SoftmaxPGOptions)
+
+    def flat(self) -> dict[str, Any]:
+        """Every option by name, JSON-able; the three groups share no name."""
+        values: dict[str, Any] = {}
+        for group in (self.run, self.env, self.agent):
+            values.update(dataclasses.asdict(group))
+        return {key: str(v) if isinstance(v, Path) else v for key, v in values.items()}
+
+    @property
+    def exp_name(self) -> str:
+        """The experiment's name."""
+        return self.run.exp_name or f"{self.run.env_id}-{self.run.agent}"
+
+    def settings(self) -> dict[str, Any]:
+        """The options as --config reads them: those that are set, lists for tuples."""
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in self.flat().items()
+            if value is not None and key != "resume"
+        }
+
+    def run_id(self, gradient: str, seed: int) -> str:
+        """Twelve hex digits fixed by what determines a run's numbers, and by nothing else."""
+        settings = self.flat() | {"gradient": gradient, "seed": seed}
+        decisive = {key: value for key, value in settings.items() if key not in BOOKKEEPING}
+        canonical = json.dumps(decisive, sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def make_config(**options: Any) -> RunConfig:
+    """A configuration from flat option names, as in YAML; types are those of the dataclasses.
+
+    Raises:
+        ValueError: for an unknown option (the nearest is named), environment or agent, or a value
+            of the wrong type.
+    """
+    groups = option_groups(options.get("env_id"), options.get("agent"), options.get("update"))
+    refuse_unknown(options, groups)
+    built = []
+    for group in groups:
+        names = [field.name for field in dataclasses.fields(group)]
+        own = {key: options[key] for key in names if key in options}
+        built.append(group(**typed_options(group, own)))
+    return RunConfig(*built)
+
+
+def option_groups(
+    env_id: str | None = None, agent: str | None = None, update: str | None = None
+) -> tuple[type, type, type]:
+    """The dataclasses whose fields are the options of this environment, agent and update rule."""
+    env = env_options(env_id)
+    agents = env.agents
+    agent = next(iter(agents)) if agent is None else agent
+    options = agents[check_choice("agent", agent, tuple(agents))]
+    if hasattr(options, "update"):
+        options = with_rule(options, options.update if update is None else update)
+    return options.run_options, env, options
+
+
+def env_options(env_id: str | None = None) -> Any:
+    """The dataclass whose fields are the options of this environment."""
+    env_id = RunOptions.env_id if env_id is None else env_id
+    return ENV_OPTIONS[check_choice("env_id", env_id, tuple(ENV_OPTIONS))]
+
+
+def well_options(env_id: str | None = None) -> Any:
+    """As `env_options`, for environments in which a tabular policy can be evaluated exactly."""
+    env_id = RunOptions.env_id if env_id is None else env_id
+    wells = tuple(name for name in ENV_OPTIONS if env_options(name).agents is AGENT_OPTIONS)
+    return ENV_OPTIONS[check_choice("env_id", env_id, wells)]
+
+
+def parse_config(arguments: list[str]) -> RunConfig:
+    """The configuration of a command line; exits with code 2 and a sentence on a bad one.
+
+    `--config FILE` reads flat option names from YAML; options given on the line win. `--resume
+    FOLDER` reads those of the run in that folder.
+
+    Raises:
+        ValueError: for an unreadable file, an unknown key, environment or agent.
+    """
+
+    def groups(env_id: str, agent: str | None, update: str) -> dict[str, type]:
+        return dict(zip(("run", "env", "agent"), option_groups(env_id, agent, update), strict=True))
+
+    resume = peek(arguments, "--resume")
+    if resume is not None:
+        if not (Path(resume) / SETTINGS_FILE).is_file():
+            raise ValueError(
+                f"resume={resume!r} has no {SETTINGS_FILE}; name the folder of an earlier run."
+            )
+        arguments = [*arguments, "--config", str(Path(resume) / SETTINGS_FILE)]
+    parsed = parse_options(
+        arguments,
+        prog="train.py",
+        description="Train an agent in a gravity well.",
+        groups=groups,
+        choosers={
+            "env_id": RunOptions.env_id,
+            "agent": None,  # the first of the environment's
+            "update": SoftmaxPGOptions.update,
+        },
+    )
+    return RunConfig(*parsed)

@@ -1,0 +1,1 @@
+"""Pictures of policies and of many runs, and what all pictures share."""

@@ -1,0 +1,172 @@
+"""`python -m experiments compare`: every way out of a well from one start, as table and picture."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from experiments.files import write_atomically
+from experiments.options.agents import NOT_ON_THE_LINE
+from experiments.options.config import parse_options, well_options
+from experiments.ways_out.comparison import Comparison, Contender, compare_rules
+from gw_envs.instances import INSTANCES
+
+# Columns of the table; Comparison.rows says what they hold.
+COLUMNS = {
+    "rule": "string",
+    "learning_rate": "float64",
+    "escape_time": "int64",
+    "escape_time_same_distance": "int64",
+    "fitted_exponent": "float64",
+    "proved_exponent": "float64",
+    "updates_per_decade": "float64",
+    "optimises": "string",
+    "bias": "float64",
+    "microseconds_per_update": "float64",
+    "proved": "string",
+    "source": "string",
+}
+TABLES = ("comparison.parquet", "comparison.csv")
+FIGURE = "comparison.png"
+NOTES = """
+T: updates until the policy is out of the well. T*: the same where the parameters, not the policies,
+start as far apart as softmax's; - where there is no such start. fitted: growth of T with 1/pi(a*)
+over starts a decade around this one, as an exponent, or in updates a decade where a logarithm is
+proved. proved: the exponent in the limit, on wells of equal gaps; a start is never in the limit.
+bias: sub-optimality at the budget of a rule that optimises something else, 0 for the others.
+us/update: wall time of one update, in microseconds."""
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """What is compared. All races follow exact gradients."""
+
+    env_id: str = "SoftmaxWell-v0"
+    """The environment whose well is left; its options follow below."""
+    instance: Literal["equal-gaps", "harmful-arm", "two-plateaus"] | None = None
+    """A ready-made well with its own start (gw_envs.instances), instead of an environment."""
+    rules: tuple[str, ...] | None = None
+    """Rules with their options, e.g. natural-pg escort-pg,power=3,learning_rate=0.02. Default: all,
+    each at its source's step size."""
+    initial_policy: str = "uniform_suboptimal"
+    """uniform_suboptimal or corner."""
+    optimal_prob: float = 1e-3
+    """Initial pi(a*) in every state; the law is fitted a decade around it."""
+    corner_action: int | None = None
+    """The arm of the corner; default the first sub-optimal one."""
+    max_updates: int | None = None
+    """Budget of each race; a rule still in the well then is censored. Default 60000, or 2000 where
+    states, discount or drift make an update some ten times dearer."""
+    output: Path = Path("runs/comparison")
+    """Folder for comparison.parquet, comparison.csv and comparison.png."""
+
+
+def main(arguments: list[str]) -> int:
+    """Race the rules the arguments name; print the table, write table and picture."""
+    options, env = parse_options(
+        arguments,
+        prog="python -m experiments compare",
+        description="Race the ways out of a well from the same start.",
+        groups=lambda env_id: {"compare": CompareOptions, "env": well_options(env_id)},
+        choosers={"env_id": CompareOptions.env_id},
+    )
+    from experiments.ways_out.picture import draw_comparison
+
+    check_folder("output", options.output)
+    comparison = compare_rules(
+        None if options.rules is None else [read_contender(text) for text in options.rules],
+        env_id=options.env_id,
+        env_kwargs=env.kwargs(),
+        instance=INSTANCES[options.instance]() if options.instance else None,
+        initial_policy=options.initial_policy,
+        optimal_prob=options.optimal_prob,
+        corner_action=options.corner_action,
+        max_updates=options.max_updates,
+    )
+    print_comparison(comparison)
+    paths = [*write_table(comparison.rows(), options.output), options.output / FIGURE]
+    draw_comparison(comparison, paths[-1])
+    print("\nwrote " + ", ".join(str(path) for path in paths))
+    return 0
+
+
+def read_contender(text: str) -> Contender:
+    """A rule from a word of the command line: name,option=value,...,learning_rate=value.
+
+    Raises:
+        ValueError: for a word of another form, and what `Contender` raises.
+    """
+    import yaml
+
+    name, *settings = text.split(",")
+    options: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        try:
+            options[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            equals = ""
+        if not equals or key in NOT_ON_THE_LINE:
+            raise ValueError(f"rules={text!r}: {setting!r} must be option=value.")
+    rate = options.pop("learning_rate", None)
+    return Contender(name, options, rate)
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """The table, the quickest rule first, and what it does and does not hold equal."""
+    from experiments.ways_out.picture import law_text
+
+    width = max(len(r.contender.label) for r in comparison.results)
+    print(f"Ways out of {comparison.well}. Held equal: {comparison.held_equal}\n")
+    print(f"{'rule':<{width}} {'eta':>7} {'T':>9} {'T*':>9} {'fitted':>17} {'proved':>10}", end="")
+    print(f" {'bias':>9} {'us/update':>10}")
+    for r in comparison.ranked:
+        fitted, proved = law_text(r)
+        bias = "-" if math.isnan(r.bias) else f"{r.bias:.3g}"
+        print(
+            f"{r.contender.label:<{width}} {r.contender.learning_rate:>7.3g} "
+            f"{_count(r.escape_time):>9} "
+            f"{'-' if r.distance_race is None else _count(r.distance_time):>9} "
+            f"{fitted:>17} {proved:>10} {bias:>9} {1e6 * r.seconds_per_update:>10.0f}"
+        )
+    print(NOTES)
+    for r in comparison.results:
+        if r.rate.bias:
+            print(f"{r.contender.label} optimises another objective: {r.rate.bias}.")
+
+
+def write_table(rows: list[dict[str, Any]], folder: Path) -> list[Path]:
+    """Write the table as Parquet and as CSV; return their paths. Each is whole or absent."""
+    import pyarrow as pa
+    import pyarrow.csv as pc
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()])
+    table = pa.Table.from_pylist(rows, schema=schema)
+    writers = (partial(pq.write_table, table), partial(pc.write_csv, table))
+    paths = [folder / name for name in TABLES]
+    for path, write in zip(paths, writers, strict=True):
+        write_atomically(path, write)
+    return paths
+
+
+def check_folder(name: str, folder: Path) -> None:
+    """Check, without making it, that a folder could be written.
+
+    Raises:
+        ValueError: if something else stands in its place or on the way, or writing is forbidden.
+    """
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise ValueError(
+            f"{name}={str(folder)!r} cannot be written ({str(nearest)!r} is in the way); "
+            "name a folder you may write to."
+        )
+
+
+def _count(time: int) -> str:
+    return "censored" if time < 0 else f"{time:,}"

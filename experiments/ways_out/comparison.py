@@ -1,0 +1,359 @@
+"""Every way out of a well, raced from the same start: `compare_rules`.
+
+A verdict depends on what is held equal, so a `Comparison` says it: the initial policy, and, for
+rules whose parameters are not logits, a second race in which the parameters stand as far apart as
+softmax's would. Step sizes are each rule's own, and an update of one rule may cost more than an
+update of another; both stand in the table.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.policies import initial_theta, softmax
+from agents.updates import (
+    RULES,
+    EscortGradient,
+    MirrorAscent,
+    Rate,
+    UpdateRule,
+    make_rule,
+    policy_at_distance,
+)
+from experiments.analysis.statistics import Slope, log_log_slope
+from experiments.ways_out.races import Race, Track, make_track
+from gw_envs.checks import Floats, check_choice, check_float, check_int
+from gw_envs.instances import WellInstance
+
+# pi(a*) of the starts from which the law of escape times is fitted, relative to the given one.
+DEPTHS = 10.0 ** np.array([1.0, 0.5, 0.0, -0.5, -1.0])
+STARTS = ("uniform_suboptimal", "corner")
+_TIMED_UPDATES = 50
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A rule with its hyper-parameters and its step size.
+
+    Attributes:
+        name: a key of `agents.updates.RULES`.
+        options: hyper-parameters by field name; the others keep their defaults.
+        learning_rate: eta > 0; None for `default_learning_rate`.
+
+    Raises:
+        ValueError: for an unknown rule or option, or a value out of range.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    learning_rate: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check rule, options and step size."""
+        make_rule(self.name, **self.options)
+        if self.learning_rate is not None:
+            check_float("learning_rate", self.learning_rate, 0, open_low=True)
+
+    @property
+    def rule(self) -> UpdateRule:
+        """The rule."""
+        return make_rule(self.name, **self.options)
+
+    @property
+    def label(self) -> str:
+        """The name, and the options that were given."""
+        return ", ".join([self.name, *(f"{key}={value}" for key, value in self.options.items())])
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """What one rule did. Times are updates; -1 where it was still in the well at the budget.
+
+    Attributes:
+        contender: the rule, with the step size it was given.
+        rate: what it is proved to do.
+        optimal_probs: pi(a*) of the starts, descending, [D].
+        escape_times: from each of them, int64 [D]; 0 for a start outside the well.
+        exponent: of escape_times ~ pi(a*)^-exponent, fitted over the starts in the well that were
+            left; None where fewer than three were.
+        race: the curves from the start that was asked for, some way beyond the escape; to the
+            budget for a rule that optimises something else.
+        distance_race: those from softmax's parameter distance, which is the same race for every
+            rule on logits; None for another map where the other arms are not equally likely.
+        bias: sub-optimality at which a rule that optimises something else stands at the budget, NaN
+            if that is still in the well; 0 for the others, which end at the best policy.
+        seconds_per_update: wall time, evaluation of the policy included.
+    """
+
+    contender: Contender
+    rate: Rate
+    optimal_probs: Floats
+    escape_times: NDArray[np.int64]
+    exponent: Slope | None
+    race: Race
+    distance_race: Race | None
+    bias: float
+    seconds_per_update: float
+
+    @property
+    def escape_time(self) -> int:
+        """From the start that was asked for."""
+        return int(self.race.escape_time[0])
+
+    @property
+    def distance_time(self) -> int:
+        """From softmax's distance of the parameters; -1 also where there is no such start."""
+        return -1 if self.distance_race is None else int(self.distance_race.escape_time[0])
+
+    @property
+    def updates_per_decade(self) -> float:
+        """What a tenth of pi(a*) costs, at the deepest two starts that were left; else NaN."""
+        left = np.flatnonzero(self.escape_times > 0)[-2:]
+        if left.size < 2:
+            return float("nan")
+        spans = np.diff(np.log10(self.optimal_probs[left]))
+        return float(-(np.diff(self.escape_times[left]) / spans)[0])
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A race of rules.
+
+    Attributes:
+        well: the well's name.
+        optimal_prob: pi(a*) at the start, in every state.
+        max_updates: the budget.
+        held_equal: what is held equal, and what is not, in words.
+        results: one per contender, in their order.
+    """
+
+    well: str
+    optimal_prob: float
+    max_updates: int
+    held_equal: str
+    results: tuple[RuleResult, ...]
+
+    @property
+    def ranked(self) -> list[RuleResult]:
+        """The results, the quickest first, those still in the well last."""
+        return sorted(self.results, key=lambda r: math.inf if r.escape_time < 0 else r.escape_time)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The table, a row per rule as `ranked`; None where a number does not exist."""
+        return [
+            {
+                "rule": r.contender.label,
+                "learning_rate": r.contender.learning_rate,
+                "escape_time": _known(r.escape_time),
+                "escape_time_same_distance": _known(r.distance_time),
+                "fitted_exponent": None if r.exponent is None else r.exponent.slope,
+                "proved_exponent": r.rate.escape_exponent,
+                "updates_per_decade": _finite(r.updates_per_decade),
+                "optimises": r.rate.bias or "return",
+                "bias": _finite(r.bias),
+                "microseconds_per_update": 1e6 * r.seconds_per_update,
+                "proved": r.rate.text,
+                "source": r.rate.source,
+            }
+            for r in self.ranked
+        ]
+
+
+def default_learning_rate(rule: UpdateRule, advantage_bound: float = 1.0) -> float:
+    """The step size of a rule's source.
+
+    1 for a method without a step size of its own; 1/6 for `normalized-pg`; 1/(9 p^2) for
+    `escort-pg` (the source's without its K^{-1/p}); 100 for `tsallis-pg`, whose gradient is smaller
+    by about the square root of pi(a*). `mirror-ascent` takes at most .99 / advantage_bound, since
+    its 1 + eta U must stay positive.
+
+    Args:
+        rule: the rule.
+        advantage_bound: that no |U| of the well exceeds.
+    """
+    if isinstance(rule, EscortGradient):
+        return 1 / (9 * rule.power**2)
+    if isinstance(rule, MirrorAscent):
+        return min(1.0, 0.99 / advantage_bound)
+    return {"normalized-pg": 1 / 6, "tsallis-pg": 100.0}.get(rule.name, 1.0)
+
+
+def all_contenders() -> list[Contender]:
+    """Every registered rule at its defaults, and the variants that behave in another way."""
+    variants = [Contender("armijo-pg", {"expand": True})]
+    variants.append(Contender("delightful-pg", {"temperature": 0.0}))
+    return [Contender(name) for name in sorted(RULES)] + variants
+
+
+def compare_rules(
+    contenders: Sequence[Contender] | None = None,
+    *,
+    env_id: str = "SoftmaxWell-v0",
+    env_kwargs: Mapping[str, Any] | None = None,
+    instance: WellInstance | None = None,
+    initial_policy: str = "uniform_suboptimal",
+    optimal_prob: float = 1e-3,
+    corner_action: int | None = None,
+    max_updates: int | None = None,
+) -> Comparison:
+    """Race rules with exact gradients out of one well, and fit how their times grow with depth.
+
+    The law is fitted over starts with pi(a*) a decade above and below the given one, the other
+    arms in proportion. In several states the last one to escape counts, as in every run.
+
+    Args:
+        contenders: the rules; default `all_contenders`.
+        env_id: one of our environments.
+        env_kwargs: its constructor's arguments.
+        instance: a well of `gw_envs.instances` with its own start, instead of an environment.
+        initial_policy: "uniform_suboptimal" or "corner", in every state.
+        optimal_prob: pi(a*) at the start, in [1e-9, 1).
+        corner_action: the arm of the corner; default the first sub-optimal one.
+        max_updates: budget of each race, >= 1; default 60,000, or 2,000 where states, discount or
+            drift make an update some ten times dearer.
+
+    Raises:
+        ValueError: naming the argument that is out of range; for a learning rate that a rule
+            refuses.
+    """
+    from tqdm import tqdm
+
+    check_choice("initial_policy", initial_policy, STARTS)
+    track = make_track(env_id, env_kwargs or {}, instance)
+    budget = track.budget if max_updates is None else check_int("max_updates", max_updates, 1)
+    if instance is None:
+        check_float("optimal_prob", optimal_prob, 1e-9, 1, open_high=True)
+        policy = _named_start(track, initial_policy, optimal_prob, corner_action)
+    else:
+        policy = np.array([instance.policy])
+        optimal_prob = float(policy[0, track.best[0]])
+    entered = all_contenders() if contenders is None else list(contenders)
+    if not entered:
+        raise ValueError("contenders=[] must name at least one rule.")
+    with tqdm(entered, desc="rules", unit=" rules", disable=None) as bar:
+        results = [_race_rule(track, rule, policy, optimal_prob, budget) for rule in bar]
+    held = (
+        f"the initial policy, pi(a*) = {optimal_prob:g} in every state, and the budget of "
+        f"{budget:,} updates. Not equal: the step sizes, which are each rule's own, and the "
+        "work of an update."
+    )
+    return Comparison(track.name, optimal_prob, budget, held, tuple(results))
+
+
+def _race_rule(
+    track: Track, contender: Contender, policy: Floats, optimal_prob: float, max_updates: int
+) -> RuleResult:
+    """All races of one rule."""
+    rule, rate = contender.rule, contender.learning_rate
+    if rate is None:
+        rate = default_learning_rate(rule, track.advantage_bound)
+    depths = optimal_prob * DEPTHS
+    depths = depths[depths < 0.9]
+    starts = np.stack([_at_depth(policy, track.best, x) for x in depths])
+    races = track.race(rule, rate, starts, max_updates)
+    race = _beyond_escape(track, rule, rate, policy, max_updates)
+    distant, distance_race = _same_distance(rule, policy, track.best), None
+    if distant is policy:
+        distance_race = race
+    elif distant is not None:
+        distance_race = _beyond_escape(track, rule, rate, distant, max_updates)
+    return RuleResult(
+        replace(contender, learning_rate=rate),
+        rule.rate,
+        depths,
+        races.escape_time,
+        _law(depths, races.escape_time),
+        race,
+        distance_race,
+        _bias(rule, race),
+        _seconds_per_update(track, rule, rate, policy),
+    )
+
+
+def _beyond_escape(
+    track: Track, rule: UpdateRule, rate: float, policy: Floats, max_updates: int
+) -> Race:
+    """A race from one start that goes on after the escape, for the curves."""
+    if not rule.rate.bias:
+        race = track.race(rule, rate, policy[None], max_updates)
+        time = int(race.escape_time[0])
+        if time < 0:
+            return race
+        max_updates = min(max_updates, 3 * time + 30)
+    return track.race(rule, rate, policy[None], max_updates, stop_at_escape=False)
+
+
+def _bias(rule: UpdateRule, race: Race) -> float:
+    if not rule.rate.bias:
+        return 0.0
+    return float(race.suboptimality[-1, 0]) if race.escape_time[0] >= 0 else math.nan
+
+
+def _law(optimal_probs: Floats, times: NDArray[np.int64]) -> Slope | None:
+    left = times > 0
+    return log_log_slope(1 / optimal_probs[left], times[left]) if left.sum() >= 3 else None
+
+
+def _seconds_per_update(track: Track, rule: UpdateRule, rate: float, policy: Floats) -> float:
+    """The least of three short races; the wall time of an update does not depend on the policy."""
+    spent = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        race = track.race(rule, rate, policy[None], _TIMED_UPDATES)
+        spent.append((time.perf_counter() - begin) / max(1, int(race.updates[-1])))
+    return min(spent)
+
+
+def _named_start(track: Track, name: str, optimal_prob: float, corner: int | None) -> Floats:
+    """The same named policy in every state, [S, K]."""
+    rows = [
+        initial_theta(
+            name, track.num_actions, best, optimal_prob=optimal_prob, corner_action=corner
+        )
+        for best in track.best.tolist()
+    ]
+    return softmax(np.stack(rows))
+
+
+def _at_depth(policy: Floats, best: NDArray[np.int64], optimal_prob: float) -> Floats:
+    """The policy [S, K] with pi(a*) = optimal_prob, the other arms in proportion."""
+    moved, states = policy.copy(), np.arange(len(best))
+    moved[states, best] = 0.0
+    moved *= (1 - optimal_prob) / moved.sum(axis=-1, keepdims=True)
+    moved[states, best] = optimal_prob
+    return moved
+
+
+def _same_distance(rule: UpdateRule, policy: Floats, best: NDArray[np.int64]) -> Floats | None:
+    """The start [S, K] at softmax's parameter distance; `policy` itself for a rule on logits."""
+    if np.allclose(rule.policy(np.log(policy)), policy, rtol=1e-9, atol=0):
+        return policy
+    states, k = np.arange(len(best)), policy.shape[-1]
+    chosen = policy[states, best][:, None]
+    others = policy[np.arange(k) != best[:, None]].reshape(len(best), k - 1)
+    if np.ptp(others, axis=-1).max() > 1e-9 * others.min() or not np.all(others > chosen):
+        return None
+    rows = policy_at_distance(rule, np.log(others[:, 0] / chosen[:, 0]), k)
+    return np.stack([_swapped(row, a) for row, a in zip(rows, best.tolist(), strict=True)])
+
+
+def _swapped(row: Floats, best: int) -> Floats:
+    """`row`, whose best arm is the first, for a best arm elsewhere; the others are equal."""
+    moved = row.copy()
+    moved[[0, best]] = moved[[best, 0]]
+    return moved
+
+
+def _known(count: int) -> int | None:
+    return None if count < 0 else count
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,197 @@
+"""Tracks on which update rules race: a bandit, or any environment, from given policies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Protocol, cast
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.precision import lowest_trusted
+from agents.softmax_pg import Record, SoftmaxPG, log_spaced
+from agents.updates import UpdateRule, run_rule
+from gw_envs.checks import Floats
+from gw_envs.instances import WellInstance
+
+
+@dataclass(frozen=True)
+class Race:
+    """One rule from R starts.
+
+    Attributes:
+        escape_time: int64 [R]; -1 where it was still in the well at the end, or had sunk below
+            pi(a*) = 1e-10, where plain float64 no longer follows the mathematics. Over several
+            states a start that sinks ends the race for all.
+        updates: int64 [n], when the curves were taken.
+        optimal_prob: [n, R], the smallest pi(a*) over states.
+        suboptimality: [n, R], the largest over states.
+    """
+
+    escape_time: NDArray[np.int64]
+    updates: NDArray[np.int64]
+    optimal_prob: Floats
+    suboptimality: Floats
+
+
+class Track(Protocol):
+    """A well in which rules can race."""
+
+    @property
+    def name(self) -> str:
+        """The well's name."""
+        ...
+
+    @property
+    def best(self) -> NDArray[np.int64]:
+        """a* of each state, [S]."""
+        ...
+
+    @property
+    def num_actions(self) -> int:
+        """K."""
+        ...
+
+    @property
+    def advantage_bound(self) -> float:
+        """No |U| exceeds it."""
+        ...
+
+    @property
+    def budget(self) -> int:
+        """Updates that take seconds rather than minutes."""
+        ...
+
+    def race(
+        self,
+        rule: UpdateRule,
+        learning_rate: float,
+        policies: Floats,
+        max_updates: int,
+        *,
+        stop_at_escape: bool = True,
+    ) -> Race:
+        """Run a rule from policies [R, S, K] until every one has escaped or the budget is spent."""
+        ...
+
+
+@dataclass(frozen=True)
+class BanditTrack:
+    """One state with constant mean rewards [K]; `escape_prob` as in `agents.updates.run_rule`."""
+
+    name: str
+    mean_rewards: Floats
+    escape_prob: float | None = None
+    budget: int = 60_000
+
+    @property
+    def best(self) -> NDArray[np.int64]:
+        """[1]."""
+        return np.array([np.argmax(self.mean_rewards)])
+
+    @property
+    def num_actions(self) -> int:
+        """K."""
+        return int(self.mean_rewards.size)
+
+    @property
+    def advantage_bound(self) -> float:
+        """The spread of the mean rewards."""
+        return float(np.ptp(self.mean_rewards))
+
+    def race(
+        self,
+        rule: UpdateRule,
+        learning_rate: float,
+        policies: Floats,
+        max_updates: int,
+        *,
+        stop_at_escape: bool = True,
+    ) -> Race:
+        """See `Track`."""
+        run = run_rule(
+            rule,
+            self.mean_rewards,
+            policies[:, 0],
+            learning_rate,
+            max_updates,
+            escape_prob=self.escape_prob,
+            stop_at_escape=stop_at_escape,
+        )
+        sunk = run.optimal_prob.min(axis=0) < lowest_trusted("float64", robust=False)
+        times = np.where(sunk, -1, run.escape_time)
+        return Race(times, run.updates, run.optimal_prob, run.suboptimality)
+
+
+@dataclass(frozen=True)
+class EnvironmentTrack:
+    """Any of our environments, through the exact-gradient agent: states, discount and drift."""
+
+    name: str
+    env_id: str
+    env_kwargs: Mapping[str, Any]
+    best: NDArray[np.int64]
+    num_actions: int
+    advantage_bound: float
+    budget: int = 2_000
+
+    def race(
+        self,
+        rule: UpdateRule,
+        learning_rate: float,
+        policies: Floats,
+        max_updates: int,
+        *,
+        stop_at_escape: bool = True,
+    ) -> Race:
+        """See `Track`."""
+        agent = SoftmaxPG(
+            self.env_id,
+            dict(self.env_kwargs),
+            update=rule.name,
+            learning_rate=learning_rate,
+            policy=policies,
+            seeds=range(len(policies)),
+            update_options=rule_options(rule),
+        )
+        marks = log_spaced(max_updates)
+        records: list[Record] = []
+        for mark in marks.tolist():
+            try:
+                agent.learn(mark, record_at=marks, on_record=records.append)
+            except FloatingPointError:
+                break
+            if stop_at_escape and np.all(agent.escape_time >= 0):
+                break
+        return Race(
+            agent.escape_time,
+            np.array([record.update for record in records]),
+            np.stack([record.optimal_prob for record in records]),
+            np.stack([record.suboptimality for record in records]),
+        )
+
+
+def rule_options(rule: UpdateRule) -> dict[str, Any]:
+    """The hyper-parameters of a rule, by name."""
+    return {item.name: getattr(rule, item.name) for item in fields(cast(Any, rule)) if item.init}
+
+
+def make_track(
+    env_id: str, env_kwargs: Mapping[str, Any], instance: WellInstance | None = None
+) -> Track:
+    """The track of an environment, or of an instance if one is given.
+
+    Raises:
+        ValueError: if the environment refuses its arguments.
+    """
+    if instance is not None:
+        return BanditTrack(instance.name, np.array(instance.mean_rewards), instance.escape_prob)
+    well = cast(Any, gym.make_vec(env_id, num_envs=1, **env_kwargs).unwrapped)
+    if well.num_states == 1 and well.drift_horizon == 0 and well.discount == 0:
+        rewards, _ = well.action_values(np.full((1, well.num_actions), 1 / well.num_actions), 0)
+        return BanditTrack(env_id, np.array(rewards[0]))
+    return EnvironmentTrack(
+        env_id, env_id, env_kwargs, well.optimal_actions, well.num_actions, 1 / (1 - well.discount)
+    )

@@ -1,0 +1,114 @@
+import math
+
+import numpy as np
+import pytest
+
+from agents.simulation import solver
+from agents.simulation.kernels import dop853, jumping
+from tests.agents.simulation.direct_count import direct_escape, random_problem
+
+
+def test_the_tableau_is_the_published_one():
+    from scipy.integrate._ivp import dop853_coefficients as published
+
+    np.testing.assert_array_equal(dop853.STAGES, published.A[:12, :12])
+    np.testing.assert_array_equal(dop853.SOLUTION, published.B)
+    np.testing.assert_allclose(dop853.ERROR_5, published.E5[:12], rtol=0, atol=0)
+    np.testing.assert_allclose(dop853.ERROR_3, published.E3[:12], rtol=1e-15)
+
+
+def flow_and_update(eta, rewards, theta):
+    """theta moved by the modified field over time 1, and by one update."""
+    problem = jumping.Problem(rewards, eta, rewards, 1.0)
+    work = jumping.prepare(np.exp(theta - theta.max()), problem)
+    jumping.update_direction(work, jumping.D, eta)
+    update = work[jumping.PHI].copy()
+    jumping.modified_field(work, eta, jumping.SLOPE)
+    error, _ = jumping.jump_increment(work, eta, 1.0)
+    assert error < 1e-12
+    return work[jumping.TRIAL].copy(), update
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_modified_field_leaves_an_error_of_fourth_order(size):
+    # A wrong coefficient in any term of F would make the first ratio 4 or 8 instead of 16.
+    rng = np.random.default_rng(size)
+    rewards, theta = rng.uniform(0, 1, size), rng.normal(0, 1, size)
+    gaps = []
+    for eta in (0.08, 0.04, 0.02):
+        flow, update = flow_and_update(eta, rewards, theta)
+        gaps.append(np.abs(flow - update).max())
+    assert gaps[0] / gaps[1] == pytest.approx(16, rel=0.08)
+    assert gaps[1] / gaps[2] == pytest.approx(16, rel=0.04)
+
+
+def test_update_direction_is_the_gradient_of_the_expected_reward():
+    rng = np.random.default_rng(1)
+    rewards, theta = rng.uniform(0, 1, 5), rng.normal(0, 2, 5)
+
+    def value(logits):
+        weights = np.exp(logits - logits.max())
+        return weights @ rewards / weights.sum()
+
+    _, update = flow_and_update(0.3, rewards, theta)
+    steps = 1e-6 * np.eye(5)
+    gradient = [(value(theta + h) - value(theta - h)) / 2e-6 for h in steps]
+    np.testing.assert_allclose(update, 0.3 * np.array(gradient), atol=1e-9)
+
+
+def test_advantage_of_a_dominant_arm_keeps_its_digits():
+    # pi = (1e-40, 1-2e-40, 1e-40), r = (1, .5, .2): r_2 - pi.r = -(.5 - .3) 1e-40, where plain
+    # float64 subtraction gives 0.
+    theta = np.log(np.array([1e-40, 1.0, 1e-40]))
+    _, update = flow_and_update(1.0, np.array([1.0, 0.5, 0.2]), theta)
+    assert update[1] == pytest.approx(-0.2e-40, rel=1e-14)
+    assert update[0] == pytest.approx(0.5e-40, rel=1e-14)
+
+
+def test_errors_shrink_from_level_to_level():
+    """Crossings as real numbers against compensated direct iteration, worst of 12 problems."""
+    rng = np.random.default_rng(11)
+    worst = np.zeros(len(solver.LEVELS))
+    done = 0
+    while done < 12:
+        rewards, theta, eta = random_problem(rng)
+        exit_ = solver.well_exit(rewards, eta)
+        fine = solver.follow_level(exit_, theta, solver.NEVER_JUMP, 1e5, 1e5)
+        if not 1e3 < fine.crossing < 5e4:
+            continue
+        done += 1
+        for i, level in enumerate(solver.LEVELS):
+            outcome = solver.follow_level(exit_, theta, level, 1e9, 1e9)
+            assert outcome.n == direct_escape(rewards, theta, eta)
+            worst[i] = max(worst[i], abs(outcome.crossing - fine.crossing))
+    assert worst[0] < 2e-2
+    assert np.all(worst[1:] < np.array([2e-3, 2e-5, 2e-6]))
+
+
+def test_a_peak_above_the_edge_is_not_jumped_over():
+    # pi(a*) rises to 0.16 while the bad arm drains, falls to 0.05, and rises for good much later.
+    rewards, theta, eta = [1, 0.98, 0], [0.37685807945, 0.87529225137, 3.58788605726], 0.0005
+    for edge in (0.155, 0.161, 0.1612, 0.17):
+        direct = direct_escape(rewards, theta, eta, prob=edge)
+        found = solver.escape_time(rewards, theta, eta, escape_prob=edge)
+        assert (found.steps, found.method) == (direct, "jump")
+    assert direct > 5 * direct_escape(rewards, theta, eta, prob=0.155)
+
+
+def test_whole_jumps_land_on_every_stop():
+    exit_ = solver.well_exit([1, 0.5], 0.2)
+    theta = np.log([1e-9, 1 - 1e-9])
+    stops = np.array([0.0, 1.0, 7.0, 1e6, 1e6 + 1, 1e9, 3e16, 3e17])
+    outcome, moved = solver.follow_level(exit_, theta, solver.LEVELS[2], 1e300, 1e8, stops)
+    assert outcome.finished and outcome.n == stops[-1]
+    assert np.all(np.isfinite(moved)) and np.all(np.diff(moved[:, 0]) > 0)
+    # softmax conserves the sum of the logits
+    np.testing.assert_allclose(moved.sum(axis=1), 0, atol=1e-12)
+    # after n updates of the linear phase: d_1 = eta pi_1 Delta n
+    assert moved[3, 0] == pytest.approx(0.2 * 0.5 * 1e-9 * 1e6, rel=2e-4)
+
+
+def test_work_limit_is_reported():
+    exit_ = solver.well_exit([1, 0.5], 0.2)
+    outcome = solver.follow_level(exit_, np.array([-9.0, 0.0]), solver.NEVER_JUMP, 1e9, 100)
+    assert (outcome.n, outcome.finished, math.isnan(outcome.crossing)) == (100, False, True)
