@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     """Parse, run, report; the exit code is 0, or 2 for bad input, which one sentence explains."""
     from experiments.options.config import parse_config
+    from gw_envs.checks import BadInput
 
     # Small matrices: threads cost more than they bring.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
         from experiments.runs import make_run
 
         outcome = make_run(config).execute()
-    except ValueError as error:
+    except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except FloatingPointError as error:

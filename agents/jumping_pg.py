@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from agents.escape import CENSORED, EscapeEvent
 from agents.evaluation import Record, evaluate
 from agents.softmax_pg import SoftmaxPG
-from gw_envs.checks import check_int
+from gw_envs.checks import BadInput, check_int
 
 INT64_MAX = 2**63 - 1
 
@@ -42,7 +42,7 @@ class JumpingPG(SoftmaxPG):
         }
         for reason, stands in reasons.items():
             if stands:
-                raise ValueError(
+                raise BadInput(
                     f"{reason} cannot be jumped over: jumping needs gradient='exact', "
                     "update='softmax-pg', one seed, one state and a constant learning_rate."
                 )
@@ -71,7 +71,7 @@ class JumpingPG(SoftmaxPG):
         from agents.simulation import escape_time, jump_history
 
         if record_at is not None or self.updates:
-            raise ValueError("record_at must be None, and learn be called once, when jumping.")
+            raise BadInput("record_at must be None, and learn be called once, when jumping.")
         rewards, start, rate = self.well.mean_rewards, self.theta[0, 0], self._rate(0)
         budget = INT64_MAX if max_updates is None else check_int("max_updates", max_updates, 1)
         escape = escape_time(rewards, start, learning_rate=rate, max_updates=budget)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gw_envs.checks import Floats, check_choice, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
 
 INITIAL_POLICIES = ("uniform", "uniform_suboptimal", "corner", "normal")
 
@@ -66,7 +66,7 @@ def initial_theta(
     best = check_int("optimal_action", optimal_action, 0, k - 1)
     if initial_policy in ("uniform", "normal"):
         if optimal_prob is not None:
-            raise ValueError(
+            raise BadInput(
                 f"optimal_prob={optimal_prob!r} does not go with initial_policy="
                 f"{initial_policy!r}; use 'corner' or 'uniform_suboptimal', or leave it out."
             )
@@ -74,7 +74,7 @@ def initial_theta(
             return np.zeros(k)
         check_float("sigma", sigma, 0, open_low=True)
         if rng is None:
-            raise ValueError("rng=None: initial_policy='normal' needs a numpy Generator.")
+            raise BadInput("rng=None: initial_policy='normal' needs a numpy Generator.")
         return sigma * rng.standard_normal(k)
     x0 = check_float("optimal_prob", optimal_prob, 0, 1, open_low=True, open_high=True)
     if initial_policy == "uniform_suboptimal":
@@ -84,9 +84,9 @@ def initial_theta(
     corner = int(best == 0) if corner_action is None else corner_action
     check_int("corner_action", corner, 0, k - 1)
     if corner == best:
-        raise ValueError(f"corner_action={corner} is the best arm; name a sub-optimal one.")
+        raise BadInput(f"corner_action={corner} is the best arm; name a sub-optimal one.")
     if (k - 1) * x0 >= 1:
-        raise ValueError(
+        raise BadInput(
             f"optimal_prob={x0} leaves nothing for the corner: (num_actions-1)*optimal_prob "
             f"must be below 1, so optimal_prob below {1 / (k - 1):.6g}."
         )

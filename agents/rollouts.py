@@ -11,7 +11,7 @@ import numpy as np
 
 from agents.baselines import BASELINES, exact_baseline
 from agents.updates import SAMPLED_RULES, SampledRule
-from gw_envs.checks import Floats, check_choice, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
 from gw_envs.streams import Streams
 
 RECENT = 100
@@ -48,7 +48,7 @@ class Rollouts:
     ) -> None:
         self.baseline = check_choice("baseline", baseline, BASELINES)
         if (baseline == "constant") != (baseline_value is not None):
-            raise ValueError(
+            raise BadInput(
                 f"baseline_value={baseline_value!r} with baseline={baseline!r}: a number goes with "
                 "baseline='constant', and only with it."
             )

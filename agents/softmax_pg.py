@@ -25,7 +25,7 @@ from agents.updates import (
     make_rule,
     soft_action_values,
 )
-from gw_envs.checks import Floats, check_choice, check_float, check_int, check_policy
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int, check_policy
 
 if TYPE_CHECKING:
     from agents.simulation.stepping import Stepper
@@ -98,7 +98,7 @@ class SoftmaxPG:
         self.learning_rate = _check_learning_rate(learning_rate)
         self.seeds = tuple(check_int("seeds", s, 0) for s in seeds)
         if not self.seeds:
-            raise ValueError("seeds=() must name at least one seed.")
+            raise BadInput("seeds=() must name at least one seed.")
         self.well = cast(Any, gym.make_vec(env_id, num_envs=1, **(env_kwargs or {})).unwrapped)
         options = update_options or {}
         self.rule: UpdateRule
@@ -320,6 +320,6 @@ def _check_learning_rate(value: LearningRate) -> LearningRate:
         return value
     if isinstance(value, Sequence):
         if not value:
-            raise ValueError("learning_rate=[] must hold at least one step size.")
+            raise BadInput("learning_rate=[] must hold at least one step size.")
         return tuple(check_float("learning_rate", v, 0, open_low=True) for v in value)
     return check_float("learning_rate", value, 0, open_low=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-from gw_envs.checks import check_choice
+from gw_envs.checks import BadInput, check_choice
 
 # command: (module with `main(arguments) -> exit code`, what it does)
 COMMANDS = {
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         module, _ = COMMANDS[check_choice("command", words[0], tuple(COMMANDS))]
         return int(importlib.import_module(module).main(words[1:]))
-    except ValueError as error:
+    except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 

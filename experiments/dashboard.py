@@ -12,6 +12,7 @@ from typing import Any
 
 from agents import metrics
 from experiments.runs.tracking import has_key
+from gw_envs.checks import BadInput
 
 NAME = "Gravity wells"
 
@@ -140,9 +141,9 @@ def main(arguments: list[str]) -> int:
     for name in ("entity", "project"):
         value = getattr(options, name)
         if not value or set(value) & set("/\\#?%: "):
-            raise ValueError(f"{name}={value!r} must be a W&B name, without / \\ # ? % : or space.")
+            raise BadInput(f"{name}={value!r} must be a W&B name, without / \\ # ? % : or space.")
     if not options.dry_run and not has_key():
-        raise ValueError(
+        raise BadInput(
             "dashboard needs a Weights & Biases key to save: set WANDB_API_KEY, or add --dry-run."
         )
     workspace = make_workspace(options.entity, options.project)

@@ -23,6 +23,7 @@ from typing import Any
 
 from agents import metrics
 from experiments.files import write_atomically
+from gw_envs.checks import BadInput
 
 SCHEMA_VERSION = 2
 VERSION_KEY = "gravity_wells_schema"
@@ -120,7 +121,7 @@ def make_writable(option: str, folder: Path, value: Path | None = None) -> None:
         (folder / ".probe").touch()
         (folder / ".probe").unlink(missing_ok=True)
     except OSError as error:
-        raise ValueError(
+        raise BadInput(
             f"{option}={str(value or folder)!r} cannot be written ({error.strerror}); "
             "name a folder you may write to."
         ) from None
@@ -139,12 +140,12 @@ def read_results(folder: Path | str, name: str, columns: Sequence[str] | None = 
     try:
         table = pq.read_table(path, columns=None if columns is None else list(columns))
     except FileNotFoundError:
-        raise ValueError(f"results folder {str(folder)!r} has no {name}.parquet.") from None
+        raise BadInput(f"results folder {str(folder)!r} has no {name}.parquet.") from None
     except pa.ArrowInvalid as error:
-        raise ValueError(f"{str(path)!r} is damaged: {error}; run it again.") from None
+        raise BadInput(f"{str(path)!r} is damaged: {error}; run it again.") from None
     version = (table.schema.metadata or {}).get(VERSION_KEY.encode(), b"none").decode()
     if version != str(SCHEMA_VERSION):
-        raise ValueError(
+        raise BadInput(
             f"{str(path)!r} has schema version {version}; this version reads {SCHEMA_VERSION}."
         )
     return table

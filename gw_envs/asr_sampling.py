@@ -9,7 +9,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from gw_envs.checks import Floats, check_choice, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
 from gw_envs.metric_learning import datasets
 from gw_envs.metric_learning.distance_bins import (
     NUM_BINS,
@@ -132,7 +132,7 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
         from gw_envs.metric_learning.learner import LearnerSettings, make_network
 
         if render_mode is not None:
-            raise ValueError(f"render_mode={render_mode!r} is not offered; runs draw their figure.")
+            raise BadInput(f"render_mode={render_mode!r} is not offered; runs draw their figure.")
         self.render_mode = None
         self.action_mode = check_choice("action_mode", action_mode, ACTION_MODES)
         self.reward_mode = check_choice("reward_mode", reward_mode, REWARD_MODES)
@@ -175,7 +175,7 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Move the bins, train, evaluate; see the class."""
         if not self.action_space.contains(action):
-            raise ValueError(f"action={action!r} must be of {self.action_space}.")
+            raise BadInput(f"action={action!r} must be of {self.action_space}.")
         if self.action_mode == "bins":
             self.bins.scale(np.asarray(action, dtype=np.int64))
         else:

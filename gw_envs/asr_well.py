@@ -9,7 +9,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gw_envs.checks import Floats, check_choice, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
 from gw_envs.drawing import bar_frame
 from gw_envs.drift import Well
 from gw_envs.drift.rewards import DriftingRewards
@@ -155,7 +155,7 @@ class ASRWellVectorEnv(WellVectorEnv):
         value = options["state"]
         values = [value] * self.num_envs if np.ndim(value) == 0 else list(value)
         if len(values) != self.num_envs:
-            raise ValueError(
+            raise BadInput(
                 f"options['state']={value!r} must be one level or one for each of the num_envs="
                 f"{self.num_envs} environments."
             )

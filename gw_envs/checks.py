@@ -11,6 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 
+class BadInput(ValueError):  # noqa: N818 - the word that stands in every message's place
+    """An argument or file that cannot be used; its one sentence is written for whoever gave it.
+
+    Commands print it without a traceback. Any other error, also a `ValueError` that a library
+    raises deep inside, is a fault of the program and keeps its traceback.
+    """
+
+
 def check_int(name: str, value: Any, minimum: int, maximum: int | None = None) -> int:
     """Return `value` as an int within [minimum, maximum].
 
@@ -23,9 +31,9 @@ def check_int(name: str, value: Any, minimum: int, maximum: int | None = None) -
         number = int(value)
         whole = number == value and not isinstance(value, (bool, np.bool_))
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(message) from None
+        raise BadInput(message) from None
     if not whole or number < minimum or (maximum is not None and number > maximum):
-        raise ValueError(message)
+        raise BadInput(message)
     return number
 
 
@@ -48,11 +56,11 @@ def check_float(
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise ValueError(message) from None
+        raise BadInput(message) from None
     below = number <= low if open_low else number < low
     above = number >= high if open_high else number > high
     if not math.isfinite(number) or below or above or isinstance(value, (bool, np.bool_)):
-        raise ValueError(message)
+        raise BadInput(message)
     return number
 
 
@@ -63,7 +71,7 @@ def check_bool(name: str, value: Any) -> bool:
         ValueError: for anything else, also 0 and 1.
     """
     if not isinstance(value, (bool, np.bool_)):
-        raise ValueError(f"{name}={value!r} must be true or false.")
+        raise BadInput(f"{name}={value!r} must be true or false.")
     return bool(value)
 
 
@@ -79,7 +87,7 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
 
     near = difflib.get_close_matches(str(value), choices, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"{name}={value!r} is unknown; choose one of {', '.join(choices)}.{hint}")
+    raise BadInput(f"{name}={value!r} is unknown; choose one of {', '.join(choices)}.{hint}")
 
 
 def check_mean_rewards(name: str, value: ArrayLike) -> Floats:
@@ -90,9 +98,9 @@ def check_mean_rewards(name: str, value: ArrayLike) -> Floats:
     """
     rewards = np.array(value, dtype=np.float64)
     if rewards.ndim != 1 or rewards.size < 2:
-        raise ValueError(f"{name}={value!r} must be a list of at least 2 mean rewards.")
+        raise BadInput(f"{name}={value!r} must be a list of at least 2 mean rewards.")
     if not np.all((rewards >= 0) & (rewards <= 1)):
-        raise ValueError(f"{name}={value!r} must lie in [0, 1] and be finite.")
+        raise BadInput(f"{name}={value!r} must lie in [0, 1] and be finite.")
     return rewards
 
 
@@ -104,9 +112,9 @@ def check_policy(name: str, value: ArrayLike) -> Floats:
     """
     policy = np.array(value, dtype=np.float64)
     if policy.ndim < 1 or policy.shape[-1] < 2:
-        raise ValueError(f"{name}={value!r} must hold at least 2 action probabilities.")
+        raise BadInput(f"{name}={value!r} must hold at least 2 action probabilities.")
     if not np.all((policy > 0) & (policy < 1)):
-        raise ValueError(f"{name}={value!r} must lie in (0, 1): softmax reaches neither end.")
+        raise BadInput(f"{name}={value!r} must lie in (0, 1): softmax reaches neither end.")
     if np.max(np.abs(policy.sum(axis=-1) - 1)) > 1e-9:
-        raise ValueError(f"{name}={value!r} must sum to 1, it sums to {policy.sum(axis=-1)}.")
+        raise BadInput(f"{name}={value!r} must sum to 1, it sums to {policy.sum(axis=-1)}.")
     return policy

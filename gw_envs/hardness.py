@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gw_envs.checks import Floats, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_float, check_int
 
 ACTION_NAMES = ("harder", "keep", "easier")
 MOVES = np.array([1, 0, -1])
@@ -39,7 +39,7 @@ def check_gaps(value: float | ArrayLike, num_states: int) -> Floats:
         for s, gap in enumerate(np.asarray(value, dtype=object).ravel())
     ]
     if len(gaps) != num_states or np.ndim(value) != 1:
-        raise ValueError(
+        raise BadInput(
             f"reward_gaps={value!r} must be one number or one for each of the num_states="
             f"{num_states} states."
         )
@@ -51,7 +51,7 @@ def check_best_actions(value: Sequence[int] | None, num_states: int) -> NDArray[
     if value is None:
         return default_best_actions(num_states)
     if np.ndim(value) != 1 or len(value) != num_states:
-        raise ValueError(
+        raise BadInput(
             f"best_actions={value!r} must name one action (0, 1 or 2) for each of the num_states="
             f"{num_states} states."
         )

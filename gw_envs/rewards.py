@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gw_envs.checks import Floats, check_choice, check_float
+from gw_envs.checks import BadInput, Floats, check_choice, check_float
 
 NOISE_LAWS = ("none", "bernoulli", "gaussian")
 
@@ -31,7 +31,7 @@ class RewardNoise:
         if self.law == "gaussian":
             check_float("noise_std", self.std, 0, open_low=True)
         elif self.std != 0:
-            raise ValueError(
+            raise BadInput(
                 f"noise_std={self.std!r} goes with reward_noise='gaussian' only; leave it 0."
             )
 

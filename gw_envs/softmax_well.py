@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gw_envs.checks import Floats, check_float, check_int, check_mean_rewards
+from gw_envs.checks import BadInput, Floats, check_float, check_int, check_mean_rewards
 from gw_envs.drawing import bar_frame
 from gw_envs.rewards import RewardNoise
 from gw_envs.streams import Streams
@@ -24,9 +24,9 @@ def equal_gap_rewards(
     base = check_float("base_reward", base_reward, 0, 1)
     gap = check_float("reward_gap", reward_gap, 0, 1)
     if gap == 0:
-        raise ValueError("reward_gap=0 makes every arm a best arm; it must be above 0.")
+        raise BadInput("reward_gap=0 makes every arm a best arm; it must be above 0.")
     if base + gap > 1 + 1e-12:
-        raise ValueError(
+        raise BadInput(
             f"reward_gap={gap} on base_reward={base} pays {base + gap:g}; rewards lie in [0, 1]."
         )
     rewards = np.full(k, base)
@@ -63,7 +63,7 @@ class SoftmaxWellVectorEnv(WellVectorEnv):
         self.optimal_action = int(np.argmax(rewards))
         best, second = np.sort(rewards)[:-3:-1]
         if best == second:
-            raise ValueError(
+            raise BadInput(
                 f"mean_rewards={rewards.tolist()} has a tie for the best arm; a well needs one "
                 "best arm, so its reward_gap (best minus second best) must be above 0."
             )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gw_envs.checks import Floats, check_int
+from gw_envs.checks import BadInput, Floats, check_int
 
 BLOCK = 256
 
@@ -30,7 +30,7 @@ def make_generators(seed: Seed, num_envs: int) -> list[np.random.Generator]:
     elif isinstance(seed, Sequence):
         seeds = list(seed)
         if len(seeds) != num_envs:
-            raise ValueError(f"seed={seed!r} has {len(seeds)} entries; num_envs={num_envs}.")
+            raise BadInput(f"seed={seed!r} has {len(seeds)} entries; num_envs={num_envs}.")
     else:
         first = check_int("seed", seed, 0)
         seeds = [first + i for i in range(num_envs)]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import Floats, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_float, check_int
 
 # How far a row of probabilities may be from one.
 ROW_TOLERANCE = 1e-9
@@ -29,13 +29,13 @@ def check_rows(name: str, rows: Floats) -> None:
     """
     if not rows.min() >= 0:
         where = tuple(int(i) for i in np.argwhere(~(rows >= 0))[0])
-        raise ValueError(f"{name}{list(where)}={rows[where]} must be a probability in [0, 1].")
+        raise BadInput(f"{name}{list(where)}={rows[where]} must be a probability in [0, 1].")
     sums = rows.sum(axis=-1)
     off = np.abs(sums - 1)
     if not off.max() <= ROW_TOLERANCE:
         where = tuple(int(i) for i in np.argwhere(~(off <= ROW_TOLERANCE))[0])
         row = f"{name}{list(where)}" if where else name
-        raise ValueError(f"{row} sums to {sums[where]:.12g}; its probabilities must sum to 1.")
+        raise BadInput(f"{row} sums to {sums[where]:.12g}; its probabilities must sum to 1.")
 
 
 def _read_only(name: str, value: ArrayLike, shape: tuple[int | None, ...], means: str) -> Floats:
@@ -45,10 +45,10 @@ def _read_only(name: str, value: ArrayLike, shape: tuple[int | None, ...], means
         size > 0 and wanted in (None, size) for size, wanted in zip(array.shape, shape, strict=True)
     )
     if not fits:
-        raise ValueError(f"{name} of shape {array.shape} must be an array of {means}.")
+        raise BadInput(f"{name} of shape {array.shape} must be an array of {means}.")
     if not np.isfinite(array).all():
         where = np.argwhere(~np.isfinite(array))[0].tolist()
-        raise ValueError(f"{name}{where}={array[tuple(where)]} must be a finite number.")
+        raise BadInput(f"{name}{where}={array[tuple(where)]} must be a finite number.")
     array.setflags(write=False)
     return array
 
@@ -125,7 +125,7 @@ class TabularMDP:
     def _checked(self, policy: ArrayLike) -> Floats:
         pi = np.asarray(policy, dtype=np.float64)
         if pi.ndim < 2 or pi.shape[-2:] != self.rewards.shape:
-            raise ValueError(
+            raise BadInput(
                 f"policy of shape {pi.shape} must be probabilities [..., S, A] with "
                 f"[S, A] = {list(self.rewards.shape)}."
             )

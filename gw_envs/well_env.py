@@ -15,7 +15,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from gw_envs.checks import Floats, check_choice, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_int
 from gw_envs.streams import Seed, Streams, make_generators
 
 RENDER_MODES = ("ansi", "rgb_array")
@@ -144,7 +144,7 @@ class WellVectorEnv(VectorEnv[States, Actions, NDArray[Any]], ABC):
         # Read without sign, a negative action is huge: one pass finds both ends.
         whole = actions.astype(np.int64, copy=False)
         if actions.shape != (self.num_envs,) or whole.view(np.uint64).max() >= self.num_actions:
-            raise ValueError(
+            raise BadInput(
                 f"action={actions!r} must hold one of 0..{self.num_actions - 1} for each of "
                 f"{self.num_envs} environments."
             )

@@ -15,7 +15,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gw_envs.checks import Floats, check_float
+from gw_envs.checks import BadInput, Floats, check_float
 
 DEFAULT_LEARNING_RATE = 0.4
 
@@ -66,7 +66,7 @@ class SoftmaxTable:
             table = np.asarray(table, dtype=np.float64)
         table = np.atleast_2d(table)
         if table.ndim != 2 or table.shape[1] < 2 or not np.isfinite(table).all():
-            raise ValueError(
+            raise BadInput(
                 f"logits of shape {np.shape(logits)} must be finite numbers [S, K] or [K], K >= 2."
             )
         self.theta: NDArray[Any] = table
@@ -104,12 +104,12 @@ class FunctionActor:
         given = np.asarray(answer)
         if given.ndim == 0 and np.issubdtype(given.dtype, np.integer):
             if not 0 <= given < self.num_actions:
-                raise ValueError(f"policy returned {answer!r}; actions are 0..K-1, K is the env's.")
+                raise BadInput(f"policy returned {answer!r}; actions are 0..K-1, K is the env's.")
             return np.asarray(np.eye(self.num_actions)[int(given)])
         row = np.asarray(given, dtype=np.float64)
         fits = row.shape == (self.num_actions,) and (row >= 0).all()
         if not fits or abs(row.sum() - 1) > 1e-6:
-            raise ValueError(
+            raise BadInput(
                 f"policy returned {answer!r}; it must return an action's index or "
                 f"{self.num_actions} probabilities that sum to 1."
             )
@@ -125,12 +125,12 @@ class ModelActor:
 
     def __init__(self, model: Any) -> None:
         if not isinstance(model.action_space, gym.spaces.Discrete):
-            raise ValueError(
+            raise BadInput(
                 f"model has action space {model.action_space}; only Discrete actions can be "
                 "diagnosed: probing takes single actions one by one."
             )
         if hasattr(model.policy, "lstm_actor"):
-            raise ValueError("model is recurrent; policies with a memory cannot be forked.")
+            raise BadInput("model is recurrent; policies with a memory cannot be forked.")
         self.model, self.policy = model, model.policy
         self.num_actions = int(model.action_space.n)
         self.discount: float | None = float(model.gamma)
@@ -194,7 +194,7 @@ def as_actor(policy: Any, env: gym.Env[Any, Any]) -> Actor:
         ValueError: for actions that are not discrete, or spaces that do not fit.
     """
     if not isinstance(env.action_space, gym.spaces.Discrete):
-        raise ValueError(
+        raise BadInput(
             f"env has action space {env.action_space}; only Discrete actions can be diagnosed: "
             "probing takes single actions one by one. Discretise the actions with a wrapper."
         )
@@ -209,7 +209,7 @@ def as_actor(policy: Any, env: gym.Env[Any, Any]) -> Actor:
         return _checked_table(_table_actor(policy, np.asarray(table, np.float64)), env, count)
     if callable(policy):
         return FunctionActor(policy, count)
-    raise ValueError(
+    raise BadInput(
         f"policy={policy!r} is no Stable-Baselines3 model, table of probabilities, SoftmaxTable, "
         "agent with a `policy`, or function of an observation."
     )
@@ -219,12 +219,12 @@ def _table_actor(policy: Any, table: Floats) -> SoftmaxTable:
     """Logits of a table of probabilities; an agent's own learning rate where it has one."""
     if table.ndim == 3:
         if len(table) != 1:
-            raise ValueError(f"policy holds {len(table)} runs; give one: agent.policy[run].")
+            raise BadInput(f"policy holds {len(table)} runs; give one: agent.policy[run].")
         table = table[0]
     table = np.atleast_2d(table)
     sums = table.sum(axis=-1)
     if table.ndim != 2 or (table < 0).any() or not (np.abs(sums - 1) < 1e-6).all():
-        raise ValueError(
+        raise BadInput(
             f"policy of shape {table.shape} must be probabilities [S, K] or [K] whose rows sum to "
             "1; wrap logits in SoftmaxTable(logits)."
         )
@@ -236,9 +236,9 @@ def _table_actor(policy: Any, table: Floats) -> SoftmaxTable:
 def _checked_table(actor: SoftmaxTable, env: gym.Env[Any, Any], count: int) -> SoftmaxTable:
     space = env.observation_space
     if not isinstance(space, gym.spaces.Discrete) or space.start != 0:
-        raise ValueError(f"policy is a table, but the env observes {space}; Discrete(S) is needed.")
+        raise BadInput(f"policy is a table, but the env observes {space}; Discrete(S) is needed.")
     if actor.theta.shape != (space.n, count):
-        raise ValueError(
+        raise BadInput(
             f"policy has shape {list(actor.theta.shape)}, but the env has {space.n} states and "
             f"{count} actions."
         )
@@ -253,12 +253,12 @@ def _check_spaces(model: Any, env: gym.Env[Any, Any]) -> None:
         moved = (*theirs.shape[-1:], *theirs.shape[:-1])
         fits = ours.dtype == theirs.dtype and ours.shape in (theirs.shape, moved)
     if not fits:
-        raise ValueError(
+        raise BadInput(
             f"model observes {ours}, but the env shows {theirs}; give the env (and wrappers) it "
             "was trained in."
         )
     if model.action_space != env.action_space:
-        raise ValueError(
+        raise BadInput(
             f"model acts in {model.action_space}, but the env takes {env.action_space}; give the "
             "env (and wrappers) it was trained in."
         )

@@ -11,7 +11,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.diagnosis import plateau_keys as keys
 from agents.diagnosis.actors import policy_entropy
-from gw_envs.checks import Floats, check_int
+from gw_envs.checks import BadInput, Floats, check_int
 
 CONFIDENCE = 0.95
 
@@ -86,14 +86,12 @@ gradient steps it made, left as they were to the bit |
 
     def _init_callback(self) -> None:
         if not hasattr(self.model, "rollout_buffer"):
-            raise ValueError(
+            raise BadInput(
                 f"PlateauMonitor watches on-policy algorithms; {type(self.model).__name__} has no "
                 "rollout_buffer."
             )
         if not hasattr(self.model.action_space, "n"):
-            raise ValueError(
-                f"PlateauMonitor needs Discrete actions, not {self.model.action_space}."
-            )
+            raise BadInput(f"PlateauMonitor needs Discrete actions, not {self.model.action_space}.")
 
     def _on_step(self) -> bool:
         return True

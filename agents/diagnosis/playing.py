@@ -24,6 +24,7 @@ import numpy as np
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
 from agents.diagnosis.actors import Actor
+from gw_envs.checks import BadInput
 
 NEGLIGIBLE = 1e-9  # rewards whose discount is below this are not waited for
 CHECKED_STEPS = 200
@@ -191,7 +192,7 @@ class Arena:
             observation, *_ = env.step(self.first_action + action)
         self.steps += len(fork.prefix)
         if fork.observation is not None and not same(observation, fork.observation):
-            raise ValueError(
+            raise BadInput(
                 f"the environment does not replay: after seed {fork.seed} and the same "
                 f"{len(fork.prefix)} actions it shows {observation!r} where it showed "
                 f"{fork.observation!r}. Its randomness must come from reset(seed=...) alone, and "
@@ -214,7 +215,7 @@ class Arena:
             for step, action in enumerate(actions):
                 expected = episode.observations[step]
                 if not same(observation, expected):
-                    raise ValueError(
+                    raise BadInput(
                         f"the environment does not replay: with seed {fork.seed} and the same "
                         f"actions, step {step} shows {observation!r} where it showed "
                         f"{expected!r}. Its randomness must come from reset(seed=...) alone."
@@ -222,7 +223,7 @@ class Arena:
                 observation, reward, *_ = env.step(self.first_action + action)
                 self.steps += 1
                 if float(reward) != episode.rewards[step]:
-                    raise ValueError(
+                    raise BadInput(
                         f"the environment does not replay: with seed {fork.seed} and the same "
                         f"actions, step {step} pays {reward!r} where it paid "
                         f"{episode.rewards[step]!r}. Its randomness must come from "

@@ -23,7 +23,7 @@ from agents.diagnosis.probing import (
     make_probes,
 )
 from agents.diagnosis.verdicts import Diagnosis, EscapeRoute, Place, as_route, judge
-from gw_envs.checks import check_float, check_int
+from gw_envs.checks import BadInput, check_float, check_int
 
 DEFAULT_HOLDS = (1, 4, 16)
 FORK_SHARE = 0.1  # of the budget goes at most to the episodes that look for states
@@ -163,7 +163,7 @@ def env_maker(
     """
     if not isinstance(env, str):
         if not callable(env):
-            raise ValueError(f"env={env!r} must be a Gymnasium id or a function that makes an env.")
+            raise BadInput(f"env={env!r} must be a Gymnasium id or a function that makes an env.")
         return env
     import gw_envs  # noqa: F401 - registers our ids
 
@@ -171,7 +171,7 @@ def env_maker(
     try:
         gym.make(env, disable_env_checker=True, **kwargs).close()
     except (gym.error.Error, TypeError) as error:
-        raise ValueError(f"env={env!r} with env_kwargs={kwargs} cannot be made: {error}") from None
+        raise BadInput(f"env={env!r} with env_kwargs={kwargs} cannot be made: {error}") from None
     return lambda: gym.make(env, disable_env_checker=True, **kwargs)
 
 
@@ -189,7 +189,7 @@ def look_around(arena: Arena, count: int, seed: int, max_steps: int) -> list[Bra
     cut, arena.limit = arena.limit, limit
     finished = [episode for episode in episodes if episode.finished]
     if not finished:
-        raise ValueError(
+        raise BadInput(
             f"no rollout finished: {count} episodes were cut after {cut} steps, the smaller of "
             f"max_episode_steps={limit} and a tenth of max_steps={max_steps} over num_episodes="
             f"{count}. Give the env a time limit, or raise these."

@@ -12,7 +12,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from agents.policies import softmax
 from agents.sb3.policies import all_states, logits_of
-from gw_envs.checks import Floats
+from gw_envs.checks import BadInput, Floats
 
 NEEDED = ("action_values", "optimal_actions", "reward_gaps", "discount", "num_states", "mdp")
 
@@ -32,7 +32,7 @@ def ground_truth(env: VecEnv) -> Any:
             well = inner
     missing = [name for name in NEEDED if not hasattr(well, name)]
     if missing:
-        raise ValueError(
+        raise BadInput(
             f"env={well!r} has no ground truth ({', '.join(missing)}), so escapes from its wells "
             "are not known exactly; agents.diagnosis serves any environment."
         )

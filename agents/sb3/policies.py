@@ -18,7 +18,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 
 from agents.policies import initial_table
-from gw_envs.checks import Floats, check_int, check_policy
+from gw_envs.checks import BadInput, Floats, check_int, check_policy
 
 
 class OneHotState(BaseFeaturesExtractor):
@@ -73,7 +73,7 @@ class TabularSoftmaxPolicy(ActorCriticPolicy):
     ) -> None:
         for name, space in (("observation", observation_space), ("action", action_space)):
             if not isinstance(space, spaces.Discrete) or space.start != 0:
-                raise ValueError(
+                raise BadInput(
                     f"{name}_space={space} does not go with TabularSoftmaxPolicy, which needs "
                     "Discrete(n) counted from 0; use 'MlpPolicy' for other spaces."
                 )
@@ -205,7 +205,7 @@ def set_logits(policy: ActorCriticPolicy, observations: ArrayLike, theta: ArrayL
             layer.bias += th.as_tensor(change[size], dtype=layer.bias.dtype)
         error = float(np.abs(layer(latent).cpu().numpy() - wanted).max())
     if error > 1e-4 * (1 + float(np.abs(wanted).max())):
-        raise ValueError(
+        raise BadInput(
             f"theta of shape {wanted.shape} cannot be met at these observations (off by "
             f"{error:.3g}): the network below the last layer does not tell them apart."
         )

@@ -29,7 +29,7 @@ from agents.sb3.policies import (
     logits_and_values,
 )
 from agents.updates import RULES, SAMPLED_RULES, soft_action_values
-from gw_envs.checks import Floats, check_choice, check_float
+from gw_envs.checks import BadInput, Floats, check_choice, check_float
 
 EXACT_UPDATES = ("softmax-pg", "delightful-pg", "entropy-pg", "log-barrier-pg")
 SAMPLED_UPDATES = (*EXACT_UPDATES, "alternate")
@@ -110,7 +110,7 @@ class SoftmaxPG(OnPolicyAlgorithm):
         self.rule = rule(**options)
         self.baseline = check_choice("baseline", baseline, SB3_BASELINES)
         if (baseline == "constant") != (baseline_value is not None):
-            raise ValueError(
+            raise BadInput(
                 f"baseline_value={baseline_value!r} with baseline={baseline!r}: a number goes with "
                 "baseline='constant', and only with it."
             )
@@ -139,7 +139,7 @@ class SoftmaxPG(OnPolicyAlgorithm):
 
     def _check_spaces(self) -> None:
         if not isinstance(self.action_space, spaces.Discrete | spaces.MultiDiscrete):
-            raise ValueError(
+            raise BadInput(
                 f"action_space={self.action_space} is not Discrete or MultiDiscrete: a softmax "
                 "chooses among finitely many actions; use PPO or A2C for continuous ones."
             )
@@ -149,7 +149,7 @@ class SoftmaxPG(OnPolicyAlgorithm):
         if issubclass(self.policy_class, TabularSoftmaxPolicy):
             learns_values = self.gradient == "sampled" and isinstance(rate, int | float)
             if learns_values and self.vf_coef * rate >= 1:
-                raise ValueError(
+                raise BadInput(
                     f"vf_coef={self.vf_coef} with learning_rate={rate}: the value table diverges "
                     f"where their product reaches 1; vf_coef must be below {1 / rate:g}."
                 )
@@ -224,7 +224,7 @@ class SoftmaxPG(OnPolicyAlgorithm):
         if not self.episodic:
             return np.ones(starts.shape)
         if not starts[0].all():
-            raise ValueError(
+            raise BadInput(
                 f"n_steps={self.n_steps} with episodic=True: a rollout began amid an episode; "
                 "n_steps must be a multiple of the episodes' length."
             )

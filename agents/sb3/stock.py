@@ -12,7 +12,7 @@ from agents.policies import initial_table
 from agents.precision import lowest_trusted
 from agents.sb3.ground_truth import ground_truth
 from agents.sb3.policies import TabularSoftmaxPolicy, set_logits
-from gw_envs.checks import check_choice
+from gw_envs.checks import BadInput, check_choice
 
 BASELINE_AGENTS = ("ppo", "a2c", "dqn", "trpo")
 
@@ -56,7 +56,7 @@ def _algorithm(name: str) -> Any:
     try:
         from sb3_contrib import TRPO
     except ImportError:
-        raise ValueError(
+        raise BadInput(
             "agent='trpo' is part of sb3-contrib: pip install 'gravity-wells[contrib]'."
         ) from None
     return TRPO
@@ -90,7 +90,7 @@ def start_from(
     """
     policy: Any = model.policy
     if not hasattr(policy, "action_net"):
-        raise ValueError(
+        raise BadInput(
             f"initial_policy={initial_policy!r} does not go with {type(model).__name__}, whose "
             "policy has no logits."
         )
@@ -108,7 +108,7 @@ def start_from(
         policy.set_theta(theta)
         return
     if optimal_prob is not None and optimal_prob < lowest_trusted("float32", robust=False):
-        raise ValueError(
+        raise BadInput(
             f"optimal_prob={optimal_prob} is too deep for a network in float32, which is trusted "
             "down to 1e-5; use the tabular policy."
         )

@@ -11,7 +11,7 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 
 import gw_envs  # noqa: F401 - registers the ids
-from gw_envs.checks import Floats, check_int
+from gw_envs.checks import BadInput, Floats, check_int
 
 Info = dict[str, Any]
 
@@ -117,7 +117,7 @@ class WellVecEnv(VecEnv):
             ValueError: for some of the copies.
         """
         if len(self._indices(indices)) != self.num_envs:
-            raise ValueError(f"indices={indices!r}: the copies share {attr_name!r}; use None.")
+            raise BadInput(f"indices={indices!r}: the copies share {attr_name!r}; use None.")
         setattr(self.well, attr_name, value)
 
     def env_method(

@@ -9,7 +9,7 @@ import numpy as np
 
 from agents.simulation.kernels import blocks, rule_kernels
 from agents.updates import RULES, UpdateRule, make_rule
-from gw_envs.checks import check_choice
+from gw_envs.checks import BadInput, check_choice
 
 # Name: the kernel's number and the rule's hyper-parameters as two numbers.
 _KERNELS: dict[str, tuple[int, Callable[[Any], tuple[float, float]]]] = {
@@ -33,19 +33,19 @@ def choose_rule(update: str, options: Mapping[str, Any] | None, **given: bool) -
         ValueError: naming the argument.
     """
     if update in RULES and update not in ("softmax-pg", *COMPILED_RULES):
-        raise ValueError(
+        raise BadInput(
             f"update={update!r} has no compiled kernel; use agents.updates.run_rule, or one of "
             f"{('softmax-pg', *COMPILED_RULES)}."
         )
     check_choice("update", update, ("softmax-pg", *COMPILED_RULES))
     if options is not None and not isinstance(options, Mapping):
-        raise ValueError(f"update_options={options!r} must be a dict of the rule's options.")
+        raise BadInput(f"update_options={options!r} must be a dict of the rule's options.")
     rule = make_rule(update, **(options or {}))
     if update == "softmax-pg":
         return None
     for text, asked in given.items():
         if asked:
-            raise ValueError(
+            raise BadInput(
                 f"{text} goes with update='softmax-pg' only; update={update!r} runs with exact "
                 "gradients of constant mean_rewards in plain float64."
             )

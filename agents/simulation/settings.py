@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agents.baselines import BASELINES
-from gw_envs.checks import Floats, check_choice, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
 from gw_envs.rewards import RewardNoise
 
 INT64_MAX = 2**63 - 1
@@ -78,22 +78,22 @@ def make_bandits(
     """
     theta = np.array(initial_theta, dtype=np.float64, ndmin=2)
     if theta.ndim != 2 or theta.shape[1] < 2 or theta.shape[0] < 1:
-        raise ValueError(f"initial_theta of shape {np.shape(initial_theta)} must be [K] or [B, K].")
+        raise BadInput(f"initial_theta of shape {np.shape(initial_theta)} must be [K] or [B, K].")
     if not np.all(np.isfinite(theta)):
-        raise ValueError("initial_theta must be finite; it holds an infinity or NaN.")
+        raise BadInput("initial_theta must be finite; it holds an infinity or NaN.")
     if (mean_rewards is None) == (reward_path is None):
-        raise ValueError("give either mean_rewards or reward_path (the other None), not both.")
+        raise BadInput("give either mean_rewards or reward_path (the other None), not both.")
     if reward_path is not None:
         return _drifting(theta, reward_path, optimal_action, reward_gap, drift_horizon)
     if optimal_action is not None or reward_gap is not None:
-        raise ValueError(
+        raise BadInput(
             f"optimal_action={optimal_action!r} and reward_gap={reward_gap!r} go with reward_path; "
             "constant mean_rewards define both."
         )
     assert mean_rewards is not None
     rewards = _check_rewards("mean_rewards", mean_rewards, theta.shape[1])
     if 1 not in (len(theta), len(rewards)) and len(theta) != len(rewards):
-        raise ValueError(
+        raise BadInput(
             f"mean_rewards of shape {rewards.shape} and initial_theta of shape {theta.shape} must "
             "have the same number of rows, or one of them a single row."
         )
@@ -104,7 +104,7 @@ def make_bandits(
     gap = top[:, 1] - top[:, 0]
     if not np.all(gap > 0):
         row = int(np.argmin(gap))
-        raise ValueError(f"mean_rewards={rewards[row].tolist()} must have a single best arm.")
+        raise BadInput(f"mean_rewards={rewards[row].tolist()} must have a single best arm.")
     return Bandits(theta, rewards, False, np.argmax(rewards, axis=1), gap)
 
 
@@ -121,7 +121,7 @@ def _drifting(
         ticks = np.arange(check_int("drift_horizon", drift_horizon, 0) + 1)
         path = np.asarray(reward_path(ticks), dtype=np.float64)
         if path.shape != (ticks.size, arms):
-            raise ValueError(
+            raise BadInput(
                 f"reward_path returned shape {path.shape} for {ticks.size} updates; it must return "
                 f"one row of {arms} mean rewards for each."
             )
@@ -136,7 +136,7 @@ def _drifting(
     if reward_gap is not None:
         gap = check_float("reward_gap", reward_gap, 0, 1, open_low=True)
     elif gap <= 0:
-        raise ValueError(
+        raise BadInput(
             f"reward_path begins with {first.tolist()}, where arm {best} is not the single best; "
             "give reward_gap."
         )
@@ -147,12 +147,12 @@ def _check_rewards(name: str, value: ArrayLike, arms: int) -> Floats:
     """Mean rewards [rows, K] in [0, 1]."""
     rewards = np.array(value, dtype=np.float64, ndmin=2)
     if rewards.ndim != 2 or rewards.shape[1] != arms or rewards.shape[0] < 1:
-        raise ValueError(
+        raise BadInput(
             f"{name} of shape {np.shape(value)} must have {arms} entries in its last axis, as "
             "many as initial_theta, and at most two axes."
         )
     if not np.all((rewards >= 0) & (rewards <= 1)):
-        raise ValueError(f"{name} must lie in [0, 1] and be finite.")
+        raise BadInput(f"{name} must lie in [0, 1] and be finite.")
     return np.ascontiguousarray(rewards)
 
 
@@ -182,12 +182,12 @@ def make_sampling(
         defaults = {"reward_noise": "none", "baseline": "none", "batch_size": 1}
         for name, value in given.items():
             if value != defaults[name]:
-                raise ValueError(f"{name}={value!r} needs gradient='sampled'.")
+                raise BadInput(f"{name}={value!r} needs gradient='sampled'.")
         return None
     if baseline == "constant":
         number = check_float("baseline_value", baseline_value)
     elif baseline_value is not None:
-        raise ValueError(f"baseline_value={baseline_value!r} goes with baseline='constant' only.")
+        raise BadInput(f"baseline_value={baseline_value!r} goes with baseline='constant' only.")
     else:
         number = 0.0
     return Sampling(noise, pulls, baseline, number, seed, stream)

@@ -32,7 +32,7 @@ from numpy.typing import ArrayLike, NDArray
 from agents.simulation.kernels.counters import stream_key
 from agents.simulation.kernels.draws import draw_geometric, draw_uniform, draw_waiting, open_stream
 from agents.simulation.solver import check_theta, well_exit
-from gw_envs.checks import check_choice, check_int
+from gw_envs.checks import BadInput, check_choice, check_int
 from gw_envs.theory.wells import WELL_FRACTION
 
 JUMP_PROB = 0.05
@@ -160,17 +160,17 @@ def sampled_escape_times(
         ValueError: naming the argument, or what would make skipping an approximation.
     """
     if np.ndim(mean_rewards) == 1 and np.size(mean_rewards) > 2:
-        raise ValueError(
+        raise BadInput(
             f"mean_rewards has {np.size(mean_rewards)} arms; events can be skipped exactly with 2 "
             "arms only, with more it would approximate: use agents.simulation.simulate."
         )
     if reward_noise == "gaussian":
-        raise ValueError(
+        raise BadInput(
             "reward_noise='gaussian' moves theta at every pull, so skipping pulls would only "
             "approximate: use agents.simulation.simulate."
         )
     if baseline != "none":
-        raise ValueError(
+        raise BadInput(
             f"baseline={baseline!r} makes every pull move theta at random, so skipping pulls would "
             "only approximate: use baseline='none' or agents.simulation.simulate."
         )
@@ -206,13 +206,13 @@ def _start_odds(
         )
         theta = np.broadcast_to(theta, (count, 2))
     elif num_trajectories is not None and num_trajectories != len(theta):
-        raise ValueError(
+        raise BadInput(
             f"num_trajectories={num_trajectories!r} must be left out, or be {len(theta)}, the rows "
             "of initial_theta."
         )
     gap = theta[:, 1 - best] - theta[:, best]
     if not np.all(gap < 700):
-        raise ValueError(
+        raise BadInput(
             f"initial_theta has a logit gap of {gap.max():g}; below pi(a*) = 1e-304 float64 ends, "
             "so it must be below 700."
         )

@@ -18,7 +18,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gw_envs import theory
-from gw_envs.checks import Floats, check_choice, check_float, check_int, check_mean_rewards
+from gw_envs.checks import (
+    BadInput,
+    Floats,
+    check_choice,
+    check_float,
+    check_int,
+    check_mean_rewards,
+)
 from gw_envs.theory.wells import WELL_FRACTION, WELL_TOLERANCE
 
 METHODS = ("auto", "closed-form", "jump", "direct")
@@ -81,20 +88,20 @@ def well_exit(
 ) -> WellExit:
     """Check the arguments that the solver's functions share; see `escape_time`."""
     if callable(mean_rewards) or np.ndim(mean_rewards) > 1:
-        raise ValueError(
+        raise BadInput(
             "mean_rewards must be one vector of K numbers here: rewards that change with time "
             "leave no constant field to jump along; use agents.simulation.simulate for them."
         )
     rewards = check_mean_rewards("mean_rewards", mean_rewards)
     if callable(learning_rate) or np.ndim(learning_rate) > 0:
-        raise ValueError(
+        raise BadInput(
             "learning_rate must be one number here: a schedule leaves no constant field to jump "
             "along; use agents.simulation.simulate for it."
         )
     eta = check_float("learning_rate", learning_rate, 0, open_low=True)
     second, best = np.sort(rewards)[-2:]
     if second == best:
-        raise ValueError(
+        raise BadInput(
             f"mean_rewards={rewards.tolist()} has several best arms, so there is no gap and no "
             "well; make the largest mean reward unique."
         )
@@ -113,12 +120,12 @@ def check_theta(initial_theta: ArrayLike, num_actions: int, ndims: tuple[int, ..
     theta = np.array(initial_theta, dtype=np.float64)
     if theta.ndim not in ndims or theta.shape[-1] != num_actions:
         shape = " or ".join({1: "[K]", 2: "[B, K]"}[n] for n in ndims)
-        raise ValueError(
+        raise BadInput(
             f"initial_theta has shape {theta.shape}; it must be {shape} with K={num_actions}, "
             "one logit for each mean reward."
         )
     if not np.all(np.isfinite(theta)):
-        raise ValueError(f"initial_theta={theta.tolist()} must be finite.")
+        raise BadInput(f"initial_theta={theta.tolist()} must be finite.")
     return theta
 
 
@@ -191,7 +198,7 @@ def _solve(
     """One problem by the engine that fits it."""
     x0 = _symmetric_start(exit_, theta)
     if method == "closed-form" and x0 is None:
-        raise ValueError(
+        raise BadInput(
             "method='closed-form' needs sub-optimal arms of equal mean reward and equal logit, and "
             "pi(a*) above 1e-300; use method='auto' or 'jump'."
         )

@@ -29,7 +29,7 @@ from agents.simulation.settings import (
 )
 from agents.updates import UpdateRule
 from agents.updates.regularized import log_softmax
-from gw_envs.checks import Floats, check_choice, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
 from gw_envs.rewards import NOISE_LAWS
 from gw_envs.theory import WELL_FRACTION
 
@@ -204,7 +204,7 @@ def simulate(
     record = _run(problem, kind, compensated, dtype, history is not None, threads)
     report_imprecision(record.lowest_prob, dtype, compensated, on_precision, update)
     if rule is not None and not np.all(np.isfinite(record.moved)):
-        raise ValueError(f"learning_rate={rate!r} is too large: the parameters left float64.")
+        raise BadInput(f"learning_rate={rate!r} is too large: the parameters left float64.")
     given = np.argsort(bandits.order, axis=1)  # from the kernel's order of arms to the caller's
     past, log_map = None, _log_map(rule)
     if history is not None:
@@ -232,9 +232,9 @@ def _check_arithmetic(dtype: str, robust: bool | None, gradient: str) -> bool:
     wide = check_choice("dtype", dtype, ("float64", "float32")) == "float64"
     compensated = wide if robust is None else bool(robust)
     if compensated and not wide:
-        raise ValueError("robust=True needs dtype='float64': float32 has no robust arithmetic.")
+        raise BadInput("robust=True needs dtype='float64': float32 has no robust arithmetic.")
     if gradient == "sampled" and not compensated:
-        raise ValueError(
+        raise BadInput(
             f"dtype={dtype!r}, robust={robust!r}: sampled gradients run in robust float64 only."
         )
     return compensated

@@ -20,7 +20,7 @@ from agents.updates.rule import (
     parameter_axes,
     register,
 )
-from gw_envs.checks import Floats, check_bool, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_bool, check_float, check_int
 
 
 def softmax_gradient(theta: Floats, values: Floats, weight: Floats | float = 1.0) -> Floats:
@@ -205,7 +205,7 @@ class ArmijoGradient(BaseRule):
 
             return difference
         if np.any(np.asarray(effective_horizon(weight)) > 1 + 1e-9) and len(axes) == 2:
-            raise ValueError(
+            raise BadInput(
                 "objective=None: in an MDP of discount > 0 armijo-pg must be given the return "
                 "J(theta) to search on."
             )

@@ -16,7 +16,7 @@ from agents.updates.rule import (
     effective_horizon,
     register,
 )
-from gw_envs.checks import Floats, check_float
+from gw_envs.checks import BadInput, Floats, check_float
 
 
 @register("natural-pg")
@@ -135,7 +135,7 @@ class MirrorAscent(BaseRule):
         """theta + ln(1 + eta U), same shape as theta."""
         change = learning_rate * advantages(softmax(theta), values)
         if not np.all(change > -1):
-            raise ValueError(
+            raise BadInput(
                 f"learning_rate={learning_rate!r} is too large for mirror-ascent: 1 + eta*U must "
                 f"be positive and U reaches {float(np.min(change / learning_rate)):.6g}."
             )

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import numpy as np
 
 from agents.policies import softmax
-from gw_envs.checks import Floats, check_choice
+from gw_envs.checks import BadInput, Floats, check_choice
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def register(name: str) -> Callable[[RuleClass], RuleClass]:
 
     def enter(rule: RuleClass) -> RuleClass:
         if name in RULES:
-            raise ValueError(f"name={name!r} is taken by {RULES[name].__name__}; choose another.")
+            raise BadInput(f"name={name!r} is taken by {RULES[name].__name__}; choose another.")
         rule.name = name  # type: ignore[attr-defined]
         RULES[name] = rule
         return rule
@@ -149,7 +149,7 @@ def make_rule(name: str, **options: Any) -> UpdateRule:
     known = tuple(field.name for field in fields(rule) if field.init)
     for option in options:
         if option not in known:
-            raise ValueError(f"{option!r} is no option of {name}; it takes {known or 'none'}.")
+            raise BadInput(f"{option!r} is no option of {name}; it takes {known or 'none'}.")
     return rule(**options)
 
 
@@ -169,7 +169,7 @@ def parameter_axes(weight: Floats | float) -> tuple[int, ...]:
     if np.ndim(weight) == 0:
         return (-1,)
     if np.ndim(weight) == 1:
-        raise ValueError(
+        raise BadInput(
             f"weight of shape {np.shape(weight)} must be a number (one state) or d(s)/(1-discount) "
             "of shape [..., S, 1]."
         )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from agents.baselines import optimal_baseline
 from agents.updates.delightful import gate
-from gw_envs.checks import Floats, check_float
+from gw_envs.checks import BadInput, Floats, check_float
 
 
 class SampledRule(Protocol):
@@ -60,7 +60,7 @@ def register_sampled(name: str) -> Callable[[RuleClass], RuleClass]:
 
     def enter(rule: RuleClass) -> RuleClass:
         if name in SAMPLED_RULES:
-            raise ValueError(f"name={name!r} is taken by {SAMPLED_RULES[name].__name__}.")
+            raise BadInput(f"name={name!r} is taken by {SAMPLED_RULES[name].__name__}.")
         rule.name = name  # type: ignore[attr-defined]
         SAMPLED_RULES[name] = rule
         return rule

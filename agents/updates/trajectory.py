@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agents.updates.rule import UpdateRule
-from gw_envs.checks import Floats, check_float, check_int, check_mean_rewards, check_policy
+from gw_envs.checks import (
+    BadInput,
+    Floats,
+    check_float,
+    check_int,
+    check_mean_rewards,
+    check_policy,
+)
 from gw_envs.theory import in_well
 
 
@@ -52,7 +59,7 @@ def policy_at_distance(rule: UpdateRule, distance: ArrayLike, num_actions: int) 
     check_int("num_actions", num_actions, 2)
     above = np.asarray(distance, dtype=np.float64)[..., None]
     if not np.all(above > 0):
-        raise ValueError(f"distance={distance!r} must be above 0.")
+        raise BadInput(f"distance={distance!r} must be above 0.")
     return rule.policy(1 + above * (np.arange(num_actions) > 0))
 
 
@@ -89,7 +96,7 @@ def run_rule(
     rewards = check_mean_rewards("mean_rewards", mean_rewards)
     start = check_policy("policy", policy)
     if start.shape[-1] != rewards.size:
-        raise ValueError(
+        raise BadInput(
             f"policy of {start.shape[-1]} actions does not fit {rewards.size} mean_rewards."
         )
     check_float("learning_rate", learning_rate, 0, open_low=True)

@@ -20,7 +20,7 @@ from agents import metrics
 from experiments.analysis.statistics import Survival, kaplan_meier
 from experiments.options.config import BOOKKEEPING, env_options
 from experiments.results import read_results
-from gw_envs.checks import Floats, check_choice
+from gw_envs.checks import BadInput, Floats, check_choice
 
 START_OPTIONS = ("initial_policy", "optimal_prob", "corner_action", "sigma")
 # What is not asked about: names of things, seeds, and the budget, which decides only what is seen.
@@ -122,7 +122,7 @@ def read_runs(folder: Path | str) -> RunTable:
     """
     table = read_results(folder, "runs")
     if table.num_rows == 0:
-        raise ValueError(f"results folder {str(folder)!r} has no run; make some first.")
+        raise BadInput(f"results folder {str(folder)!r} has no run; make some first.")
     columns = table.to_pydict()
     pairs = zip(columns["config"], columns["gradient"], strict=True)
     configs = [_read_config(text, gradient) for text, gradient in pairs]

@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.analysis.run_table import RunTable, in_order, label
 from experiments.analysis.statistics import Estimate, Slope, Survival, log_log_slope
-from gw_envs.checks import Floats, check_choice
+from gw_envs.checks import BadInput, Floats, check_choice
 
 # Options along which the theory has times grow as the inverse, with the name of that axis.
 INVERSES = {
@@ -85,7 +85,7 @@ def combinations(runs: RunTable, option: str) -> list[tuple[tuple[Any, ...], Run
     """
     axes = scaling_axes(runs)
     if not axes:
-        raise ValueError(
+        raise BadInput(
             "results have no option with three or more positive numbers: there is no axis to "
             "scale along."
         )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gw_envs.checks import Floats, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_float, check_int
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def log_rank(
 
     a, b = _check_times(times, censored), _check_times(other_times, other_censored)
     if a[1].all() and b[1].all():
-        raise ValueError("censored=all of both groups: without an escape nothing can be compared.")
+        raise BadInput("censored=all of both groups: without an escape nothing can be compared.")
     result = stats.logrank(*(stats.CensoredData.right_censored(*group) for group in (a, b)))
     return LogRank(float(result.statistic) ** 2, float(result.pvalue))
 
@@ -176,7 +176,7 @@ def bootstrap_iqm(
 
     tasks = [np.ravel(np.asarray(task, dtype=np.float64)) for task in scores]
     if not tasks or any(task.size == 0 or not np.isfinite(task).all() for task in tasks):
-        raise ValueError(f"scores={scores!r} must hold finite scores for at least one task.")
+        raise BadInput(f"scores={scores!r} must hold finite scores for at least one task.")
     check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)
     check_int("resamples", resamples, 1)
     rng = np.random.default_rng(seed)
@@ -221,9 +221,9 @@ def log_log_slope(x: ArrayLike, y: ArrayLike, confidence: float = 0.95) -> Slope
     xs, ys = (np.asarray(v, dtype=np.float64) for v in (x, y))
     for name, values in (("x", xs), ("y", ys)):
         if not (np.isfinite(values).all() and (values > 0).all()):
-            raise ValueError(f"{name}={values.tolist()!r} must be finite and positive.")
+            raise BadInput(f"{name}={values.tolist()!r} must be finite and positive.")
     if xs.shape != ys.shape or xs.ndim != 1 or xs.size < 3 or np.ptp(xs) == 0:
-        raise ValueError(
+        raise BadInput(
             f"x of shape {xs.shape} and y of shape {ys.shape} must be of one length, at least 3, "
             "with different x."
         )
@@ -279,7 +279,7 @@ def compare_pairs(
         _check_times(other_times, other_censored),
     )
     if a.size != b.size:
-        raise ValueError(f"times has {a.size} entries and other_times {b.size}: pairs need both.")
+        raise BadInput(f"times has {a.size} entries and other_times {b.size}: pairs need both.")
     check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)
     first = ~a_cut & ((a < b) | ((a == b) & b_cut))
     second = ~b_cut & ((b < a) | ((a == b) & a_cut))
@@ -317,12 +317,12 @@ def _check_times(times: ArrayLike, censored: ArrayLike) -> tuple[Floats, NDArray
     seen = np.asarray(times, dtype=np.float64)
     cut = np.asarray(censored, dtype=bool)
     if seen.ndim != 1 or seen.size == 0 or seen.shape != cut.shape:
-        raise ValueError(
+        raise BadInput(
             f"times of shape {seen.shape} and censored of shape {cut.shape} must be lists of one "
             "length, at least 1."
         )
     if not (np.isfinite(seen).all() and (seen >= 0).all()):
-        raise ValueError(
+        raise BadInput(
             "times must be finite and at least 0; give a censored run the budget it was watched "
             "for, and say so in `censored`."
         )

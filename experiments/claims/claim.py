@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from experiments.analysis.finding import Finding
-from gw_envs.checks import check_float, check_int
+from gw_envs.checks import BadInput, check_float, check_int
 
 Evidence = TypeVar("Evidence")
 
@@ -62,7 +62,7 @@ class Claim(ABC, Generic[Evidence]):
         for name, value in self.settings.items():
             items = value if isinstance(value, tuple) else (value,)
             if not items:
-                raise ValueError(f"{name}=() must hold at least one number.")
+                raise BadInput(f"{name}=() must hold at least one number.")
             for item in items:
                 if isinstance(item, int):
                     check_int(name, item, 0 if name == "seed" else 1)
@@ -99,6 +99,6 @@ def check_starts(name: str, values: tuple[float, ...], least: int = 1, below: fl
         ValueError: naming the list.
     """
     if len(values) < least:
-        raise ValueError(f"{name}={values!r} must hold at least {least} numbers.")
+        raise BadInput(f"{name}={values!r} must hold at least {least} numbers.")
     for value in values:
         check_float(name, value, 0, below, open_low=True, open_high=True)

@@ -16,6 +16,7 @@ from experiments.claims.page import FIGURES, interval_text, store, write_page
 from experiments.files import write_atomically
 from experiments.options.config import parse_options
 from experiments.ways_out.command import check_folder
+from gw_envs.checks import BadInput
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def check_packages(claim: Claim[Any]) -> None:
     """
     for package in claim.packages:
         if importlib.util.find_spec(package) is None:
-            raise ValueError(
+            raise BadInput(
                 f"claim={claim.name!r} needs the package {package!r}: "
                 "pip install -c constraints.txt -e '.[report]'."
             )

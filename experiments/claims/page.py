@@ -16,6 +16,7 @@ from experiments.analysis.statistics import Estimate
 from experiments.claims import CLAIMS, claim_class
 from experiments.claims.claim import Claim
 from experiments.files import write_atomically
+from gw_envs.checks import BadInput
 
 FIGURES = Path("figures") / "claims"
 
@@ -79,9 +80,9 @@ def load(output: Path, name: str) -> tuple[dict[str, Any], list[Finding]]:
         ]
         return stored["settings"], findings
     except FileNotFoundError:
-        raise ValueError(f"output={str(output)!r} has no {FIGURES / name}.json.") from None
+        raise BadInput(f"output={str(output)!r} has no {FIGURES / name}.json.") from None
     except (ValueError, KeyError, TypeError, IndexError):
-        raise ValueError(f"{str(path)!r} is damaged; run the claim again.") from None
+        raise BadInput(f"{str(path)!r} is damaged; run the claim again.") from None
 
 
 def write_page(output: Path) -> Path:

@@ -17,7 +17,7 @@ import tyro
 
 from agents.diagnosis import Diagnosis, EscapeRoute
 from agents.diagnosis.verdicts import count_text
-from gw_envs.checks import check_choice
+from gw_envs.checks import BadInput, check_choice
 
 ALGORITHMS = {
     "a2c": ("stable_baselines3", "A2C"),
@@ -100,13 +100,13 @@ def diagnose_file(options: DiagnoseOptions) -> Diagnosis:
         try:
             importlib.import_module(package)
         except ImportError as error:
-            raise ValueError(f"gym_packages={package!r} cannot be imported: {error}.") from None
+            raise BadInput(f"gym_packages={package!r} cannot be imported: {error}.") from None
     try:
         env_kwargs = json.loads(options.env_kwargs)
     except json.JSONDecodeError as error:
-        raise ValueError(f"env_kwargs={options.env_kwargs!r} is not JSON: {error}.") from None
+        raise BadInput(f"env_kwargs={options.env_kwargs!r} is not JSON: {error}.") from None
     if not isinstance(env_kwargs, dict):
-        raise ValueError(f"env_kwargs={options.env_kwargs!r} must be a JSON object.")
+        raise BadInput(f"env_kwargs={options.env_kwargs!r} must be a JSON object.")
     return diagnose(
         load_model(options.model, options.algo),
         options.env_id,
@@ -129,29 +129,27 @@ def load_model(path: Path, algo: str) -> Any:
     """
     package, name = ALGORITHMS[check_choice("algo", algo, tuple(ALGORITHMS))]
     if not path.is_file():
-        raise ValueError(f"model={str(path)!r} does not exist; give the .zip that save() wrote.")
+        raise BadInput(f"model={str(path)!r} does not exist; give the .zip that save() wrote.")
     try:
         with zipfile.ZipFile(path) as archive:
             whole = archive.testzip() is None and "data" in archive.namelist()
     except zipfile.BadZipFile:
         whole = False
     if not whole:
-        raise ValueError(
+        raise BadInput(
             f"model={str(path)!r} is not a Stable-Baselines3 model, or the file is damaged; give "
             "the .zip that save() wrote."
         )
     try:
         algorithm = getattr(importlib.import_module(package), name)
     except ImportError:
-        raise ValueError(f"algo={algo!r} needs {package}; it is not installed.") from None
+        raise BadInput(f"algo={algo!r} needs {package}; it is not installed.") from None
     try:
         with contextlib.redirect_stdout(sys.stderr):
             return algorithm.load(path, device="cpu")
     except Exception as error:  # whatever a foreign pickle raises, it is the file or --algo
         reason = " ".join(str(error).split())[:200]
-        raise ValueError(
-            f"model={str(path)!r} cannot be loaded as algo={algo!r}: {reason}"
-        ) from None
+        raise BadInput(f"model={str(path)!r} cannot be loaded as algo={algo!r}: {reason}") from None
 
 
 def print_diagnosis(found: Diagnosis) -> None:

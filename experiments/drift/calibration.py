@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from experiments.drift.estimates import DriftEstimate
 from gw_envs.asr_well import ASRWellVectorEnv
+from gw_envs.checks import BadInput
 from gw_envs.drift import Sum
 from gw_envs.drift.fitting import DriftFit, fit_drift
 
@@ -73,7 +74,7 @@ def calibrate_well(estimate: DriftEstimate) -> CalibratedWell:
     gaps = np.where(measured, estimate.gaps.value, estimate.gaps.high)
     if np.any(gaps <= 0):
         s = int(np.argmin(gaps))
-        raise ValueError(
+        raise BadInput(
             f"best_actions[{s}]={int(estimate.best_actions[s])} pays less than the others there: "
             f"Delta({s}) is at most {gaps[s]:.3g}; name other best_actions."
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.options.config import parse_options
-from gw_envs.checks import check_int
+from gw_envs.checks import BadInput, check_int
 
 NOT_SETTINGS = ("num_seeds", "seed", "lag", "best_actions", "forks", "well", "figure")
 
@@ -109,7 +109,7 @@ def measure(options: DriftOptions) -> Any:
         forks, used = read_forks(options.forks)
         differs = [name for name in names if used.get(name) != settings[name]]
         if differs:
-            raise ValueError(
+            raise BadInput(
                 f"forks={str(options.forks)!r} was made with {differs[0]}="
                 f"{used.get(differs[0])!r}, not {settings[differs[0]]!r}; name another file."
             )

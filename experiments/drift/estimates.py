@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gw_envs.checks import Floats, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_float, check_int
 from gw_envs.hardness import check_best_actions
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def estimate_from_forks(
     lag = check_int("lag", lag, 1, forks.scores.shape[-1])
     seeds = np.unique(forks.seeds)
     if len(seeds) < MIN_RUNS:
-        raise ValueError(f"forks of {len(seeds)} runs give no intervals; fork at least {MIN_RUNS}.")
+        raise BadInput(f"forks of {len(seeds)} runs give no intervals; fork at least {MIN_RUNS}.")
     cuts = _check_edges(edges, forks.distances)
     level = _levels(forks.distances, cuts)
     scores = forks.scores[..., lag - 1]
@@ -186,7 +186,7 @@ def _check_edges(edges: Sequence[float] | None, distances: Floats) -> Floats:
         cuts = np.array([check_float("edges", edge, 0, 2) for edge in edges])
         what = f"edges={list(edges)!r}"
     if not (1 <= len(cuts) < MAX_LEVELS) or np.any(np.diff(cuts) <= 0):
-        raise ValueError(f"{what}; they must be 1 to {MAX_LEVELS - 1} ascending distances.")
+        raise BadInput(f"{what}; they must be 1 to {MAX_LEVELS - 1} ascending distances.")
     return cuts
 
 
@@ -199,12 +199,12 @@ def _check_visits(data: _Cells, seeds: Integers, edges: Floats) -> None:
     for s in range(data.num_levels):
         visitors = len(np.unique(data.run[data.level == s]))
         if visitors < MIN_RUNS:
-            raise ValueError(
+            raise BadInput(
                 f"level {s} of the edges {edges.tolist()} was visited by {visitors} of the "
                 f"{len(seeds)} runs; at least {MIN_RUNS} must, so add seeds or move the edges."
             )
     if len(data.run) != len(seeds) * data.num_clocks:
-        raise ValueError("forks must hold every run at the same clocks, each once.")
+        raise BadInput("forks must hold every run at the same clocks, each once.")
 
 
 def _fit(data: _Cells, best: Integers) -> tuple[tuple[Floats, ...], float]:
@@ -225,7 +225,7 @@ def _fit(data: _Cells, best: Integers) -> tuple[tuple[Floats, ...], float]:
     gaps: Floats = np.asarray(solution, dtype=np.float64)
     alike = bool(np.all(best == best[0]))
     if rank < data.num_levels - alike:
-        raise ValueError(
+        raise BadInput(
             f"the forks cannot tell the {data.num_levels} levels apart: within each clock all runs "
             "are at one level; add seeds or move the edges."
         )

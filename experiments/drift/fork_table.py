@@ -12,6 +12,7 @@ import numpy as np
 
 from experiments.drift.forking import Forks
 from experiments.files import write_atomically
+from gw_envs.checks import BadInput
 
 METADATA = b"gravity_wells_forks"
 SHIPPED = "asr_drift_letter_normal_high.parquet"
@@ -69,7 +70,7 @@ def read_forks(path: Path) -> tuple[Forks, dict[str, Any]]:
         }
         later = columns["later_distance"].reshape(scores.shape)[:, 0]
     except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
-        raise ValueError(
+        raise BadInput(
             f"forks={str(path)!r} is no whole table of forked runs ({type(error).__name__}); name "
             "another file, or remove it to measure again."
         ) from None

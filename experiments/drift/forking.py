@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gw_envs.checks import Floats, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_float, check_int
 from gw_envs.hardness import ACTION_NAMES
 
 NUM_ACTIONS = len(ACTION_NAMES)
@@ -110,15 +110,11 @@ def check_forkable(env: Forkable, settings: ForkSettings) -> None:
         ValueError: naming the setting and what is right.
     """
     if env.action_mode != "tilt":
-        raise ValueError(
-            f"action_mode={env.action_mode!r} has too many actions to fork; use 'tilt'."
-        )
+        raise BadInput(f"action_mode={env.action_mode!r} has too many actions to fork; use 'tilt'.")
     if env.reward_mode != "level":
-        raise ValueError(
-            f"reward_mode={env.reward_mode!r} must be 'level', the r(t) of the theorem."
-        )
+        raise BadInput(f"reward_mode={env.reward_mode!r} must be 'level', the r(t) of the theorem.")
     if settings.hold > env.total_steps:
-        raise ValueError(
+        raise BadInput(
             f"hold={settings.hold} must be at most the {env.total_steps} steps of a run."
         )
 
@@ -185,7 +181,7 @@ def _fork(env: Forkable, seed: int, clock: int, settings: ForkSettings) -> tuple
 def _advance(env: Forkable, action: int, seed: int, clock: int) -> tuple[float, dict[str, Any]]:
     _, reward, terminated, _, info = env.step(action)
     if terminated:
-        raise ValueError(
+        raise BadInput(
             f"the run of seed={seed} failed at clock {clock + 1} ({info.get('failure', '')}); "
             "lower its learning_rate or leave this seed out."
         )

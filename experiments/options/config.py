@@ -16,7 +16,7 @@ from experiments.options.agents import AGENT_OPTIONS, RunOptions, SoftmaxPGOptio
 from experiments.options.environments import ENV_OPTIONS, SoftmaxWellOptions
 from experiments.options.parsing import parse_options, peek, refuse_unknown
 from experiments.options.values import typed_options
-from gw_envs.checks import check_choice
+from gw_envs.checks import BadInput, check_choice
 
 SETTINGS_FILE = "config.yaml"  # in a run's folder: its options, as --config reads them
 
@@ -127,7 +127,7 @@ def parse_config(arguments: list[str]) -> RunConfig:
     resume = peek(arguments, "--resume")
     if resume is not None:
         if not (Path(resume) / SETTINGS_FILE).is_file():
-            raise ValueError(
+            raise BadInput(
                 f"resume={resume!r} has no {SETTINGS_FILE}; name the folder of an earlier run."
             )
         arguments = [*arguments, "--config", str(Path(resume) / SETTINGS_FILE)]

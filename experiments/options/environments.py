@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from experiments.options.agents import AGENT_OPTIONS
 from experiments.options.sampling import SAMPLING_AGENT_OPTIONS
+from gw_envs.checks import BadInput
 
 
 class EnvOptions:
@@ -92,7 +93,7 @@ def _read_law(text: str) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError:
-        raise ValueError(
+        raise BadInput(
             f"drift={text!r} is no YAML; write a number, {{law: name, ...}} or a list of three."
         ) from None
 

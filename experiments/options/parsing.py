@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.options.values import nested_text
+from gw_envs.checks import BadInput
 
 
 def parse_options(
@@ -89,7 +90,7 @@ def peek(arguments: list[str], option: str) -> str | None:
                 return value
             if at + 1 < len(arguments):
                 return arguments[at + 1]
-            raise ValueError(f"{option} needs a value.")
+            raise BadInput(f"{option} needs a value.")
     return None
 
 
@@ -99,12 +100,12 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         settings = yaml.safe_load(path.read_text())
     except OSError as error:
-        raise ValueError(f"config={str(path)!r} cannot be read: {error.strerror}.") from None
+        raise BadInput(f"config={str(path)!r} cannot be read: {error.strerror}.") from None
     except yaml.YAMLError as error:
         line = " ".join(str(error).split())
-        raise ValueError(f"config={str(path)!r} is not YAML: {line}.") from None
+        raise BadInput(f"config={str(path)!r} is not YAML: {line}.") from None
     if not isinstance(settings, dict):
-        raise ValueError(f"config={str(path)!r} must hold `option: value` lines.")
+        raise BadInput(f"config={str(path)!r} must hold `option: value` lines.")
     return settings
 
 
@@ -133,4 +134,4 @@ def refuse_unknown(settings: dict[str, Any], groups: tuple[type, ...]) -> None:
         if key not in known:
             near = difflib.get_close_matches(str(key), known, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(known)}."
-            raise ValueError(f"option {key!r} is unknown.{hint}")
+            raise BadInput(f"option {key!r} is unknown.{hint}")

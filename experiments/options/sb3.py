@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from agents.interface import Agent
 from experiments.options.run import RunOptions
 from experiments.options.start import StartOptions, added_options
-from gw_envs.checks import check_int
+from gw_envs.checks import BadInput, check_int
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -224,7 +224,7 @@ def make_sb3_agents(
     from agents.sb3.vec_env import WellVecEnv
 
     if run.until_escape:
-        raise ValueError(
+        raise BadInput(
             f"until_escape=True does not go with agent={run.agent!r}, whose updates cannot be "
             "jumped over; use agent='softmax-pg'."
         )

@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from gw_envs.checks import BadInput
+
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 
 
@@ -44,11 +46,11 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
         return _typed(name, value, next(k for k in inner if k is not type(None)))
     if origin is Literal:
         if value not in inner:
-            raise ValueError(f"{name}={value!r} must be one of {', '.join(map(str, inner))}.")
+            raise BadInput(f"{name}={value!r} must be one of {', '.join(map(str, inner))}.")
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise ValueError(f"{name}={value!r} must be a list.")
+            raise BadInput(f"{name}={value!r} must be a list.")
         return tuple(_typed(name, v, inner[0]) for v in value)
     if kind is Path:
         return Path(_typed(name, str(value) if isinstance(value, Path) else value, str))
@@ -65,7 +67,7 @@ def _simple(name: str, value: Any, kind: Any) -> Any:
     if isinstance(value, bool) or value is None or kind is bool:
         if kind is bool and isinstance(value, bool):
             return value
-        raise ValueError(message)
+        raise BadInput(message)
     try:
         if kind is int:
             number = value if isinstance(value, int) else float(value)
@@ -74,4 +76,4 @@ def _simple(name: str, value: Any, kind: Any) -> Any:
             return int(number)
         return kind(value)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(message) from None
+        raise BadInput(message) from None

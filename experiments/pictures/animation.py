@@ -19,7 +19,7 @@ from experiments.pictures.simplex import (
     well_on,
 )
 from experiments.pictures.style import BLUE, ORANGE, WELL
-from gw_envs.checks import Floats, check_int
+from gw_envs.checks import BadInput, Floats, check_int
 from gw_envs.theory import WELL_FRACTION
 from gw_envs.theory.wells import in_well
 
@@ -86,7 +86,7 @@ def find_fall(
     inside = in_well(losses(policies, rewards), gap(rewards))
     fell = ~inside[0] & inside.any(axis=0) & ~inside[-1]
     if not fell.any():
-        raise ValueError(
+        raise BadInput(
             f"seed={seed}: none of {SEEDS_AT_ONCE} runs falls into the well and leaves it within "
             f"max_updates={max_updates}; take a larger learning_rate (now {learning_rate:g}) to "
             "fall in, more updates to get out."

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from agents.policies import softmax
 from experiments.files import write_atomically
 from experiments.pictures.style import STATE_COLORS, WELL
-from gw_envs.checks import Floats, check_float, check_mean_rewards
+from gw_envs.checks import BadInput, Floats, check_float, check_mean_rewards
 from gw_envs.theory import WELL_FRACTION
 from gw_envs.theory.wells import in_well
 
@@ -34,9 +34,9 @@ def check_three_rewards(mean_rewards: ArrayLike) -> Floats:
     """
     rewards = check_mean_rewards("mean_rewards", mean_rewards)
     if rewards.size != 3:
-        raise ValueError(f"mean_rewards={rewards.tolist()} must be three: a triangle has 3 arms.")
+        raise BadInput(f"mean_rewards={rewards.tolist()} must be three: a triangle has 3 arms.")
     if np.sum(rewards == rewards.max()) > 1:
-        raise ValueError(f"mean_rewards={rewards.tolist()} must have one best arm.")
+        raise BadInput(f"mean_rewards={rewards.tolist()} must have one best arm.")
     return rewards
 
 

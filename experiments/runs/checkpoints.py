@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.files import write_atomically
 from experiments.options.config import BOOKKEEPING, SETTINGS_FILE
+from gw_envs.checks import BadInput
 
 if TYPE_CHECKING:
     from agents.interface import Agent
@@ -47,19 +48,19 @@ def load_checkpoint(folder: Path, config: RunConfig) -> tuple[list[Agent], list[
     """
     path = folder / CHECKPOINT_FILE
     if not path.is_file():
-        raise ValueError(
+        raise BadInput(
             f"resume={str(folder)!r} has no {CHECKPOINT_FILE}: that run has finished, or was "
             "stopped before its first checkpoint; start it again with --config."
         )
     try:
         state: dict[str, Any] = pickle.loads(path.read_bytes())
     except Exception as error:  # a damaged pickle may raise anything
-        raise ValueError(f"resume={str(folder)!r}: the checkpoint is damaged ({error}).") from None
+        raise BadInput(f"resume={str(folder)!r}: the checkpoint is damaged ({error}).") from None
     now = decisive(config)
     other = [key for key, value in state["settings"].items() if now.get(key) != value]
     if other or now.keys() != state["settings"].keys():
         changes = ", ".join(f"{k}={now.get(k)!r} (was {state['settings'][k]!r})" for k in other)
-        raise ValueError(
+        raise BadInput(
             f"resume={str(folder)!r} goes on with the settings it began with: {changes}; leave "
             "these options out, or start a new run."
         )

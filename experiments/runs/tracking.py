@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from agents.metrics import AXES, ESCAPE_COLUMNS, ESCAPE_TABLE, FIGURE, GLOBAL_STEP, UPDATE
+from gw_envs.checks import BadInput
 
 FLUSH_SECONDS = 1.0
 
@@ -147,7 +148,7 @@ def check_track(track: str) -> None:
         ValueError: naming what to do.
     """
     if track == "online" and not has_key():
-        raise ValueError(
+        raise BadInput(
             "track='online' needs a Weights & Biases key: set WANDB_API_KEY, or use "
             "track='offline' and `wandb sync` later."
         )

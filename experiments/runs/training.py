@@ -17,7 +17,7 @@ from experiments.runs.checkpoints import write_settings
 from experiments.runs.trace import Trace, run_row
 from experiments.runs.tracking import check_track, graceful_termination
 from experiments.runs.well import Outcome, TrackerFactory, make_folder, tracker_factory
-from gw_envs.checks import check_int
+from gw_envs.checks import BadInput, check_int
 
 TABLE = "sampling"
 
@@ -48,7 +48,7 @@ class TrainingRun:
         run = config.run
         for name in ("until_escape", "resume"):
             if getattr(run, name):
-                raise ValueError(
+                raise BadInput(
                     f"{name}={getattr(run, name)!r} is not for ASRSampling-v0: a training run is "
                     "made from start to end, in seconds."
                 )

@@ -19,7 +19,7 @@ from experiments.analysis.estimates import quantile, share, share_difference
 from experiments.analysis.finding import Finding
 from experiments.analysis.statistics import Estimate, Survival, kaplan_meier
 from experiments.sampling.protocol import AGENTS, METRICS
-from gw_envs.checks import Floats
+from gw_envs.checks import BadInput, Floats
 
 AROUND_15 = slice(12, 19)  # epochs
 LAST = slice(-5, None)
@@ -56,7 +56,7 @@ class Runs:
             order = np.lexsort((columns["epoch"][rows], columns["seed"][rows]))
             seeds = len(np.unique(columns["seed"][rows]))
             if rows.sum() % seeds:
-                raise ValueError(f"runs of {kind} differ in length; one of them ended early.")
+                raise BadInput(f"runs of {kind} differ in length; one of them ended early.")
             own = {name: columns[name][rows][order].reshape(seeds, -1) for name in columns}
             curves[kind] = {name: own[name] for name in METRICS}
             in_well[kind] = own["in_well"]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.files import write_atomically
-from gw_envs.checks import check_int
+from gw_envs.checks import BadInput, check_int
 
 FIRST_SEED = 100  # earlier looks at this process used seeds below
 NUM_SEEDS = 10
@@ -186,11 +186,11 @@ def join(folder: Path, path: Path) -> None:
 
     parts = sorted(folder.glob("*.parquet"))
     if not parts:
-        raise ValueError(f"results folder {str(folder)!r} holds no runs of the protocol.")
+        raise BadInput(f"results folder {str(folder)!r} holds no runs of the protocol.")
     try:
         table = pa.concat_tables([pq.read_table(part) for part in parts])
     except pa.ArrowInvalid as error:
-        raise ValueError(f"a run in {str(folder)!r} is damaged ({error}); delete it.") from None
+        raise BadInput(f"a run in {str(folder)!r} is damaged ({error}); delete it.") from None
     order = [(name, "ascending") for name in ("distribution", "agent", "seed", "epoch")]
     table = table.sort_by(order)
     write_atomically(path, partial(pq.write_table, table, compression="zstd"))

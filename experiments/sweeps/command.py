@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tyro.conf import Positional
 
-from gw_envs.checks import check_int
+from gw_envs.checks import BadInput, check_int
 
 if TYPE_CHECKING:
     from experiments.sweeps.engines import Engine
@@ -87,7 +87,7 @@ def _engine_maker(options: SweepOptions) -> Callable[[], Engine]:
     if options.workers is not None:
         check_int("workers", options.workers, 1)
     if options.address is not None and options.engine != "ray":
-        raise ValueError(f"address={options.address!r} needs engine='ray'.")
+        raise BadInput(f"address={options.address!r} needs engine='ray'.")
     if options.engine == "ray":
         from experiments.sweeps.ray_engine import RayEngine
 
@@ -109,7 +109,7 @@ def _cores() -> int:
 def _parse_shard(text: str) -> tuple[int, int]:
     index, slash, count = text.partition("/")
     if not slash or not index.isdigit() or not count.isdigit() or int(index) >= int(count):
-        raise ValueError(f"shard={text!r} must be i/n with 0 <= i < n, for example 0/8.")
+        raise BadInput(f"shard={text!r} must be i/n with 0 <= i < n, for example 0/8.")
     return int(index), int(count)
 
 

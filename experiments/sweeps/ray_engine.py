@@ -9,6 +9,7 @@ from typing import Any
 
 from experiments.sweeps.engines import Batch, Lost
 from experiments.sweeps.execution import Outcome, execute
+from gw_envs.checks import BadInput
 
 SECONDS_TO_CONNECT = 5.0
 
@@ -33,7 +34,7 @@ class RayEngine:
         try:
             import ray
         except ModuleNotFoundError:
-            raise ValueError("engine='ray' needs Ray: pip install 'gravity-wells[ray]'.") from None
+            raise BadInput("engine='ray' needs Ray: pip install 'gravity-wells[ray]'.") from None
         if address is not None:
             _check_address(address)
         self._ray: Any = ray
@@ -46,7 +47,7 @@ class RayEngine:
                 log_to_driver=False,
             )
         except ConnectionError as error:
-            raise ValueError(
+            raise BadInput(
                 f"address={address!r}: no Ray cluster answers ({error}). A cluster that asks for a "
                 "token needs RAY_AUTH_MODE=token in the environment."
             ) from None
@@ -80,8 +81,8 @@ def _check_address(address: str) -> None:
         return
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not colon or not port.isdigit():
-        raise ValueError(f"address={address!r} must be host:port, ray://host:port or auto.")
+        raise BadInput(f"address={address!r} must be host:port, ray://host:port or auto.")
     try:
         socket.create_connection((host, int(port)), timeout=SECONDS_TO_CONNECT).close()
     except (OSError, OverflowError) as error:
-        raise ValueError(f"address={address!r}: nothing answers there ({error}).") from None
+        raise BadInput(f"address={address!r}: nothing answers there ({error}).") from None

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.options.config import RunConfig, make_config
-from gw_envs.checks import check_choice, check_int
+from gw_envs.checks import BadInput, check_choice, check_int
 
 BLOCK_KEYS = ("base", "grid", "points", "seeds", "tags")
 KEYS = ("name", *BLOCK_KEYS, "blocks")
@@ -118,13 +118,13 @@ def read_sweep(path: Path | str) -> Sweep:
         else:
             data = yaml.safe_load(path.read_text())
     except OSError as error:
-        raise ValueError(f"sweep file {str(path)!r} cannot be read: {error.strerror}.") from None
+        raise BadInput(f"sweep file {str(path)!r} cannot be read: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         line = " ".join(str(error).split())
-        raise ValueError(f"sweep file {str(path)!r} is not YAML: {line}.") from None
+        raise BadInput(f"sweep file {str(path)!r} is not YAML: {line}.") from None
     if not isinstance(data, Mapping):
         what = "a variable SWEEP with a mapping" if path.suffix == ".py" else "`key: value` lines"
-        raise ValueError(f"sweep file {str(path)!r} must hold {what}: {', '.join(KEYS)}.")
+        raise BadInput(f"sweep file {str(path)!r} must hold {what}: {', '.join(KEYS)}.")
     return make_sweep({"name": path.stem} | dict(data))
 
 
@@ -139,7 +139,7 @@ def make_sweep(data: Mapping[str, Any]) -> Sweep:
         check_choice("sweep key", key, KEYS)
     name = data.get("name")
     if not isinstance(name, str) or not name or set(name) & set("/\\\0") or name[0] == ".":
-        raise ValueError(f"name={name!r} must be a word that can name a folder.")
+        raise BadInput(f"name={name!r} must be a word that can name a folder.")
     outside = {key: data[key] for key in BLOCK_KEYS if key in data}
     blocks = _list("blocks", data.get("blocks", [{}]))
     points: dict[str, tuple[int, Point]] = {}
@@ -149,13 +149,13 @@ def make_sweep(data: Mapping[str, Any]) -> Sweep:
                 if run_id in points:
                     first = points[run_id][0]
                     where = f"blocks {first} and {number}" if first != number else f"block {number}"
-                    raise ValueError(
+                    raise BadInput(
                         f"point {json.dumps(dict(point.axes))} occurs twice ({where}), "
                         "with the same seeds; leave one out."
                     )
                 points[run_id] = (number, point)
     if not points:
-        raise ValueError("the sweep has no run: a grid axis, `points` or `blocks` is empty.")
+        raise BadInput("the sweep has no run: a grid axis, `points` or `blocks` is empty.")
     unique = {id(point): point for _, point in points.values()}
     return Sweep(name, tuple(unique.values()))
 
@@ -171,7 +171,7 @@ def run_gradient(config: RunConfig) -> str:
         return str(gradient)
     if config.run.until_escape:
         return "exact"
-    raise ValueError(
+    raise BadInput(
         "gradient='both' is two runs; choose exact or sampled, or vary it: "
         "grid: {gradient: [exact, sampled]}."
     )
@@ -209,7 +209,7 @@ def _block_points(name: str, block: Mapping[str, Any]) -> Iterator[Point]:
 def _refuse_own(options: Mapping[str, Any]) -> None:
     for key in options:
         if key in INSTEAD:
-            raise ValueError(f"option {key!r} is the sweep's own; write {INSTEAD[key]}.")
+            raise BadInput(f"option {key!r} is the sweep's own; write {INSTEAD[key]}.")
 
 
 def _seed_ranges(config: RunConfig, seeds: Any) -> Iterator[range]:
@@ -232,11 +232,11 @@ def _seed_ranges(config: RunConfig, seeds: Any) -> Iterator[range]:
 
 def _mapping(name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ValueError(f"{name}={value!r} must be a mapping of options.")
+        raise BadInput(f"{name}={value!r} must be a mapping of options.")
     return value
 
 
 def _list(name: str, value: Any) -> list[Any]:
     if not isinstance(value, list | tuple):
-        raise ValueError(f"{name}={value!r} must be a list.")
+        raise BadInput(f"{name}={value!r} must be a list.")
     return list(value)

@@ -18,6 +18,7 @@ from typing import Any
 
 from experiments.files import write_atomically
 from experiments.results import TABLES, read_results, write_tables
+from gw_envs.checks import BadInput
 
 PARTS = "parts"
 STALE_SECONDS = (
@@ -66,7 +67,7 @@ def join_parts(folder: Path) -> list[Path]:
 
     sources = _sources(folder)
     if not sources:
-        raise ValueError(f"results folder {str(folder)!r} has no results to join.")
+        raise BadInput(f"results folder {str(folder)!r} has no results to join.")
     if sources == [folder]:
         return [folder / f"{name}.parquet" for name in TABLES]
     kept: dict[str, list[Any]] = {name: [] for name in TABLES}
@@ -105,9 +106,9 @@ def _sources(folder: Path) -> list[Path]:
 def _read(source: Path, name: str, columns: Sequence[str] | None = None) -> Any:
     try:
         return read_results(source, name, columns)
-    except ValueError as error:
+    except BadInput as error:
         files = str(source / "*.parquet")
-        raise ValueError(
+        raise BadInput(
             f"{error} Remove {files} to have those runs made anew, or name another folder."
         ) from None
 

@@ -13,6 +13,7 @@ from experiments.files import write_atomically
 from experiments.options.agents import NOT_ON_THE_LINE
 from experiments.options.config import parse_options, well_options
 from experiments.ways_out.comparison import Comparison, Contender, compare_rules
+from gw_envs.checks import BadInput
 from gw_envs.instances import INSTANCES
 
 # Columns of the table; Comparison.rows says what they hold.
@@ -111,7 +112,7 @@ def read_contender(text: str) -> Contender:
         except yaml.YAMLError:
             equals = ""
         if not equals or key in NOT_ON_THE_LINE:
-            raise ValueError(f"rules={text!r}: {setting!r} must be option=value.")
+            raise BadInput(f"rules={text!r}: {setting!r} must be option=value.")
     rate = options.pop("learning_rate", None)
     return Contender(name, options, rate)
 
@@ -162,7 +163,7 @@ def check_folder(name: str, folder: Path) -> None:
     """
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise ValueError(
+        raise BadInput(
             f"{name}={str(folder)!r} cannot be written ({str(nearest)!r} is in the way); "
             "name a folder you may write to."
         )

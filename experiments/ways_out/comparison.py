@@ -29,7 +29,7 @@ from agents.updates import (
 )
 from experiments.analysis.statistics import Slope, log_log_slope
 from experiments.ways_out.races import Race, Track, make_track
-from gw_envs.checks import Floats, check_choice, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
 from gw_envs.instances import WellInstance
 
 # pi(a*) of the starts from which the law of escape times is fitted, relative to the given one.
@@ -236,7 +236,7 @@ def compare_rules(
         optimal_prob = float(policy[0, track.best[0]])
     entered = all_contenders() if contenders is None else list(contenders)
     if not entered:
-        raise ValueError("contenders=[] must name at least one rule.")
+        raise BadInput("contenders=[] must name at least one rule.")
     with tqdm(entered, desc="rules", unit=" rules", disable=None) as bar:
         results = [_race_rule(track, rule, policy, optimal_prob, budget) for rule in bar]
     held = (

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import Floats, check_choice, check_float
+from gw_envs.checks import BadInput, Floats, check_choice, check_float
 from gw_envs.drift.laws import (
     AR1,
     Abrupt,
@@ -177,7 +177,7 @@ def fit_drift(
     times, curve = _check_curve(t, values)
     chosen = [check_choice("families", name, FAMILIES) for name in families]
     if not chosen:
-        raise ValueError(f"families={families!r} must name at least one of {', '.join(FAMILIES)}.")
+        raise BadInput(f"families={families!r} must name at least one of {', '.join(FAMILIES)}.")
     fixed = None if start is None else check_float("start", start)
     fits = []
     for name in sorted(chosen, key=FAMILIES.index):
@@ -195,17 +195,17 @@ def fit_drift(
 def _check_curve(t: ArrayLike, values: ArrayLike) -> tuple[Floats, Floats]:
     times, curve = np.asarray(t, dtype=np.float64), np.asarray(values, dtype=np.float64)
     if times.ndim != 1 or times.shape != curve.shape or times.size < MIN_POINTS:
-        raise ValueError(
+        raise BadInput(
             f"t and values of shapes {times.shape} and {curve.shape} must be two vectors of the "
             f"same length, at least {MIN_POINTS}."
         )
     if not np.isfinite(curve).all():
         where = int(np.flatnonzero(~np.isfinite(curve))[0])
-        raise ValueError(f"values[{where}]={curve[where]} must be a finite number.")
+        raise BadInput(f"values[{where}]={curve[where]} must be a finite number.")
     if not (np.isfinite(times).all() and times[0] >= 0 and np.all(np.diff(times) > 0)):
-        raise ValueError(f"t={t!r} must be finite, at least 0 and increasing.")
+        raise BadInput(f"t={t!r} must be finite, at least 0 and increasing.")
     if times[0] > times[-1] - times[0]:
-        raise ValueError(
+        raise BadInput(
             f"t[0]={times[0]} lies further from 0 than the curve is long; count t from its start."
         )
     return times, curve

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import Floats, check_choice, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
 
 # Rounding may carry a law that touches an end this far beyond it; it is then set to the end.
 RANGE_TOLERANCE = 1e-12
@@ -77,7 +77,7 @@ class DriftLaw(ABC):
         except (TypeError, ValueError):
             low, high = 1.0, 0.0
         if not 0 <= low < high <= 1:
-            raise ValueError(
+            raise BadInput(
                 f"{self.law}.clip={clip!r} must be True, False or two numbers (low, high) with "
                 "0 <= low < high <= 1."
             )
@@ -103,7 +103,7 @@ class DriftLaw(ABC):
         times = np.asarray(t, dtype=np.float64)
         bad = times[~((times >= 0) & np.isfinite(times))]
         if bad.size:
-            raise ValueError(f"t={bad[0]} must be a finite time of at least 0.")
+            raise BadInput(f"t={bad[0]} must be a finite time of at least 0.")
         sequence = seed if isinstance(seed, np.random.SeedSequence) else _sequence(seed)
         curve = self._curve(times.ravel(), sequence).reshape(times.shape)
         if self.clip is False:
@@ -127,7 +127,7 @@ class DriftLaw(ABC):
         outside = np.flatnonzero(~((path >= -RANGE_TOLERANCE) & (path <= 1 + RANGE_TOLERANCE)))
         if outside.size:
             first = int(outside[0])
-            raise ValueError(
+            raise BadInput(
                 f"{name}={self.to_dict()} leaves [0, 1] first at t={first} with value "
                 f"{path[first]:.6g}; change it, or state clip=True (or clip=(low, high))."
             )
@@ -233,11 +233,11 @@ class Abrupt(DriftLaw):
         try:
             numbers = tuple(check_float(f"abrupt.{name}", number) for number in value)
         except TypeError:
-            raise ValueError(f"abrupt.{name}={value!r} must be a list of numbers.") from None
+            raise BadInput(f"abrupt.{name}={value!r} must be a list of numbers.") from None
         if name == "times" and (min(numbers, default=1) <= 0 or np.any(np.diff(numbers) <= 0)):
-            raise ValueError(f"abrupt.times={value!r} must increase and be above 0.")
+            raise BadInput(f"abrupt.times={value!r} must increase and be above 0.")
         if name == "levels" and len(numbers) != len(self.times) + 1:
-            raise ValueError(
+            raise BadInput(
                 f"abrupt.levels={value!r} has {len(numbers)} entries; with {len(self.times)} "
                 f"change times it must have {len(self.times) + 1}."
             )
@@ -302,10 +302,10 @@ class Sum(DriftLaw):
 
     def _check(self, name: str, value: Any) -> tuple[DriftLaw, ...]:
         if isinstance(value, (str, Mapping, DriftLaw)) or not hasattr(value, "__iter__"):
-            raise ValueError(f"sum.terms={value!r} must be a list of drift laws.")
+            raise BadInput(f"sum.terms={value!r} must be a list of drift laws.")
         terms = tuple(drift_law(term, f"sum.terms[{i}]") for i, term in enumerate(value))
         if not terms:
-            raise ValueError("sum.terms=[] must hold at least one drift law.")
+            raise BadInput("sum.terms=[] must hold at least one drift law.")
         return terms
 
     def _curve(self, t: Floats, seed: np.random.SeedSequence) -> Floats:
@@ -329,7 +329,7 @@ def drift_law(form: Any, name: str = "drift") -> DriftLaw:
         try:
             return Constant(check_float(name, form))
         except ValueError:
-            raise ValueError(
+            raise BadInput(
                 f"{name}={form!r} must be a number, a drift law or a dict such as "
                 '{"law": "linear", "start": 0.2, "slope": 0.001}.'
             ) from None
@@ -344,7 +344,7 @@ def drift_law(form: Any, name: str = "drift") -> DriftLaw:
         if item.default is dataclasses.MISSING and key not in arguments
     ]
     if missing:
-        raise ValueError(f"{name}={dict(form)!r} lacks {', '.join(missing)} of law {law.law!r}.")
+        raise BadInput(f"{name}={dict(form)!r} lacks {', '.join(missing)} of law {law.law!r}.")
     return law(**arguments)
 
 

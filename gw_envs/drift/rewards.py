@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gw_envs.checks import Floats, check_choice, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
 from gw_envs.drift.laws import RANGE_TOLERANCE, DriftLaw, drift_law
 
 PREMISES = ("require", "warn", "ignore")
@@ -81,7 +81,7 @@ class DriftingRewards:
         tops = self.paths[:, self._best] + self._gaps
         if tops.max() > 1 + RANGE_TOLERANCE:
             t, state = (int(i) for i in np.argwhere(tops > 1 + RANGE_TOLERANCE)[0])
-            raise ValueError(
+            raise BadInput(
                 f"reward_gaps[{state}]={self._gaps[state]:g} on the base reward "
                 f"{tops[t, state] - self._gaps[state]:.6g} of arm {self._best[state]} pays "
                 f"{tops[t, state]:.6g} first at t={t}; rewards lie in [0, 1]."
@@ -150,7 +150,7 @@ class DriftingRewards:
             f"{failure}. Change them, or state premise='ignore'."
         )
         if premise == "require":
-            raise ValueError(message)
+            raise BadInput(message)
         warnings.warn(message, stacklevel=2)
 
 
@@ -159,7 +159,7 @@ def _laws(drift: Any, num_actions: int) -> tuple[DriftLaw, ...]:
     if isinstance(drift, (str, Mapping, DriftLaw)) or not isinstance(drift, (Sequence, np.ndarray)):
         return (drift_law(drift),)
     if len(drift) != num_actions:
-        raise ValueError(
+        raise BadInput(
             f"drift={drift!r} has {len(drift)} entries; give one law, or one for each of the "
             f"{num_actions} actions."
         )

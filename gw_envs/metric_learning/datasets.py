@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gw_envs.checks import check_choice, check_float, check_int
+from gw_envs.checks import BadInput, check_choice, check_float, check_int
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 # name: (module and class in pytorch_metric_learning.datasets, default folder)
@@ -91,16 +91,16 @@ def _letter(path: Path) -> tuple[Rows, Labels]:
         with path.open("rb") as file, np.load(file) as arrays:
             features, labels = arrays["features"], arrays["labels"]
     except FileNotFoundError:
-        raise ValueError(message + "the file is missing; install gravity-wells again.") from None
+        raise BadInput(message + "the file is missing; install gravity-wells again.") from None
     except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError):
-        raise ValueError(message + "the file is damaged; install gravity-wells again.") from None
+        raise BadInput(message + "the file is damaged; install gravity-wells again.") from None
     return (features / 7.5 - 1).astype(np.float32), labels.astype(np.int64)
 
 
 def _image_folder(root: Path, size: int) -> tuple[Rows, Labels]:
     """A folder with one sub-folder of images per class; classes in the order of their names."""
     if not root.is_dir():
-        raise ValueError(f"dataset='folder:{root}' is no folder; it needs one folder per class.")
+        raise BadInput(f"dataset='folder:{root}' is no folder; it needs one folder per class.")
     classes = sorted(path for path in root.iterdir() if path.is_dir())
     paths = [
         (path, label)
@@ -109,7 +109,7 @@ def _image_folder(root: Path, size: int) -> tuple[Rows, Labels]:
         if path.suffix.lower() in IMAGE_SUFFIXES
     ]
     if not paths:
-        raise ValueError(
+        raise BadInput(
             f"dataset='folder:{root}' holds no images; put {', '.join(IMAGE_SUFFIXES)} files into "
             "one sub-folder per class."
         )
@@ -128,7 +128,7 @@ def _download(name: str, root: Path, size: int) -> tuple[Rows, Labels]:
     except Exception as error:
         if empty and root.is_dir() and not any(root.iterdir()):
             root.rmdir()
-        raise ValueError(
+        raise BadInput(
             f"dataset={name!r} is neither in {str(root)!r} nor can it be downloaded "
             f"({type(error).__name__}: {error}). Fetch {home.__dict__[class_name].DOWNLOAD_URL} "
             f"elsewhere and unpack it so that {str(root / inner)!r} exists, or name its folder by "
@@ -181,7 +181,7 @@ def split(
     rng = np.random.default_rng(np.random.SeedSequence(check_int("split_seed", seed, 0)))
     classes = np.unique(labels)
     if len(classes) < 4:
-        raise ValueError(
+        raise BadInput(
             f"dataset of {len(classes)} classes cannot be split by class: two must train and two "
             "must test, so it needs at least 4."
         )
@@ -191,7 +191,7 @@ def split(
         members = rng.permutation(np.flatnonzero(labels == label))[:rows_per_class]
         held = max(2, round(share * len(members))) if label in training else 0
         if len(members) - held < 2:
-            raise ValueError(
+            raise BadInput(
                 f"class {label} has {len(members)} rows; it needs at least {held + 2}, two of them "
                 "to train or test on" + (f" and {held} to validate." if held else ".")
             )

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gw_envs.checks import Floats, check_float
+from gw_envs.checks import BadInput, Floats, check_float
 
 NUM_BINS = 29
 EDGES = np.linspace(0.1, 1.4, NUM_BINS + 1)
@@ -59,7 +59,7 @@ def initial_bins(
         return np.full(NUM_BINS, 1 / NUM_BINS)
     if shape == "softmax_normal":
         if rng is None:
-            raise ValueError("initial_distribution='softmax_normal' needs a random generator.")
+            raise BadInput("initial_distribution='softmax_normal' needs a random generator.")
         (spread,) = numbers
         log_density = rng.normal(0, spread, NUM_BINS)
     elif shape == "normal":
@@ -86,11 +86,11 @@ def _parts(distribution: InitialDistribution) -> tuple[str, *tuple[float, ...]]:
     if len(words) == 1 and words[0] == "random":
         return ("random",)
     if not words or (words[0], len(words)) not in (("normal", 3), ("softmax_normal", 2)):
-        raise ValueError(message)
+        raise BadInput(message)
     try:
         numbers = [float(word) for word in words[1:]]
     except ValueError:
-        raise ValueError(message) from None
+        raise BadInput(message) from None
     check_float("initial_distribution's spread", numbers[-1], 0, open_low=True)
     if len(numbers) == 2:
         check_float("initial_distribution's mean", numbers[0], 0, 2)
@@ -133,9 +133,9 @@ def check_multipliers(values: Sequence[float]) -> tuple[float, float, float]:
     try:
         low, middle, high = (float(value) for value in values)
     except (TypeError, ValueError):
-        raise ValueError(message) from None
+        raise BadInput(message) from None
     if not (0 < low <= middle <= high < math.inf) or low == high:
-        raise ValueError(message)
+        raise BadInput(message)
     return low, middle, high
 
 

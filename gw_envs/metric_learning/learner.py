@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pytorch_metric_learning import losses
 from torch import nn
 
-from gw_envs.checks import Floats, check_choice, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
 from gw_envs.metric_learning.datasets import Labels, Rows
 from gw_envs.metric_learning.distance_bins import item_probabilities
 from gw_envs.metric_learning.retrieval import distances_between
@@ -77,9 +77,7 @@ class LearnerSettings:
         except RuntimeError:
             usable = False
         if not usable:
-            raise ValueError(
-                f"device={self.device!r} is not here; use 'cpu', or 'cuda' with a GPU."
-            )
+            raise BadInput(f"device={self.device!r} is not here; use 'cpu', or 'cuda' with a GPU.")
 
 
 @dataclass(frozen=True)
@@ -266,7 +264,7 @@ def make_network(name: str, input_shape: tuple[int, ...], embedding_size: int) -
         )
     if name == "cnn":
         if len(input_shape) != 3:
-            raise ValueError(f"network='cnn' needs images, the data's rows have {input_shape}.")
+            raise BadInput(f"network='cnn' needs images, the data's rows have {input_shape}.")
         layers: list[nn.Module] = []
         channels = input_shape[0]
         for width in (32, 64, 128, 128):
@@ -278,7 +276,7 @@ def make_network(name: str, input_shape: tuple[int, ...], embedding_size: int) -
     try:
         maker = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(
+        raise BadInput(
             f"network={name!r} cannot be imported ({error}); write 'module:function'."
         ) from None
     network: nn.Module = maker(input_shape, embedding_size)

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import Floats, check_float, check_int, check_policy
+from gw_envs.checks import BadInput, Floats, check_float, check_int, check_policy
 from gw_envs.theory.drifting import drift_escape_updates, well_escape_updates
 from gw_envs.theory.printed_theorem import ceiling_range, check_rewards_path, printed_escape_time
 from gw_envs.theory.wells import WELL_FRACTION, escape_threshold, in_well
@@ -159,7 +159,7 @@ def audit(
     first = world_at(0)
     shape = first.action_values(np.full_like(policy, 1 / policy.shape[1])).shape
     if policy.shape[1] != shape[1] or policy.shape[0] not in (1, shape[0]):
-        raise ValueError(f"initial_policy of shape {policy.shape} must be [S, K] = {shape} or [K].")
+        raise BadInput(f"initial_policy of shape {policy.shape} must be [S, K] = {shape} or [K].")
     policy = np.broadcast_to(policy, shape).copy()
     best = _per_state("optimal_action", optimal_action, shape[0])
     for action in best.tolist():
@@ -192,7 +192,7 @@ class _Path:
             gaps = _per_state("reward_gap", reward_gap, policy.shape[0])
         elif gaps.min() <= 0:
             s = int(np.argmin(gaps))
-            raise ValueError(
+            raise BadInput(
                 f"reward_gap=None: in state {s} another action is as good as {int(best[s])} at "
                 f"clock 0, so name the reward_gap."
             )
@@ -301,7 +301,7 @@ def _per_state(name: str, value: Any, states: int) -> Any:
     """
     given = np.asarray(value)
     if given.shape not in ((), (states,)):
-        raise ValueError(f"{name} of shape {given.shape} must be one number or {states} of them.")
+        raise BadInput(f"{name} of shape {given.shape} must be one number or {states} of them.")
     return np.broadcast_to(given, (states,))
 
 

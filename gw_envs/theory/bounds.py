@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import Floats, check_float, check_int, check_policy
+from gw_envs.checks import BadInput, Floats, check_float, check_int, check_policy
 from gw_envs.theory.clock import flow_integral
 from gw_envs.theory.wells import escape_threshold
 
@@ -110,7 +110,7 @@ def reward_escape_bound(policy: ArrayLike, mean_rewards: ArrayLike, learning_rat
     """
     pi, r = check_one_policy(policy), np.asarray(mean_rewards, dtype=np.float64)
     if r.shape != pi.shape:
-        raise ValueError(f"mean_rewards of shape {r.shape} must match policy's {pi.shape}.")
+        raise BadInput(f"mean_rewards of shape {r.shape} must match policy's {pi.shape}.")
     check_float("learning_rate", learning_rate, 0, open_low=True)
     best = int(np.argmax(r))
     gaps = r[best] - np.delete(r, best)
@@ -195,7 +195,7 @@ def check_one_policy(policy: ArrayLike) -> Floats:
     """
     pi = check_policy("policy", policy)
     if pi.ndim != 1:
-        raise ValueError(f"policy of shape {pi.shape} must be one vector of K probabilities.")
+        raise BadInput(f"policy of shape {pi.shape} must be one vector of K probabilities.")
     return pi
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import check_float, check_int
+from gw_envs.checks import BadInput, check_float, check_int
 from gw_envs.theory.wells import escape_threshold
 
 SERIES_TERMS = 6
@@ -42,7 +42,7 @@ def flow_integral(x: ArrayLike) -> Any:
     """
     p = np.asarray(x, dtype=np.float64)
     if not np.all((p > 0) & (p < 1)):
-        raise ValueError(f"x={x!r} must lie in (0, 1).")
+        raise BadInput(f"x={x!r} must lie in (0, 1).")
     value = 1 / (1 - p) - 1 / p + 2 * (np.log(p) - np.log1p(-p))
     return float(value) if value.ndim == 0 else value
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gw_envs.checks import Floats, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_float, check_int
 from gw_envs.theory.auditing import StateAudit, audit
 from gw_envs.theory.printed_theorem import check_rewards_path
 
@@ -156,7 +156,7 @@ def flow_time(rewards: Floats, policy: Floats, escape_prob: float = 0.1) -> floa
 
     path = check_rewards_path("rewards", rewards)
     if path.shape[0] != 1:
-        raise ValueError(f"rewards of shape {path.shape} must be constant: one row.")
+        raise BadInput(f"rewards of shape {path.shape} must be constant: one row.")
     arms, counts = np.unique(np.stack([path[0], policy])[:, 1:], axis=1, return_counts=True)
     r = np.concatenate([path[0, :1], arms[0]])
     weight = np.concatenate([[1.0], counts])

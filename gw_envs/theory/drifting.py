@@ -21,7 +21,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import Floats, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_float, check_int
 from gw_envs.theory.bounds import (
     check_one_policy,
     drift_escape_bound,
@@ -104,11 +104,11 @@ def well_escape_updates(
     best = check_int("optimal_action", optimal_action, 0, pi.size - 1)
     gaps = np.asarray(effective_gaps, dtype=np.float64)
     if gaps.ndim != 2 or gaps.shape[0] < 1 or gaps.shape[1] != pi.size - 1:
-        raise ValueError(
+        raise BadInput(
             f"effective_gaps of shape {gaps.shape} must be [T, K-1] with T >= 1, K = {pi.size}."
         )
     if not np.all(np.isfinite(gaps)):
-        raise ValueError("effective_gaps holds a value that is not a finite number.")
+        raise BadInput("effective_gaps holds a value that is not a finite number.")
     if reward_gap is not None:
         check_float("reward_gap", reward_gap, 0, open_low=True)
     rate = _check_path("learning_rate", learning_rate, non_negative=True)
@@ -167,8 +167,8 @@ def _check_path(name: str, value: ArrayLike, *, non_negative: bool = False) -> F
     """
     path = np.atleast_1d(np.asarray(value, dtype=np.float64))
     if path.ndim != 1 or path.size == 0:
-        raise ValueError(f"{name} of shape {path.shape} must be a number or a path [T], T >= 1.")
+        raise BadInput(f"{name} of shape {path.shape} must be a number or a path [T], T >= 1.")
     if not np.all(np.isfinite(path)) or (non_negative and np.any(path < 0)):
         kind = "finite and at least 0" if non_negative else "finite"
-        raise ValueError(f"{name} holds a value that is not {kind}.")
+        raise BadInput(f"{name} holds a value that is not {kind}.")
     return path

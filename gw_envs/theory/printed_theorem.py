@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import Floats, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_float, check_int
 
 CONSTANT_TIMES_RATE = 0.45
 
@@ -93,7 +93,7 @@ def check_rewards_path(name: str, value: ArrayLike) -> Floats:
     """
     path = np.atleast_2d(np.asarray(value, dtype=np.float64))
     if path.ndim != 2 or path.shape[0] < 1 or path.shape[1] < 2:
-        raise ValueError(f"{name} of shape {path.shape} must be [T, K] with T >= 1 and K >= 2.")
+        raise BadInput(f"{name} of shape {path.shape} must be [T, K] with T >= 1 and K >= 2.")
     if not np.all(np.isfinite(path)):
-        raise ValueError(f"{name} holds a value that is not a finite number.")
+        raise BadInput(f"{name} holds a value that is not a finite number.")
     return path
