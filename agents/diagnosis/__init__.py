@@ -12,16 +12,18 @@ from gw_envs.lazy import lazy_names
 if TYPE_CHECKING:
     from agents.diagnosis.actors import SoftmaxTable
     from agents.diagnosis.monitor import PlateauMonitor
+    from agents.diagnosis.outputs import Logits
     from agents.diagnosis.procedure import diagnose
     from agents.diagnosis.verdicts import Diagnosis, EscapeRoute
 
-__all__ = ["Diagnosis", "EscapeRoute", "PlateauMonitor", "SoftmaxTable", "diagnose"]
+__all__ = ["Diagnosis", "EscapeRoute", "Logits", "PlateauMonitor", "SoftmaxTable", "diagnose"]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "Diagnosis": "verdicts",
         "EscapeRoute": "verdicts",
+        "Logits": "outputs",
         "PlateauMonitor": "monitor",
         "SoftmaxTable": "actors",
         "diagnose": "procedure",

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.diagnosis import plateau_keys as keys
+from agents.diagnosis.actions import Actions
 from agents.diagnosis.actors import policy_entropy
+from agents.diagnosis.models import policy_logits, reads_masks, refuse_memory
 from gw_envs.checks import BadInput, Floats, check_int
 
 CONFIDENCE = 0.95
+OFF_POLICY_STEPS = 1_000  # their own rollouts last a few steps: too short to tell anything
 
 
 class PlateauMonitor(BaseCallback):
-    """Watch an on-policy Stable-Baselines3 run (PPO, A2C, TRPO) with discrete actions for plateaus.
+    """Watch a Stable-Baselines3 run with discrete actions for plateaus.
 
-    At the end of every rollout it records, on a sample of the rollout's observations:
+    At the end of every rollout of an on-policy algorithm (PPO, A2C, TRPO, MaskablePPO) it records,
+    on a sample of the rollout's observations and under their masks:
 
     | key | meaning |
     |---|---|
@@ -36,9 +41,14 @@ gradient steps it made, left as they were to the bit |
     Verdicts: `learning` (the return rises significantly over the window), `falling`, `flat` (no
     significant trend: stuck or converged look alike from here, only `diagnose` tells them apart),
     `no_signal` (every advantage of the rollout is the same), `frozen` (all updates lost), `early`
-    (fewer than `window` rollouts with finished episodes). With `make_env`, the first flat verdict
-    after `window` rollouts without one runs the full `diagnose` and records its verdict instead;
-    the report is kept in `diagnoses`. Training's random numbers are not touched.
+    (fewer than `window` rollouts with finished episodes), `no_returns` (episodes end, but no
+    Monitor tells what they returned, which is said once as a warning). With `make_env`, the first
+    flat verdict after `window` rollouts without one runs the full `diagnose` and records its
+    verdict instead; the report is kept in `diagnoses`. Training's random numbers are not touched.
+
+    Off-policy algorithms (DQN, QRDQN) have neither a policy with probabilities nor a rollout with
+    advantages: of the keys they get `lost_updates`, `return_trend` and `verdict`, and a rollout is
+    `OFF_POLICY_STEPS` environment steps.
 
     Args:
         verdict_every: rollouts between verdicts.
@@ -48,8 +58,8 @@ gradient steps it made, left as they were to the bit |
         diagnose_options: arguments of `diagnose`.
 
     Raises:
-        ValueError: for an argument out of range, or when the algorithm is not on-policy or has
-            continuous actions.
+        ValueError: for an argument out of range, or when the policy is recurrent or the actions
+            are continuous.
     """
 
     def __init__(
@@ -69,7 +79,8 @@ gradient steps it made, left as they were to the bit |
         self.verdict = "early"
         self.diagnoses: list[Any] = []
         self._returns: deque[float] = deque(maxlen=self.window)
-        self._rollouts = self._last_diagnosis = 0
+        self._rollouts = self._last_diagnosis = self._last_look = self._updates = 0
+        self._lacks_returns = False
         self._last_episode = -np.inf
         self._before: list[Any] | None = None
         self._rng = np.random.default_rng(0)
@@ -85,20 +96,35 @@ gradient steps it made, left as they were to the bit |
         self.__dict__.update(state)
 
     def _init_callback(self) -> None:
-        if not hasattr(self.model, "rollout_buffer"):
-            raise BadInput(
-                f"PlateauMonitor watches on-policy algorithms; {type(self.model).__name__} has no "
-                "rollout_buffer."
-            )
-        if not hasattr(self.model.action_space, "n"):
-            raise BadInput(f"PlateauMonitor needs Discrete actions, not {self.model.action_space}.")
+        self._actions = Actions.of(self.model.action_space, from_zero=True)
+        refuse_memory(self.model.policy)
+        self._on_policy = hasattr(self.model, "rollout_buffer")
+        if not self._on_policy and not hasattr(self.model, "replay_buffer"):
+            name = type(self.model).__name__
+            raise BadInput(f"PlateauMonitor watches algorithms that follow a gradient, not {name}.")
+        self._last_look = self.num_timesteps
 
     def _on_step(self) -> bool:
+        if self._lacks_returns:
+            return True
+        ended = np.flatnonzero(self.locals.get("dones", ())).tolist()
+        infos = self.locals.get("infos", ())
+        # a vector environment of ours tells the mean of all in the first one's
+        if ended and not any("episode" in infos[i] for i in ended):
+            self._lacks_returns = True
+            warnings.warn(
+                "PlateauMonitor: episodes end without their returns, because no Monitor records "
+                "them; wrap the VecEnv in stable_baselines3's VecMonitor.",
+                stacklevel=2,
+            )
         return True
 
     def _on_rollout_end(self) -> None:
+        if not self._on_policy and self.num_timesteps - self._last_look < OFF_POLICY_STEPS:
+            return
+        self._last_look = self.num_timesteps
         self._rollouts += 1
-        values = self._measure()
+        values = self._measure() if self._on_policy else {}
         lost, trend = self._lost_updates(), self._return_trend()
         values[keys.PLATEAU_LOST_UPDATES] = lost
         values[keys.PLATEAU_RETURN_TREND] = None if trend is None else trend[0]
@@ -106,7 +132,7 @@ gradient steps it made, left as they were to the bit |
             if value is not None:
                 self.logger.record(key, value)
         if self._rollouts % self.verdict_every == 0:
-            self.verdict = self._judge(lost, values[keys.PLATEAU_ADVANTAGE_SPREAD], trend)
+            self.verdict = self._judge(lost, values.get(keys.PLATEAU_ADVANTAGE_SPREAD), trend)
             self.logger.record(keys.PLATEAU_VERDICT, self.verdict)
 
     def _measure(self) -> dict[str, float | None]:
@@ -118,12 +144,13 @@ gradient steps it made, left as they were to the bit |
         picks = self._rng.integers(size, size=min(self.sample_size, size))
         rows, columns = np.divmod(picks, buffer.n_envs)
         seen, _ = policy.obs_to_tensor(_pick(buffer.observations, rows, columns))
+        masks = buffer.action_masks[rows, columns] if reads_masks(policy) else None
         training = policy.training
         policy.set_training_mode(False)
-        logits = policy.get_distribution(seen).distribution.logits
-        actions = torch.as_tensor(buffer.actions[rows, columns], device=logits.device).long()
+        logits = policy_logits(policy, seen, masks)
+        actions = torch.as_tensor(self._actions.index(buffer.actions[rows, columns]))
         advantages = torch.as_tensor(buffer.advantages[rows, columns], device=logits.device)
-        chosen = logits.gather(1, actions.reshape(-1, 1)).squeeze(1)
+        chosen = logits.gather(1, actions.to(logits.device)[:, None]).squeeze(1)
         parameters = [p for p in policy.parameters() if p.requires_grad]
         gradients = torch.autograd.grad((chosen * advantages).mean(), parameters, allow_unused=True)
         squares = torch.stack([(g**2).sum() for g in gradients if g is not None])
@@ -142,12 +169,20 @@ gradient steps it made, left as they were to the bit |
         """Share of the parameters unchanged since the last rollout; keeps a copy for the next."""
         import torch
 
-        now = [p.detach().clone() for p in self.model.policy.parameters() if p.requires_grad]
+        updates, self._updates = self._updates, self.model._n_updates
+        if self._before is not None and updates == self._updates:
+            return None  # no gradient step was made, none was lost
+        now = [p.detach().clone() for p in self._trained() if p.requires_grad]
         before, self._before = self._before, now
         if before is None:
             return None
         same = sum(int((a == b).sum()) for a, b in zip(before, now, strict=True))
         return same / sum(torch.numel(p) for p in now)
+
+    def _trained(self) -> Iterable[Any]:
+        """The parameters that gradient steps change: not those of a target network."""
+        policy = self.model.policy
+        return getattr(policy, "q_net", getattr(policy, "quantile_net", policy)).parameters()
 
     def _return_trend(self) -> tuple[float, float] | None:
         """Slope of the return per rollout and the half width of its interval; None: too early."""
@@ -165,7 +200,7 @@ gradient steps it made, left as they were to the bit |
         if lost == 1:
             return "frozen"
         if trend is None:
-            return "early"
+            return "no_returns" if self._lacks_returns else "early"
         slope, margin = trend
         if abs(slope) > margin:
             return "learning" if slope > 0 else "falling"

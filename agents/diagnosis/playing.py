@@ -24,6 +24,8 @@ import numpy as np
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
 from agents.diagnosis.actors import Actor
+from agents.diagnosis.observations import allowed_actions
+from agents.diagnosis.worlds import MEMORYLESS
 from gw_envs.checks import BadInput
 
 NEGLIGIBLE = 1e-9  # rewards whose discount is below this are not waited for
@@ -135,11 +137,9 @@ class Arena:
     def _advance(self, active: list[_Seat]) -> None:
         """One step of every active branch."""
         draws = np.array([seat.uniforms.draw() for seat in active])
-        needed = [i for i, seat in enumerate(active) if seat.time >= len(seat.branch.forced)]
-        chosen = [
-            0 if seat.time >= len(seat.branch.forced) else seat.branch.forced[seat.time]
-            for seat in active
-        ]
+        forced = [seat.forced(self.actor.num_actions) for seat in active]
+        needed = [i for i, action in enumerate(forced) if action is None]
+        chosen = [0 if action is None else action for action in forced]
         if needed:
             seen = [active[i].observation for i in needed]
             sums = np.cumsum(self.actor.probabilities(seen), axis=1)
@@ -265,6 +265,13 @@ class _Seat:
     weight: float = 1.0
     over: bool = False
 
+    def forced(self, num_actions: int) -> int | None:
+        """What must be done now; None where that, or a mask, leaves it to the policy."""
+        if self.time >= len(self.branch.forced):
+            return None
+        action = self.branch.forced[self.time]
+        return action if allowed_actions(self.observation, num_actions)[action] else None
+
 
 def reseed(env: gym.Env[Any, Any], seed: int) -> None:
     """Give the environment fresh random numbers from here on and leave its state alone."""
@@ -279,7 +286,7 @@ def can_save(env: gym.Env[Any, Any]) -> bool:
     """Whether `get_state` and `set_state` hold everything: no wrapper has a memory of its own."""
     layer = env
     while isinstance(layer, gym.Wrapper):
-        if type(layer) not in (OrderEnforcing, PassiveEnvChecker, TimeLimit):
+        if type(layer) not in (OrderEnforcing, PassiveEnvChecker, TimeLimit, *MEMORYLESS):
             return False
         layer = layer.env
     return all(callable(getattr(layer, name, None)) for name in ("get_state", "set_state"))

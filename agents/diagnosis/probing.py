@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from agents.diagnosis.betting import limits
+from agents.diagnosis.observations import allowed_actions
 from agents.diagnosis.playing import Arena, Branch, Fork, key_of
 from gw_envs.checks import Floats
 
@@ -125,9 +126,15 @@ def make_probes(situations: Sequence[Situation], holds: Sequence[int]) -> list[P
     return [
         Probe(number, action, hold)
         for number, situation in enumerate(situations)
-        for action in np.flatnonzero(situation.policy <= COMMITTED).tolist()
+        for action in open_actions(situation)
         for hold in holds
     ]
+
+
+def open_actions(situation: Situation) -> list[int]:
+    """The allowed actions that the policy is not committed to."""
+    allowed = allowed_actions(situation.observation, situation.policy.size)
+    return np.flatnonzero((situation.policy <= COMMITTED) & allowed).tolist()
 
 
 class Prober:

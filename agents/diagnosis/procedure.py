@@ -11,7 +11,9 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from agents.diagnosis.actors import Actor, as_actor, policy_entropy
+from agents.diagnosis.actions import ActionNames
+from agents.diagnosis.actors import policy_entropy
+from agents.diagnosis.meeting import Meeting, meet
 from agents.diagnosis.playing import Arena, Branch, Fork
 from agents.diagnosis.prediction import complete_advantages, updates_range, updates_to_take
 from agents.diagnosis.probing import (
@@ -44,6 +46,8 @@ def diagnose(
     max_episode_steps: int = 10_000,
     confidence: float = 0.95,
     seed: int = 0,
+    deterministic: bool | None = None,
+    vec_normalize: Any = None,
 ) -> Diagnosis:
     """Is this policy stuck, converged, still learning, without a signal or frozen?
 
@@ -58,9 +62,11 @@ def diagnose(
     better by more than `smallest_visible`, in the states this policy visits, and no more.
 
     Args:
-        policy: a Stable-Baselines3 model with discrete actions (PPO, A2C, DQN, ...), probabilities
-            [S, K] or [K], a `SoftmaxTable` of logits, one of our tabular agents, or a function of
-            an observation that returns probabilities or an action.
+        policy: a Stable-Baselines3 or sb3-contrib model with discrete actions (PPO, DQN,
+            MaskablePPO, ...), met through the VecEnv wrappers of its training; a torch module with
+            `get_action_and_value` (CleanRL), `get_distribution` or `logits`; probabilities [S, K]
+            or [K]; a `SoftmaxTable` of logits; one of our tabular agents; or a function of an
+            observation that returns probabilities or logits.
         env: a Gymnasium id, or a function that makes the environment with its wrappers.
         env_kwargs: arguments of `gym.make` if `env` is an id.
         discount: of returns, in [0, 1]; default the model's, else the environment's own, else 1.
@@ -75,14 +81,19 @@ def diagnose(
         max_episode_steps: longer episodes are cut.
         confidence: in (0, 1).
         seed: episodes have seeds seed, seed + 1, ...; the same seed gives the same diagnosis.
+        deterministic: True judges the policy that takes its most likely action (a function may
+            then return an action); False lets a value-based model explore as it did last; None
+            judges the policy as it is: stochastic where it has probabilities.
+        vec_normalize: statistics of a Stable-Baselines3 model's observations, a VecNormalize or its
+            file; None takes those of the VecEnv the model holds; False takes none.
 
     Returns:
         Diagnosis.
 
     Raises:
-        ValueError: for an argument out of range; a model whose spaces do not fit; actions that are
-            not discrete; an environment that does not replay; no episode that ends within the
-            budget.
+        ValueError: for an argument out of range; a model whose spaces do not fit, whose statistics
+            are missing, whose weights are not finite or that has a memory; actions that are not
+            discrete; an environment that does not replay; no episode that ends within the budget.
     """
     began = time.monotonic()
     steps = check_int("max_steps", max_steps, 1)
@@ -92,9 +103,9 @@ def diagnose(
         check_int(name, value, 1)
     lengths = tuple(sorted({check_int("holds", hold, 1) for hold in holds}))
     check_int("seed", seed, 0)
-    arena = make_arena(
-        policy, env_maker(env, env_kwargs), discount, learning_rate, max_episode_steps
-    )
+    make = env_maker(env, env_kwargs)
+    meeting = meet(policy, make, deterministic=deterministic, vec_normalize=vec_normalize)
+    arena = make_arena(meeting, discount, learning_rate, max_episode_steps)
     try:
         episodes = look_around(arena, num_episodes, seed, steps)
         rng = np.random.default_rng([seed, 0])
@@ -102,6 +113,8 @@ def diagnose(
         longest = max(episode.length for episode in episodes)
         useful = [h for h in lengths if h <= min(longest, arena.horizon)] or [lengths[0]]
         probes = make_probes(situations, useful)
+        if not probes:
+            raise BadInput("no visited state allows a second action; there is nothing to probe.")
         spread = _spread(episodes)
         prober = Prober(
             arena,
@@ -115,6 +128,7 @@ def diagnose(
         )
         prober.run()
         return _conclude(
+            meeting,
             arena,
             episodes,
             situations,
@@ -130,8 +144,7 @@ def diagnose(
 
 
 def make_arena(
-    policy: Any,
-    make: Callable[[], gym.Env[Any, Any]],
+    meeting: Meeting,
     discount: float | None,
     learning_rate: float | None,
     max_episode_steps: int,
@@ -139,18 +152,14 @@ def make_arena(
     """Where the policy plays; `diagnose` explains the arguments.
 
     Raises:
-        ValueError: for a number out of range, or a policy whose spaces do not fit.
+        ValueError: for a number out of range.
     """
     limit = check_int("max_episode_steps", max_episode_steps, 1)
-    first = make()
-    actor = as_actor(policy, first)
-    if discount is None:
-        discount = _discount(actor, first)
-    first.close()
-    check_float("discount", discount, 0, 1)
+    discount = check_float("discount", meeting.discount if discount is None else discount, 0, 1)
     if learning_rate is not None:
-        actor.learning_rate = check_float("learning_rate", learning_rate, 0, open_low=True)
-    return Arena(make, actor, discount, limit)
+        rate = check_float("learning_rate", learning_rate, 0, open_low=True)
+        meeting.actor.learning_rate = rate
+    return Arena(meeting.make, meeting.actor, discount, limit)
 
 
 def env_maker(
@@ -171,7 +180,11 @@ def env_maker(
     try:
         gym.make(env, disable_env_checker=True, **kwargs).close()
     except (gym.error.Error, TypeError) as error:
-        raise BadInput(f"env={env!r} with env_kwargs={kwargs} cannot be made: {error}") from None
+        reason = " ".join(str(error).split()).removesuffix(".")
+        raise BadInput(
+            f"env={env!r} with env_kwargs={kwargs} cannot be made: {reason}. If another package "
+            "registers it, import that first (--gym-packages PACKAGE)."
+        ) from None
     return lambda: gym.make(env, disable_env_checker=True, **kwargs)
 
 
@@ -199,12 +212,6 @@ def look_around(arena: Arena, count: int, seed: int, max_steps: int) -> list[Bra
     return finished
 
 
-def _discount(actor: Actor, env: gym.Env[Any, Any]) -> float:
-    if actor.discount is not None:
-        return actor.discount
-    return float(getattr(env.unwrapped, "discount", 1.0))
-
-
 def _spread(episodes: Sequence[Branch]) -> float:
     values = np.array([episode.value for episode in episodes])
     spread = float(np.ptp(values))
@@ -212,6 +219,7 @@ def _spread(episodes: Sequence[Branch]) -> float:
 
 
 def _conclude(
+    meeting: Meeting,
     arena: Arena,
     episodes: Sequence[Branch],
     situations: Sequence[Situation],
@@ -227,7 +235,8 @@ def _conclude(
     table = _advantage_table(situations, probes, actor.num_actions)
     found = [probe for probe in probes if probe.low > threshold]
     found.sort(key=lambda probe: (probe.hold > 1, -probe.advantage))
-    routes = tuple(_route(probe, situations, table, actor.learning_rate) for probe in found)
+    names = meeting.actions.name
+    routes = tuple(_route(p, situations, table, actor.learning_rate, names) for p in found)
     moves = True
     if routes and routes[0].hold == 1 and routes[0].is_rare:
         known = np.isfinite(table).all(axis=1)
@@ -244,8 +253,8 @@ def _conclude(
         reason=reason,
         routes=routes,
         smallest_visible=visible,
-        probes=tuple(as_route(probe, situations[probe.situation]) for probe in probes),
-        places=tuple(_place(situation.forks[0], arena) for situation in situations),
+        probes=tuple(as_route(probe, situations[probe.situation], names) for probe in probes),
+        places=tuple(_place(situation.forks[0], names) for situation in situations),
         mean_return=mean,
         return_spread=spread,
         mean_episode_return=float(np.mean([sum(episode.rewards) for episode in episodes])),
@@ -258,11 +267,13 @@ def _conclude(
         confidence=confidence,
         steps=arena.steps,
         seconds=time.monotonic() - began,
+        judged=meeting.judged(),
+        objective=meeting.objective(arena.discount, arena.horizon, arena.limit),
     )
 
 
-def _place(fork: Fork, arena: Arena) -> Place:
-    return Place(fork.seed, tuple(arena.first_action + action for action in fork.prefix))
+def _place(fork: Fork, names: ActionNames) -> Place:
+    return Place(fork.seed, tuple(map(names, fork.prefix)))
 
 
 def _advantage_table(
@@ -279,11 +290,15 @@ def _advantage_table(
 
 
 def _route(
-    probe: Probe, situations: Sequence[Situation], table: Any, learning_rate: float
+    probe: Probe,
+    situations: Sequence[Situation],
+    table: Any,
+    learning_rate: float,
+    names: ActionNames,
 ) -> EscapeRoute:
     """A significant probe with its predicted clock."""
     situation = situations[probe.situation]
-    route = as_route(probe, situation)
+    route = as_route(probe, situation, names)
     if probe.hold > 1:
         return route
     setting = (situation.visits, learning_rate)

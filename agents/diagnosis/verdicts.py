@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
+from agents.diagnosis.actions import ActionName, ActionNames
+from agents.diagnosis.observations import state_text
 from agents.diagnosis.prediction import TAKEN
 from agents.diagnosis.probing import Probe, Situation
 
@@ -33,7 +33,7 @@ class Place:
     """
 
     seed: int
-    actions: tuple[int, ...]
+    actions: tuple[ActionName, ...]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class EscapeRoute:
     Attributes:
         state: what is seen there, as text.
         place: index into the `places` of the diagnosis: where the state was met first.
-        action: 0..K-1.
+        action: as the environment takes it; of several parts, one number for each.
         hold: steps it is held.
         probability: with which the policy takes it (a held one: takes it `hold` times, if the
             probability stayed that of this state).
@@ -60,7 +60,7 @@ class EscapeRoute:
 
     state: str
     place: int
-    action: int
+    action: ActionName
     hold: int
     probability: float
     advantage: float
@@ -102,6 +102,8 @@ class Diagnosis:
         confidence: with which all limits hold together.
         steps: environment steps made.
         seconds: wall-clock time.
+        judged: which policy was judged, and through what it sees, in words.
+        objective: which returns the advantages are of, in words.
     """
 
     verdict: str
@@ -122,6 +124,8 @@ class Diagnosis:
     confidence: float
     steps: int
     seconds: float
+    judged: str = ""
+    objective: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as JSON-able values; infinite and missing numbers become None."""
@@ -136,12 +140,12 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def as_route(probe: Probe, situation: Situation) -> EscapeRoute:
-    """A probe's row, without a prediction."""
+def as_route(probe: Probe, situation: Situation, names: ActionNames) -> EscapeRoute:
+    """A probe's row, its action named as the environment takes it, without a prediction."""
     return EscapeRoute(
         state=state_text(situation.observation),
         place=probe.situation,
-        action=probe.action,
+        action=names(probe.action),
         hold=probe.hold,
         probability=float(situation.policy[probe.action]) ** probe.hold,
         advantage=probe.advantage,
@@ -150,16 +154,6 @@ def as_route(probe: Probe, situation: Situation) -> EscapeRoute:
         pairs=len(probe.differences),
         visits=situation.visits,
     )
-
-
-def state_text(observation: object) -> str:
-    """An observation in a few characters."""
-    values = np.asarray(observation)
-    if values.dtype == object or values.size > 8:
-        return f"observation of shape {values.shape}"
-    if values.ndim == 0:
-        return str(values.item())
-    return "[" + " ".join(f"{v:.3g}" for v in values.ravel().tolist()) + "]"
 
 
 def count_text(count: float) -> str:

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import json
 import math
 import os
 import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import tyro
 
 from agents.diagnosis import Diagnosis, EscapeRoute
+from agents.diagnosis.training import statistics_beside
 from agents.diagnosis.verdicts import count_text
-from gw_envs.checks import BadInput, check_choice
+from experiments.diagnose.loading import import_module, load_agent, load_model, quiet_stdout
+from gw_envs.checks import BadInput
 
-ALGORITHMS = {
-    "a2c": ("stable_baselines3", "A2C"),
-    "dqn": ("stable_baselines3", "DQN"),
-    "ppo": ("stable_baselines3", "PPO"),
-    "qrdqn": ("sb3_contrib", "QRDQN"),
-    "trpo": ("sb3_contrib", "TRPO"),
-}
 MOST_ROWS = 8
 
 
@@ -34,13 +25,22 @@ class DiagnoseOptions:
     """What is diagnosed, and with what budget."""
 
     model: tyro.conf.Positional[Path]
-    """A model saved by Stable-Baselines3 (.zip)."""
+    """A model saved by Stable-Baselines3 (.zip), or with --agent the state_dict of a torch agent. \
+Loading a .zip (and statistics) runs code that is in it: give only files you trust."""
     env_id: str
     """The Gymnasium environment it was trained in."""
     algo: str = "ppo"
-    """Its algorithm: a2c, dqn, ppo; qrdqn, trpo with sb3-contrib."""
+    """Its algorithm: a2c, dqn, ppo; ars, maskable_ppo, qrdqn, trpo with sb3-contrib."""
+    agent: str | None = None
+    """Class of a torch agent, `module:Class` or `file.py:Class`, made by Class(envs) or Class(); \
+CleanRL's as they are."""
     gym_packages: tuple[str, ...] = ()
     """Modules to import first, which register the environment."""
+    vec_normalize: str | None = None
+    """Statistics of VecNormalize (.pkl), or `none`; default ENV_ID/vecnormalize.pkl beside the \
+model, where rl-zoo3 puts it, if it is there."""
+    deterministic: bool = False
+    """Judge the policy that takes its most likely action, not the stochastic one."""
     env_kwargs: str = "{}"
     """Arguments of the environment, as a JSON object."""
     discount: float | None = None
@@ -70,10 +70,12 @@ def main(arguments: list[str]) -> int:
     options: DiagnoseOptions = tyro.cli(
         DiagnoseOptions,
         prog="python -m experiments diagnose",
-        description="Is a model stuck or converged? Probe the actions it hardly takes.",
+        description="Is a model stuck or converged? Probe the actions it hardly takes. Loading a "
+        "model runs code that its file holds: diagnose only files you trust.",
         args=arguments,
     )
-    found = diagnose_file(options)
+    with quiet_stdout():
+        found = diagnose_file(options)
     if options.json:
         print(json.dumps(found.as_dict(), indent=1))
     else:
@@ -95,22 +97,24 @@ def diagnose_file(options: DiagnoseOptions) -> Diagnosis:
             unknown, and whatever `agents.diagnosis.diagnose` refuses.
     """
     from agents.diagnosis import diagnose
+    from agents.diagnosis.procedure import env_maker
 
     for package in options.gym_packages:
-        try:
-            importlib.import_module(package)
-        except ImportError as error:
-            raise BadInput(f"gym_packages={package!r} cannot be imported: {error}.") from None
+        import_module(package, "gym_packages")
     try:
         env_kwargs = json.loads(options.env_kwargs)
     except json.JSONDecodeError as error:
         raise BadInput(f"env_kwargs={options.env_kwargs!r} is not JSON: {error}.") from None
     if not isinstance(env_kwargs, dict):
         raise BadInput(f"env_kwargs={options.env_kwargs!r} must be a JSON object.")
+    make = env_maker(options.env_id, env_kwargs)
+    if options.agent is not None:
+        policy = load_agent(options.model, options.agent, make)
+    else:
+        policy = load_model(options.model, options.algo)
     return diagnose(
-        load_model(options.model, options.algo),
-        options.env_id,
-        env_kwargs=env_kwargs,
+        policy,
+        make,
         discount=options.discount,
         learning_rate=options.learning_rate,
         min_advantage=options.min_advantage,
@@ -118,50 +122,29 @@ def diagnose_file(options: DiagnoseOptions) -> Diagnosis:
         max_steps=options.max_steps,
         confidence=options.confidence,
         seed=options.seed,
+        deterministic=options.deterministic or None,
+        vec_normalize=_statistics(options),
     )
 
 
-def load_model(path: Path, algo: str) -> Any:
-    """A model saved by Stable-Baselines3 or sb3-contrib.
-
-    Raises:
-        ValueError: for an unknown algorithm, a missing file, or one that is no such model.
-    """
-    package, name = ALGORITHMS[check_choice("algo", algo, tuple(ALGORITHMS))]
-    if not path.is_file():
-        raise BadInput(f"model={str(path)!r} does not exist; give the .zip that save() wrote.")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            whole = archive.testzip() is None and "data" in archive.namelist()
-    except zipfile.BadZipFile:
-        whole = False
-    if not whole:
-        raise BadInput(
-            f"model={str(path)!r} is not a Stable-Baselines3 model, or the file is damaged; give "
-            "the .zip that save() wrote."
-        )
-    try:
-        algorithm = getattr(importlib.import_module(package), name)
-    except ImportError:
-        raise BadInput(f"algo={algo!r} needs {package}; it is not installed.") from None
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            return algorithm.load(path, device="cpu")
-    except Exception as error:  # whatever a foreign pickle raises, it is the file or --algo
-        reason = " ".join(str(error).split())[:200]
-        raise BadInput(f"model={str(path)!r} cannot be loaded as algo={algo!r}: {reason}") from None
+def _statistics(options: DiagnoseOptions) -> Path | bool | None:
+    """The file of VecNormalize: the one given, or the one that rl-zoo3 put beside the model."""
+    if options.vec_normalize is None:
+        return None if options.agent else statistics_beside(options.model, options.env_id)
+    return False if options.vec_normalize == "none" else Path(options.vec_normalize)
 
 
 def print_diagnosis(found: Diagnosis) -> None:
     """The verdict, a table of the best routes, and what it cost."""
-    print(f"verdict: {found.verdict}\n{found.reason}\n")
+    print(f"verdict: {found.verdict}, of {found.judged}")
+    print(f"returns: {found.objective}\n{found.reason}\n")
     if found.routes:
         heads = ("state", "action", "steps", "probability", "advantage", "interval", "updates")
         print("{:>34} {:>6} {:>5} {:>11} {:>9} {:>19} {:>14}".format(*heads))
     for route in found.routes[:MOST_ROWS]:
         interval = f"[{route.low:.3g}, {route.high:.3g}]"
         print(
-            f"{route.state:>34} {route.action:>6} {route.hold:>5} {route.probability:>11.3g} "
+            f"{route.state:>34} {route.action!s:>6} {route.hold:>5} {route.probability:>11.3g} "
             f"{route.advantage:>9.3g} {interval:>19} {updates_text(route):>14}"
         )
     if len(found.routes) > MOST_ROWS:

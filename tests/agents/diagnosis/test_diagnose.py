@@ -127,7 +127,7 @@ def test_a_fork_continues_as_the_episode_and_the_time_limit_counts_on():
     def policy(seen):
         return np.array([0.5, 0.5]) if seen[2] == 0 else int(seen[2] > 0)
 
-    arena = Arena(make, as_actor(policy, make()), 1.0, 1000)
+    arena = Arena(make, as_actor(policy, make(), deterministic=True), 1.0, 1000)
     whole = Branch(Fork(3, (), None), record=True)
     arena.play([whole])
     assert whole.length == 12 and whole.finished
@@ -165,7 +165,7 @@ def test_states_are_saved_where_the_environment_can_and_the_time_limit_is_put_ba
     def make():
         return gym.wrappers.TimeLimit(Counter(), 10)
 
-    arena = Arena(make, as_actor(lambda seen: 1, make()), 1.0, 1000)
+    arena = Arena(make, as_actor(lambda seen: 1, make(), deterministic=True), 1.0, 1000)
     whole = Branch(Fork(0, (), None), record=True)
     arena.play([whole])
     arena.check_replay(whole)
@@ -189,7 +189,8 @@ def test_the_places_of_a_diagnosis_can_be_visited():
     def fall(seen):
         return int(seen[2] > 0)
 
-    found = diagnose(fall, "CartPole-v1", num_states=3, max_steps=40_000, holds=(1,))
+    options = {"num_states": 3, "max_steps": 40_000, "holds": (1,), "deterministic": True}
+    found = diagnose(fall, "CartPole-v1", **options)
     env = gym.make("CartPole-v1")
     assert len(found.places) == 3
     assert any(place.actions for place in found.places)
