@@ -6,6 +6,8 @@ the policy is worth, not what it was shown.
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,8 +113,6 @@ def statistics(vec_normalize: Any) -> Any:
         ValueError: for a file that is missing or holds something else, or statistics that are not
             finite.
     """
-    import pickle
-
     from stable_baselines3.common.vec_env import VecNormalize
 
     found = vec_normalize
@@ -161,7 +161,17 @@ def _near(a: Any, b: Any) -> bool:
 
 
 def _normalize(given: Any) -> Dressing:
-    """Normalisation by these statistics, once they are seen to fit the environment."""
+    """Normalisation by these statistics, once they are seen to fit the environment.
+
+    They are copied: a VecNormalize that lives on goes on learning them, and leads to the
+    environments of training, which a diagnosis must not reach.
+    """
+    alone = object.__new__(type(given))  # it cannot pickle itself before it has a venv
+    alone.__dict__.update(given.__dict__, venv=None, obs_rms=copy.deepcopy(given.obs_rms))
+    return _normalize_by(alone)
+
+
+def _normalize_by(given: Any) -> Dressing:
     rows = list(given.obs_rms.values()) if isinstance(given.obs_rms, dict) else [given.obs_rms]
     if not all(np.isfinite(row.mean).all() and np.isfinite(row.var).all() for row in rows):
         raise BadInput("vec_normalize holds statistics that are not finite; training diverged.")

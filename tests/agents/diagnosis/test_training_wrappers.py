@@ -95,6 +95,15 @@ def test_a_saved_dqn_that_saw_normalised_observations_is_refused_without_them(tm
     assert diagnose(DQN.load(tmp_path / "plain.zip"), Far, max_steps=5_000).episodes == 32
 
 
+def test_the_environments_of_training_cannot_be_reached_from_those_that_are_played(far):
+    world = meet(far[0], Far).make()
+    assert world.env.statistics is not far[1]
+    assert world.env.statistics.venv is None
+    before = [env.np_random.bit_generator.state for env in far[1].venv.envs]
+    diagnose(far[0], Far, max_steps=5_000, num_states=1)
+    assert [env.np_random.bit_generator.state for env in far[1].venv.envs] == before
+
+
 def test_statistics_that_cannot_be_used_are_refused(far, tmp_path):
     model, _ = far
     (tmp_path / "bad.pkl").write_bytes(b"no pickle")
