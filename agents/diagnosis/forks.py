@@ -35,7 +35,8 @@ PRIOR = 3.0  # episodes that the first guess of a rate counts for
 LARGEST_BLOCK = 20_000  # steps of the episodes played before the next count
 RECURRING = 0.5  # share of visits to observations met again from which those met once are left out
 RARELY = 0.05  # share of them from which more episodes are worth playing
-FOUND = 0.01  # share of visits to observations met once at which they are enough
+ROUNDING = 1e-14  # of the size of the rewards that differ: what float sums may be off
+FOUND = 0.001  # share of visits to observations met once at which they are enough
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,14 @@ class Pair:
         stream: of the luck from there on; None for that of the episode.
         rewards: of the branch that forces nothing.
         window: steps that are compared, where the environment ended neither; None for all.
+        value: return of the branch that forces nothing, less that of the situation's first pair.
     """
 
     fork: Fork
     stream: tuple[int, ...] | None
     rewards: Floats
     window: int | None
+    value: float
 
 
 @dataclass
@@ -68,7 +71,10 @@ class Situation:
         repeats: whether it was met in more than one episode.
         ranks: visits of an episode up to this one can be forks.
         rate: expected share of episodes that give a fork.
+        returns: smallest and largest of the episodes that met it: what can be at stake here.
         pairs: independent forks so far.
+        lowest: of their values.
+        highest: of their values.
     """
 
     forks: list[Fork]
@@ -78,12 +84,26 @@ class Situation:
     repeats: bool
     ranks: int
     rate: float
+    returns: tuple[float, float]
     pairs: list[Pair] = field(default_factory=list)
+    lowest: float = 0.0
+    highest: float = 0.0
 
     @property
     def observation(self) -> object:
         """What is seen."""
         return self.forks[0].observation
+
+    def add(self, branch: Branch, step: int, window: int | None, discount: float) -> None:
+        """Add the pair whose fork lies `step` steps into a branch that forces nothing."""
+        fork, rewards = branch.fork, np.array(branch.rewards[step:])
+        if branch.record:
+            prefix = (*fork.prefix, *branch.actions[:step])
+            fork = Fork(fork.seed, prefix, branch.observations[step])
+        first = self.pairs[0].rewards if self.pairs else rewards
+        value = difference(rewards, first, discount)
+        self.lowest, self.highest = min(self.lowest, value), max(self.highest, value)
+        self.pairs.append(Pair(fork, branch.stream, rewards, window, value))
 
 
 def visits_of(episodes: Sequence[Branch]) -> dict[bytes, list[tuple[int, int]]]:
@@ -153,6 +173,7 @@ def _situation(
     ranks = min(max(counts.values()), math.ceil(RANK_FACTOR * mean))
     usable = sum(min(n, ranks) for n in counts.values())
     repeats = len(first) > 1
+    values = [episodes[number].value for number in first]
     return Situation(
         forks=forks,
         visits=weights / len(episodes) if repeats else 1.0,
@@ -161,7 +182,26 @@ def _situation(
         repeats=repeats,
         ranks=ranks,
         rate=usable / ranks / len(episodes),
+        returns=(min(values), max(values)),
     )
+
+
+def difference(forced: Sequence[float] | Floats, base: Floats, discount: float) -> float:
+    """Discounted sum of the differences of two sequences of rewards; 0 if it is float noise.
+
+    Args:
+        forced: rewards of one branch.
+        base: rewards of the other; the shorter one is followed by zeros.
+        discount: in [0, 1].
+    """
+    rewards = np.zeros((2, max(len(forced), len(base))))
+    rewards[0, : len(forced)] = forced
+    rewards[1, : len(base)] = base
+    weights = discount ** np.arange(rewards.shape[1])
+    terms = weights * (rewards[0] - rewards[1])
+    total = float(terms.sum())
+    noise = ROUNDING * float((weights * np.abs(rewards).sum(axis=0))[terms != 0].sum())
+    return 0.0 if abs(total) <= noise else total
 
 
 class Pool:
@@ -252,16 +292,14 @@ class Pool:
         last = episode.length if episode.ended else episode.length // 2
         for number, places in sorted(steps.items()):
             situation = self.situations[number]
+            low, high = situation.returns
+            situation.returns = (min(low, episode.value), max(high, episode.value))
             rank = int(self._rng.integers(situation.ranks))
             if rank >= len(places) or places[rank] > last:
                 continue
             step = places[rank]
-            fork = Fork(
-                episode.fork.seed, tuple(episode.actions[:step]), episode.observations[step]
-            )
             window = None if episode.ended else episode.length - step
-            rewards = np.array(episode.rewards[step:])
-            situation.pairs.append(Pair(fork, None, rewards, window))
+            situation.add(episode, step, window, self.arena.discount)
 
     def _branch_off(self, number: int, count: int) -> None:
         """Pairs of a situation that one episode met: its places in turn, each with fresh luck."""
@@ -273,5 +311,4 @@ class Pool:
         if self.arena.play(branches):
             for branch in branches:
                 window = None if branch.ended else branch.length
-                pair = Pair(branch.fork, branch.stream, np.array(branch.rewards), window)
-                situation.pairs.append(pair)
+                situation.add(branch, 0, window, self.arena.discount)

@@ -20,16 +20,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from agents.diagnosis.betting import limits
-from agents.diagnosis.forks import Pool, Situation
+from agents.diagnosis.forks import Pair, Pool, Situation, difference
 from agents.diagnosis.playing import Arena, Branch
-from gw_envs.checks import Floats
 
 COMMITTED = 0.9  # an action above this probability is what the policy does: no probe
 BATCH = 24  # pairs a probe gets at a time
 RESOLUTION = 0.05  # an upper limit below this share of the range is low
 REFINING_SHARE = 0.7  # of the budget is for finding; the rest may make the best route precise
 PRECISION = 0.15  # half width of the best route's interval, relative to its advantage
-ROUNDING = 1e-14  # of the size of the rewards that differ: what float sums may be off
 SEEN = 1_000  # pairs of every probe, if the budget lasts, before nothing is said to be better
 CONFIRMED = 10_000  # pairs of the best route, if they take less than:
 CONFIRMING_SHARE = 0.1  # of the budget; beyond it, SEEN are enough
@@ -48,7 +46,8 @@ class Probe:
         bound: the range of differences assumed.
         low: lower confidence limit of their mean, simultaneous over all probes.
         high: upper limit.
-        values: smallest and largest return, with the force or without, less a common constant.
+        lowest: of the returns with the force, less that of the situation's first pair.
+        highest: of the same.
     """
 
     situation: int
@@ -58,7 +57,8 @@ class Probe:
     bound: float = 0.0
     low: float = -np.inf
     high: float = np.inf
-    values: tuple[float, float] = (np.inf, -np.inf)
+    lowest: float = 0.0
+    highest: float = 0.0
 
     @property
     def advantage(self) -> float:
@@ -80,24 +80,6 @@ def make_probes(situations: Sequence[Situation], holds: Sequence[int]) -> list[P
     ]
 
 
-def difference(forced: Sequence[float], base: Floats, discount: float) -> float:
-    """Discounted sum of the differences of two sequences of rewards; 0 if it is float noise.
-
-    Args:
-        forced: rewards of one branch.
-        base: rewards of the other; the shorter one is followed by zeros.
-        discount: in [0, 1].
-    """
-    rewards = np.zeros((2, max(len(forced), len(base))))
-    rewards[0, : len(forced)] = forced
-    rewards[1, : len(base)] = base
-    weights = discount ** np.arange(rewards.shape[1])
-    terms = weights * (rewards[0] - rewards[1])
-    total = float(terms.sum())
-    noise = ROUNDING * float((weights * np.abs(rewards).sum(axis=0))[terms != 0].sum())
-    return 0.0 if abs(total) <= noise else total
-
-
 class Prober:
     """Plays the probes' pairs and keeps their limits.
 
@@ -106,7 +88,7 @@ class Prober:
         probes: what is tried there.
         confidence: with which all limits hold together.
         luck: spread of the policy's own returns, the least range assumed where a state was met
-            once.
+            once; elsewhere that of the episodes which met it.
         threshold: the advantage that counts, >= 0.
         least_range: of differences, that the environment declares; 0 for none.
     """
@@ -198,7 +180,7 @@ class Prober:
         self._branches += len(branches)
         self._branch_steps += self.arena.steps - began
         for probe, number, branch in branches:
-            self._note(probe, branch, self.situations[probe.situation].pairs[number].rewards)
+            self._note(probe, branch, self.situations[probe.situation].pairs[number])
         for probe in probes:
             self._judge(probe)
         # Where nothing at all happened, what happens elsewhere says how much may be at stake.
@@ -221,22 +203,20 @@ class Prober:
         share = LARGEST_SHARE * self.arena.left
         return max(int(share / (forks + each * len(probes))), int(share > forks + 2 * each))
 
-    def _note(self, probe: Probe, branch: Branch, base: Floats) -> None:
+    def _note(self, probe: Probe, branch: Branch, pair: Pair) -> None:
         """Keep a played pair."""
-        discount = self.arena.discount
-        gained = difference(branch.rewards, base, discount)
+        gained = difference(branch.rewards, pair.rewards, self.arena.discount)
         probe.differences.append(gained)
-        first = self.situations[probe.situation].pairs[0].rewards
-        value = difference(base.tolist(), first, discount)  # less a constant: offsets drop out
-        low, high = probe.values
-        probe.values = (min(low, value, value + gained), max(high, value, value + gained))
+        probe.lowest = min(probe.lowest, pair.value + gained)
+        probe.highest = max(probe.highest, pair.value + gained)
 
     def _judge(self, probe: Probe, least: float = 0.0) -> None:
         if not probe.differences:
             return
         seen = float(np.max(np.abs(probe.differences)))
-        luck = 0.0 if self.situations[probe.situation].repeats else self.luck
-        spread = probe.values[1] - probe.values[0]
+        here = self.situations[probe.situation]
+        luck = here.returns[1] - here.returns[0] if here.repeats else self.luck
+        spread = max(probe.highest, here.highest) - min(probe.lowest, here.lowest)
         probe.bound = max(seen, spread, luck, least, self.least_range)
         probe.low, probe.high = limits(probe.differences, probe.bound, self.delta)
 

@@ -12,13 +12,21 @@ import gymnasium as gym
 import numpy as np
 
 from agents.diagnosis.actors import Actor, as_actor, policy_entropy
-from agents.diagnosis.forks import Pool, Situation, are_enough, choose_situations
+from agents.diagnosis.forks import ROUNDING, Pool, Situation, are_enough, choose_situations
 from agents.diagnosis.luck import find_luck
 from agents.diagnosis.playing import CHECKED_STEPS, Arena, Branch, Fork
 from agents.diagnosis.prediction import complete_advantages, updates_range, updates_to_take
-from agents.diagnosis.probing import BATCH, ROUNDING, Probe, Prober, make_probes, preference
+from agents.diagnosis.probing import BATCH, Probe, Prober, make_probes, preference
 from agents.diagnosis.replay import globals_kept
-from agents.diagnosis.verdicts import Diagnosis, EscapeRoute, Evidence, Place, as_route, judge
+from agents.diagnosis.verdicts import (
+    LEAST_PAIRS,
+    Diagnosis,
+    EscapeRoute,
+    Evidence,
+    Place,
+    as_route,
+    judge,
+)
 from gw_envs.checks import BadInput, check_float, check_int
 
 DEFAULT_HOLDS = (1, 4, 16)
@@ -264,7 +272,8 @@ def _affordable_situations(
     count = int(base / max(1.0, probes * length))
     if count < len(situations):
         situations = choose(max(1, count))
-    common = [s for s in situations if not s.repeats or length / s.rate <= base]
+    rarest = LEAST_PAIRS / BATCH * length / base
+    common = [s for s in situations if not s.repeats or s.rate >= rarest]
     return common or situations[:1]
 
 
@@ -318,7 +327,7 @@ def _conclude(
     actor, probes, episodes = arena.actor, evidence.probes, evidence.episodes
     table = _advantage_table(situations, probes, actor.num_actions)
     found = [probe for probe in probes if probe.low > evidence.threshold]
-    found.sort(key=preference)
+    found.sort(key=lambda probe: (len(probe.differences) < LEAST_PAIRS, *preference(probe)))
     routes = tuple(_route(probe, situations, table, actor.learning_rate) for probe in found)
     moves = True
     if routes and routes[0].hold == 1 and routes[0].is_rare:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.diagnosis import diagnose
+from agents.diagnosis.forks import difference
 from agents.diagnosis.playing import POLICY, Uniforms
-from agents.diagnosis.probing import difference
 
 
 class World(gym.Env):
