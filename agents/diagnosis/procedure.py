@@ -272,8 +272,8 @@ def _affordable_situations(
     count = int(base / max(1.0, probes * length))
     if count < len(situations):
         situations = choose(max(1, count))
-    rarest = LEAST_PAIRS / BATCH * length / base
-    common = [s for s in situations if not s.repeats or s.rate >= rarest]
+    needed = LEAST_PAIRS / BATCH * length
+    common = [s for s in situations if not s.repeats or s.rate * base >= needed]
     return common or situations[:1]
 
 

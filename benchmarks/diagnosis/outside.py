@@ -196,7 +196,7 @@ def page(rows: Sequence[Row], results: Sequence[Result]) -> str:
     lines = [
         "# The diagnosis in the worlds of others",
         "",
-        "Written by `python -m benchmarks diagnosis-outside`: Gymnasium's toy_text games and worlds",
+        "Written by `python -m benchmarks diagnosis-outside`: Gymnasium's toy_text games, worlds",
         "of the literature, with generators of their own, hidden states, heavy tails, rare",
         "events, rescaled and shifted rewards. Each is a table of chances and rewards",
         "(`benchmarks/diagnosis/worlds.py`, `blackjack.py`); what a probe is truly worth",

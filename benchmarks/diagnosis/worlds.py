@@ -204,10 +204,10 @@ def lock(code: list[int], count: int = 3) -> Model:
     return deterministic(moves, rewards)
 
 
-def t_maze(length: int = 4, right: float = 0.5) -> Model:
+def t_maze(length: int = 4, right: float = 0.5, wrong: float = -0.1) -> Model:
     """T-maze (Bakker 2002): the start shows the goal, the corridor and the junction do not.
 
-    Actions: on, back, arm 0 (pays 1 if the goal is there), arm 1. States are goal * (length + 1) +
+    Actions: on, back, arm 0 (pays 1 if the goal is there, else `wrong`), arm 1. States are goal * (length + 1) +
     place; seen are the two starts (0, 1), corridor (2) and junction (3). Any step ends an episode
     once in fifty.
     """
@@ -218,7 +218,7 @@ def t_maze(length: int = 4, right: float = 0.5) -> Model:
         seen.append(goal if place == 0 else 3 if place == length else 2)
         for a in range(4):
             if place == length and a >= 2:
-                rewards[s, a] = 1.0 if a - 2 == goal else -0.1
+                rewards[s, a] = 1.0 if a - 2 == goal else wrong
                 continue
             after = min(max(place + (1, -1, 0, 0)[a], 0), length)
             chances[s, a, goal * (length + 1) + after] = 0.98
