@@ -38,10 +38,15 @@ BENCHMARKS = {
     "plateau-monitor": "benchmarks.plateau_monitor",
     "diagnosis": "benchmarks.diagnosis",
     "diagnosis-power": "benchmarks.diagnosis.power",
+    "diagnosis-outside": "benchmarks.diagnosis.outside",
     "import": "benchmarks.imports",
     "sweeps": "benchmarks.sweeps",
 }
-OWN_PAGES = {"diagnosis": "diagnosis_benchmark.md", "diagnosis-power": "diagnosis_power.md"}
+OWN_PAGES = {
+    "diagnosis": "diagnosis_benchmark.md",
+    "diagnosis-power": "diagnosis_power.md",
+    "diagnosis-outside": "diagnosis_outside.md",
+}
 _INDENT = {"initial_indent": "  ", "subsequent_indent": "  "}
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 

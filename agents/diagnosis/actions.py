@@ -62,11 +62,12 @@ class Actions:
                 "MultiBinary ones with few combinations, can be diagnosed: probing takes single "
                 "actions one by one. Discretise the actions with a wrapper."
             )
-        if not 2 <= found.count <= MOST_ACTIONS:
-            few = "a policy has nothing to choose there" if found.count < 2 else "each is probed"
+        if found.count < 2:
+            raise BadInput(f"env has action space {space}: one action leaves no choice.")
+        if found.count > MOST_ACTIONS:
             raise BadInput(
-                f"env has action space {space} of {found.count} actions; {few}: 2 to "
-                f"{MOST_ACTIONS} can be diagnosed."
+                f"env has action space {space} of {found.count} actions; each is probed by itself, "
+                f"and at most {MOST_ACTIONS} can be."
             )
         return found
 

@@ -12,9 +12,10 @@ the largest such m, and the upper limit that of -D, mirrored. With two limits fo
 and delta = (1-confidence)/(2M), all 2M of them hold together with probability at least `confidence`
 (Bonferroni): the family-wise error rate is controlled, under any rule of spending the budget.
 
-The range R must be known to be exact; what is used is the largest |D| seen, or the spread of
-returns where that is larger. That is an assumption, and the only one: no difference much larger
-than those seen exists.
+The range R must be known to be exact; what is used is the largest |D| seen, or, where that is
+larger, the range of the returns of all episodes that met the state. That is an assumption, and the
+only one: no difference much larger than those exists. An event of size R that none of n pairs saw
+is allowed for by the limits; one that is larger, and rarer than three in n, is not.
 """
 
 from __future__ import annotations

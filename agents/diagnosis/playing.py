@@ -1,15 +1,17 @@
-"""Episodes that can be played again from any of their steps.
+"""Branches: episodes that are played again up to a place, and differ from there on.
 
 A *fork* is a place in an episode: an environment seed and the actions that lead there. It is
 reached by replaying them, or, where the environment has `get_state` and `set_state` and no wrapper
-keeps a memory of its own, by putting a saved state back. From the fork on a branch has fresh random
-numbers, named by its stream: one uniform per step decides the policy's action, and the environment
-draws from a new generator. Branches of one stream share them all (common random numbers), so that
-they differ by what was forced upon them and by nothing else.
+keeps a memory of its own, by putting a saved state back. From there a branch goes on in one of two
+ways.
 
-Fresh numbers reach the environment through `reseed(seed)` where it has such a method (ours do:
-state and clock stay as they are), else by replacing `np_random`, where Gymnasium asks environments
-to draw from. Noise from elsewhere stays that of the episode's seed.
+With the luck of its seed (`stream` None): the environment draws on, and the policy's uniform
+numbers are those of the episode, so that a branch that forces nothing *is* the episode. Branches of
+different seeds have nothing in common.
+
+With fresh luck, named by its stream: all generators of the environment are seeded anew
+(`agents.diagnosis.replay`), and one uniform number per step decides the policy's action. Branches
+of one stream share it, so that they differ by what was forced upon them and by nothing else.
 """
 
 from __future__ import annotations
@@ -21,15 +23,25 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
 from agents.diagnosis.actors import Actor
-from agents.diagnosis.observations import allowed_actions
-from agents.diagnosis.worlds import MEMORYLESS
+from agents.diagnosis.observations import allowed_actions, own
+from agents.diagnosis.replay import (
+    can_save,
+    generators,
+    put_state,
+    reseed,
+    same,
+    take_state,
+)
 from gw_envs.checks import BadInput
 
 NEGLIGIBLE = 1e-9  # rewards whose discount is below this are not waited for
 CHECKED_STEPS = 200
+# The first words of the entropy of the policy's uniform numbers and of planted seeds: without them
+# they would be the very numbers that an environment draws from `default_rng(seed)`.
+POLICY, PLANTED = 0x706F6C79, 0x706C616E
+_GOLDEN, _BITS = 0x9E3779B97F4A7C15, 2**64 - 1
 
 
 @dataclass(frozen=True)
@@ -47,39 +59,56 @@ class Branch:
 
     Attributes:
         fork: where it begins.
-        stream: names its random numbers; None leaves those of the episode's seed to the
-            environment and names the policy's by that seed.
+        stream: names its random numbers; None goes on with those of the episode's seed.
         forced: the actions it must take first.
         record: whether to keep observations and actions.
+        window: steps after which it is cut; None for the arena's.
         value: discounted sum of rewards from the fork on, once played.
+        rewards: the same one by one.
         length: steps from the fork on.
-        finished: whether the episode ended, or was discounted to nothing, within the limit.
+        ended: whether the environment ended it.
+        finished: whether it ended, or was discounted to nothing, within the limit.
     """
 
     fork: Fork
     stream: tuple[int, ...] | None = None
     forced: tuple[int, ...] = ()
     record: bool = False
+    window: int | None = None
     value: float = 0.0
+    rewards: list[float] = field(default_factory=list)
     length: int = 0
+    ended: bool = False
     finished: bool = False
     observations: list[Any] = field(default_factory=list)
     actions: list[int] = field(default_factory=list)
-    rewards: list[float] = field(default_factory=list)
 
 
 class Uniforms:
-    """The uniform numbers of a stream, read one by one."""
+    """The uniform numbers of a stream, read one by one, after the first `skipped`.
 
-    def __init__(self, entropy: tuple[int, ...]) -> None:
-        self._rng = np.random.default_rng(entropy)
-        self._block: list[float] = []
+    SplitMix64 (Steele, Lea and Flood 2014), keyed by the entropy's words: it begins at once and
+    skips at no cost, where episodes of one step would spend their time making generators.
+    """
+
+    def __init__(self, entropy: tuple[int, ...], skipped: int = 0) -> None:
+        key = 0
+        for word in entropy:
+            key = _mixed(key + word + _GOLDEN)
+        self._state = key + skipped * _GOLDEN
 
     def draw(self) -> float:
         """The next number in [0, 1)."""
-        if not self._block:
-            self._block = self._rng.random(64).tolist()[::-1]
-        return self._block.pop()
+        self._state += _GOLDEN
+        return (_mixed(self._state) >> 11) * 2.0**-53
+
+
+def _mixed(word: int) -> int:
+    """64 bits of a whole number, mixed so that neighbours have nothing in common."""
+    word &= _BITS
+    word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & _BITS
+    word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & _BITS
+    return word ^ (word >> 31)
 
 
 class Arena:
@@ -91,6 +120,13 @@ class Arena:
         discount: of the returns, in [0, 1].
         max_episode_steps: a branch longer than this is cut and counts as unfinished.
         width: number of copies: one call of the policy serves them all.
+
+    Attributes:
+        steps: environment steps made.
+        budget: steps that may be made.
+        plants: whether generators are seeded before each reset, which does not reach them.
+        plants_globally: whether the global ones are, too.
+        forks_directly: whether saved states are put back.
     """
 
     def __init__(
@@ -110,7 +146,8 @@ class Arena:
         if discount < 1:
             self.horizon = math.ceil(math.log(NEGLIGIBLE) / math.log(discount)) if discount else 1
         self.steps = 0
-        self.forks_directly = False
+        self.budget: float = math.inf
+        self.plants = self.plants_globally = self.forks_directly = False
         self._saved: dict[tuple[int, tuple[int, ...]], tuple[Any, int]] = {}
 
     def close(self) -> None:
@@ -118,21 +155,31 @@ class Arena:
         for env in self.envs:
             env.close()
 
-    def play(self, branches: Sequence[Branch]) -> None:
-        """Play every branch to its end and fill in what came of it."""
+    @property
+    def left(self) -> float:
+        """Steps of the budget that are left."""
+        return self.budget - self.steps
+
+    def play(self, branches: Sequence[Branch]) -> bool:
+        """Play every branch to its end; False if the budget ended before, and nothing counts."""
         waiting = list(branches)[::-1]
         while len(self.envs) < min(self.width, len(branches)):
             self.envs.append(self.make_env())
         active: list[_Seat] = []
-        free = list(self.envs)
+        free = self.envs[: self.width]
         while waiting or active:
             while waiting and free:
+                if len(waiting[-1].fork.prefix) >= self.left:
+                    return False
                 active.append(self._begin(waiting.pop(), free.pop()))
+            if len(active) > self.left:
+                return False
             self._advance(active)
             for seat in active:
                 if seat.over:
                     free.append(seat.env)
             active = [seat for seat in active if not seat.over]
+        return True
 
     def _advance(self, active: list[_Seat]) -> None:
         """One step of every active branch."""
@@ -143,6 +190,8 @@ class Arena:
         if needed:
             seen = [active[i].observation for i in needed]
             sums = np.cumsum(self.actor.probabilities(seen), axis=1)
+            if not np.isfinite(sums[:, -1]).all():
+                raise BadInput(f"the policy's probabilities at {seen[0]!r} are not finite.")
             picks = (draws[needed, None] >= sums / sums[:, -1:]).sum(axis=1)
             for i, pick in zip(needed, picks.tolist(), strict=True):
                 chosen[i] = pick
@@ -154,43 +203,59 @@ class Arena:
         if branch.record:
             branch.observations.append(seat.observation)
             branch.actions.append(action)
-        observation, reward, terminated, truncated, _ = seat.env.step(self.first_action + action)
-        self.steps += 1
-        if branch.record:
-            branch.rewards.append(float(reward))
-        branch.value += seat.weight * float(reward)
+        observation, reward, terminated, truncated, _ = self.act(seat.env, action)
+        number = _number(reward)
+        if not math.isfinite(number):
+            raise BadInput(
+                f"the environment pays {reward!r} at step {len(branch.fork.prefix) + seat.time} of "
+                f"the episode with seed {branch.fork.seed}; returns are sums of finite numbers."
+            )
+        branch.rewards.append(number)
+        branch.value += seat.weight * number
         seat.weight *= self.discount
         seat.time += 1
-        seat.observation = observation
-        ended = bool(terminated or truncated)
-        branch.finished = ended or seat.time >= self.horizon
-        seat.over = branch.finished or seat.time >= self.limit
+        seat.observation = own(observation)
+        branch.ended = bool(terminated or truncated)
+        branch.finished = branch.ended or seat.time >= self.horizon
+        window = self.limit if branch.window is None else branch.window
+        seat.over = branch.finished or seat.time >= window
         branch.length = seat.time
+
+    def act(self, env: gym.Env[Any, Any], action: int) -> tuple[Any, Any, bool, bool, Any]:
+        """One counted step, by the action's index."""
+        self.steps += 1
+        return env.step(self.first_action + action)
+
+    def restart(self, env: gym.Env[Any, Any], seed: int) -> Any:
+        """Reset an environment with a seed; what it shows."""
+        if self.plants:
+            reseed(env, (PLANTED, seed), self.plants_globally)
+        return own(env.reset(seed=seed)[0])
 
     def _begin(self, branch: Branch, env: gym.Env[Any, Any]) -> _Seat:
         """Bring an environment to the fork and give the branch its random numbers."""
         fork, stream = branch.fork, branch.stream
-        observation = self._reach(fork, env)
+        observation = self._reach(fork, env, may_save=stream is not None)
         if stream is None:
-            return _Seat(branch, env, Uniforms((fork.seed,)), observation)
-        reseed(env, int(np.random.SeedSequence(stream).generate_state(1)[0]))
-        return _Seat(branch, env, Uniforms((*stream, 1)), observation)
+            uniforms = Uniforms((POLICY, fork.seed), len(fork.prefix))
+            return _Seat(branch, env, uniforms, observation)
+        reseed(env, stream, self.plants_globally)
+        return _Seat(branch, env, Uniforms((POLICY, *stream)), observation)
 
-    def _reach(self, fork: Fork, env: gym.Env[Any, Any]) -> Any:
+    def _reach(self, fork: Fork, env: gym.Env[Any, Any], may_save: bool) -> Any:
         """Bring an environment to the fork; return what it shows there.
 
         Raises:
-            ValueError: if it shows something else than when the fork was recorded.
+            BadInput: if it shows something else than when the fork was recorded.
         """
         key = (fork.seed, fork.prefix)
-        if key in self._saved:
+        if may_save and key in self._saved:
             env.reset(seed=fork.seed)
             put_state(env, self._saved[key])
             return fork.observation
-        observation, _ = env.reset(seed=fork.seed)
+        observation = self.restart(env, fork.seed)
         for action in fork.prefix:
-            observation, *_ = env.step(self.first_action + action)
-        self.steps += len(fork.prefix)
+            observation, *_ = self.act(env, action)
         if fork.observation is not None and not same(observation, fork.observation):
             raise BadInput(
                 f"the environment does not replay: after seed {fork.seed} and the same "
@@ -198,55 +263,60 @@ class Arena:
                 f"{fork.observation!r}. Its randomness must come from reset(seed=...) alone, and "
                 "reset must forget earlier episodes."
             )
-        if self.forks_directly and fork.prefix:
+        if self.forks_directly and may_save and fork.prefix:
             self._saved[key] = take_state(env)
-        return observation
+        return own(observation)
 
     def check_replay(self, episode: Branch) -> None:
         """Replay a recorded episode twice and compare to the bit; see whether states can be saved.
 
         Raises:
-            ValueError: naming the first step at which a replay differs.
+            BadInput: naming the first step at which a replay differs.
         """
-        fork, actions = episode.fork, episode.actions[:CHECKED_STEPS]
         for _ in range(2):
-            env = self.envs[0]
-            observation, _ = env.reset(seed=fork.seed)
-            for step, action in enumerate(actions):
-                expected = episode.observations[step]
-                if not same(observation, expected):
-                    raise BadInput(
-                        f"the environment does not replay: with seed {fork.seed} and the same "
-                        f"actions, step {step} shows {observation!r} where it showed "
-                        f"{expected!r}. Its randomness must come from reset(seed=...) alone."
-                    )
-                observation, reward, *_ = env.step(self.first_action + action)
-                self.steps += 1
-                if float(reward) != episode.rewards[step]:
-                    raise BadInput(
-                        f"the environment does not replay: with seed {fork.seed} and the same "
-                        f"actions, step {step} pays {reward!r} where it paid "
-                        f"{episode.rewards[step]!r}. Its randomness must come from "
-                        "reset(seed=...) alone."
-                    )
-        self.forks_directly = can_save(self.envs[0]) and self._saves_faithfully(fork.seed, actions)
+            difference = self.first_difference(episode)
+            if difference:
+                names = ", ".join(generators(self.envs[0])) or "none"
+                raise BadInput(
+                    f"the environment does not replay: {difference}. Its randomness must come from "
+                    f"reset(seed=...) alone (generators found in it: {names}), and reset must "
+                    "forget earlier episodes."
+                )
+        actions = episode.actions[:CHECKED_STEPS]
+        able = can_save(self.envs[0]) and 2 * len(actions) < self.left
+        self.forks_directly = able and self._saves_faithfully(episode.fork.seed, actions)
+
+    def first_difference(self, episode: Branch) -> str:
+        """Where a replay of a recorded episode first differs, in words; empty if nowhere."""
+        env, seed = self.envs[0], episode.fork.seed
+        observation = self.restart(env, seed)
+        known = list(zip(episode.observations, episode.actions, episode.rewards, strict=True))
+        for step, (expected, action, paid) in enumerate(known[:CHECKED_STEPS]):
+            same_actions = f"with seed {seed} and the same actions, step {step}"
+            if not same(observation, expected):
+                return f"{same_actions} shows {observation!r} where it showed {expected!r}"
+            if self.left < 1:
+                return ""
+            observation, reward, *_ = self.act(env, action)
+            if _number(reward) != paid:
+                return f"{same_actions} pays {reward!r} where it paid {paid!r}"
+        return ""
 
     def _saves_faithfully(self, seed: int, actions: list[int]) -> bool:
         """Whether a state put back continues as the episode it was taken from, to the bit."""
         env, middle = self.envs[0], len(actions) // 2
 
         def rest() -> list[Any]:
-            reseed(env, 0)
-            return [env.step(self.first_action + action)[:4] for action in actions[middle:]]
+            reseed(env, (0,))
+            return [own(self.act(env, action)[:4]) for action in actions[middle:]]
 
-        env.reset(seed=seed)
+        self.restart(env, seed)
         for action in actions[:middle]:
-            env.step(self.first_action + action)
+            self.act(env, action)
         state = take_state(env)
         first = rest()
         env.reset(seed=seed + 1)
         put_state(env, state)
-        self.steps += middle + 2 * (len(actions) - middle)
         return all(
             all(same(x, y) for x, y in zip(a, b, strict=True))
             for a, b in zip(first, rest(), strict=True)
@@ -273,64 +343,12 @@ class _Seat:
         return action if allowed_actions(self.observation, num_actions)[action] else None
 
 
-def reseed(env: gym.Env[Any, Any], seed: int) -> None:
-    """Give the environment fresh random numbers from here on and leave its state alone."""
-    inner = env.unwrapped
-    if hasattr(inner, "reseed"):
-        inner.reseed(seed)
-    else:
-        inner.np_random = np.random.default_rng(seed)
-
-
-def can_save(env: gym.Env[Any, Any]) -> bool:
-    """Whether `get_state` and `set_state` hold everything: no wrapper has a memory of its own."""
-    layer = env
-    while isinstance(layer, gym.Wrapper):
-        if type(layer) not in (OrderEnforcing, PassiveEnvChecker, TimeLimit, *MEMORYLESS):
-            return False
-        layer = layer.env
-    return all(callable(getattr(layer, name, None)) for name in ("get_state", "set_state"))
-
-
-def take_state(env: gym.Env[Any, Any]) -> tuple[Any, int]:
-    """The environment's state and the steps its time limit has counted."""
-    inner: Any = env.unwrapped
-    clock = _time_limit(env)
-    return inner.get_state(), 0 if clock is None else int(clock._elapsed_steps or 0)
-
-
-def put_state(env: gym.Env[Any, Any], saved: tuple[Any, int]) -> None:
-    """Put back what `take_state` took, the time limit's count included."""
-    inner: Any = env.unwrapped
-    inner.set_state(saved[0])
-    clock = _time_limit(env)
-    if clock is not None:
-        clock._elapsed_steps = saved[1]
-
-
-def _time_limit(env: gym.Env[Any, Any]) -> Any:
-    layer: Any = env
-    while isinstance(layer, gym.Wrapper):
-        if isinstance(layer, TimeLimit):
-            return layer
-        layer = layer.env
-    return None
-
-
-def same(a: Any, b: Any) -> bool:
-    """Whether two observations are equal to the bit; dictionaries and tuples part by part."""
-    if isinstance(a, dict):
-        return isinstance(b, dict) and a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
-    if isinstance(a, tuple):
-        return isinstance(b, tuple) and len(a) == len(b) and all(map(same, a, b))
-    x, y = np.asarray(a), np.asarray(b)
-    return x.shape == y.shape and x.dtype == y.dtype and x.tobytes() == y.tobytes()
-
-
-def key_of(observation: Any) -> bytes:
-    """What two observations share exactly when they are `same`."""
-    if isinstance(observation, dict):
-        return b"".join(str(k).encode() + key_of(observation[k]) for k in sorted(observation))
-    if isinstance(observation, tuple):
-        return b"(" + b",".join(map(key_of, observation)) + b")"
-    return np.asarray(observation).tobytes()
+def _number(reward: Any) -> float:
+    """A reward as a float; NaN for what is no single number."""
+    try:
+        return float(reward)
+    except (TypeError, ValueError):
+        values = np.asarray(reward)
+        return (
+            float(values.item()) if values.size == 1 and values.dtype.kind in "fiub" else math.nan
+        )

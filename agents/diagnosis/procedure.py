@@ -13,22 +13,30 @@ import numpy as np
 
 from agents.diagnosis.actions import ActionNames
 from agents.diagnosis.actors import policy_entropy
+from agents.diagnosis.forks import ROUNDING, Pool, Situation, are_enough, choose_situations
+from agents.diagnosis.luck import find_luck
 from agents.diagnosis.meeting import Meeting, meet
-from agents.diagnosis.playing import Arena, Branch, Fork
+from agents.diagnosis.playing import CHECKED_STEPS, Arena, Branch, Fork
 from agents.diagnosis.prediction import complete_advantages, updates_range, updates_to_take
-from agents.diagnosis.probing import (
-    ROUNDING,
-    Probe,
-    Prober,
-    Situation,
-    choose_situations,
-    make_probes,
+from agents.diagnosis.probing import BATCH, Probe, Prober, make_probes, preference
+from agents.diagnosis.replay import globals_kept
+from agents.diagnosis.verdicts import (
+    LEAST_PAIRS,
+    Diagnosis,
+    EscapeRoute,
+    Evidence,
+    Place,
+    as_route,
+    judge,
 )
-from agents.diagnosis.verdicts import Diagnosis, EscapeRoute, Place, as_route, judge
 from gw_envs.checks import BadInput, check_float, check_int
 
 DEFAULT_HOLDS = (1, 4, 16)
 FORK_SHARE = 0.1  # of the budget goes at most to the episodes that look for states
+PILOT_SHARE = 0.02  # and to seeing how long actions can be held
+BASE_SHARE = 0.3  # and to the first batch of the probes at all states
+PILOTS = 4  # places where holding is tried
+MOST_STATES = 64
 
 
 def diagnose(
@@ -40,7 +48,7 @@ def diagnose(
     learning_rate: float | None = None,
     min_advantage: float = 0.0,
     holds: Sequence[int] = DEFAULT_HOLDS,
-    num_states: int = 8,
+    num_states: int | None = None,
     num_episodes: int = 32,
     max_steps: int = 2_000_000,
     max_episode_steps: int = 10_000,
@@ -53,10 +61,13 @@ def diagnose(
 
     The policy is rolled out; at visited states every action it is not committed to (pi <= 0.9) is
     forced, once or held for several steps, and the return is compared with that of following the
-    policy from the same place under common random numbers. All confidence limits of the advantages
-    hold together with probability `confidence`, whatever the budget is spent on
-    (`agents.diagnosis.betting`): a verdict `well` where no probe is better, or a probe better than
-    `smallest_visible` under `no_better_action`, each have at most half of 1-confidence.
+    policy from the same place with the same luck. States are what the policy sees: an advantage is
+    the mean over all histories with that observation (`agents.diagnosis.forks`). All confidence
+    limits of the advantages hold together with probability `confidence`, whatever the budget is
+    spent on (`agents.diagnosis.betting`): a verdict `well` where no probe is better, or a probe
+    better than `smallest_visible` under `no_better_action`, each have at most half of 1-confidence,
+    but for events rarer than three in the number of pairs, which may not have been seen
+    (`rarest_event`), and ranges larger than any seen.
 
     "Converged" cannot be known from outside: `no_better_action` says that no probed action is
     better by more than `smallest_visible`, in the states this policy visits, and no more.
@@ -74,10 +85,12 @@ def diagnose(
             model's, else 0.4.
         min_advantage: an action counts as better if its advantage is above this, >= 0, in units of
             return.
-        holds: numbers of steps for which a probe holds its action.
-        num_states: how many visited states are probed.
-        num_episodes: how many episodes are played to find them.
-        max_steps: budget in environment steps; the batch that crosses it is finished.
+        holds: numbers of steps for which a probe holds its action; lengths that no episode of the
+            policy and no held action reaches are left out.
+        num_states: how many visited states are probed; by default all of them, up to 64 and to
+            what the budget can look at well. `unprobed_share` says what was not.
+        num_episodes: how many episodes are played at least to find them, if the budget lasts.
+        max_steps: budget in environment steps; never more are made.
         max_episode_steps: longer episodes are cut.
         confidence: in (0, 1).
         seed: episodes have seeds seed, seed + 1, ...; the same seed gives the same diagnosis.
@@ -91,54 +104,45 @@ def diagnose(
         Diagnosis.
 
     Raises:
-        ValueError: for an argument out of range; a model whose spaces do not fit, whose statistics
+        BadInput: for an argument out of range; a model whose spaces do not fit, whose statistics
             are missing, whose weights are not finite or that has a memory; actions that are not
-            discrete; an environment that does not replay; no episode that ends within the budget.
+            discrete, or only one; an environment that does not replay, gives every seed the same
+            luck, or pays what is not finite; no episode that ends within the budget.
     """
     began = time.monotonic()
     steps = check_int("max_steps", max_steps, 1)
     check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)
     check_float("min_advantage", min_advantage, 0)
-    for name, value in (("num_states", num_states), ("num_episodes", num_episodes)):
-        check_int(name, value, 1)
+    check_int("num_episodes", num_episodes, 1)
+    most = MOST_STATES if num_states is None else check_int("num_states", num_states, 1)
     lengths = tuple(sorted({check_int("holds", hold, 1) for hold in holds}))
     check_int("seed", seed, 0)
     make = env_maker(env, env_kwargs)
     meeting = meet(policy, make, deterministic=deterministic, vec_normalize=vec_normalize)
     arena = make_arena(meeting, discount, learning_rate, max_episode_steps)
+    arena.budget = steps
     try:
-        episodes = look_around(arena, num_episodes, seed, steps)
-        rng = np.random.default_rng([seed, 0])
-        situations = choose_situations(episodes, arena, num_states, rng)
-        longest = max(episode.length for episode in episodes)
-        useful = [h for h in lengths if h <= min(longest, arena.horizon)] or [lengths[0]]
-        probes = make_probes(situations, useful)
-        if not probes:
-            raise BadInput("no visited state allows a second action; there is nothing to probe.")
-        spread = _spread(episodes)
-        prober = Prober(
-            arena,
-            situations,
-            probes,
-            confidence=confidence,
-            luck=spread,
-            threshold=min_advantage,
-            max_steps=steps,
-            seed=seed,
-        )
-        prober.run()
-        return _conclude(
-            meeting,
-            arena,
-            episodes,
-            situations,
-            probes,
-            spread,
-            min_advantage,
-            confidence,
-            num_episodes,
-            began,
-        )
+        with globals_kept():
+            note = find_luck(arena, seed)
+            episodes, tried = look_around(arena, num_episodes, seed)
+            useful = _useful_holds(arena, episodes, lengths)
+            situations = _affordable_situations(arena, episodes, useful, most, seed)
+            probes = make_probes(situations, useful)
+            if not probes:
+                raise BadInput("no visited state allows a second action: nothing can be probed.")
+            mean_length = float(np.mean([episode.length for episode in episodes]))
+            pool = Pool(arena, situations, seed + tried, mean_length, seed)
+            prober = Prober(
+                pool,
+                probes,
+                confidence=confidence,
+                luck=_spread(episodes),
+                threshold=min_advantage,
+                least_range=_declared_range(arena.envs[0]),
+            )
+            prober.run()
+            evidence = _evidence(pool, probes, episodes, min_advantage, note)
+            return _conclude(meeting, arena, situations, evidence, confidence, tried, began)
     finally:
         arena.close()
 
@@ -188,28 +192,106 @@ def env_maker(
     return lambda: gym.make(env, disable_env_checker=True, **kwargs)
 
 
-def look_around(arena: Arena, count: int, seed: int, max_steps: int) -> list[Branch]:
-    """The policy's own episodes, replayed once to see that they can be.
+def look_around(arena: Arena, count: int, seed: int) -> tuple[list[Branch], int]:
+    """The policy's own episodes, replayed to see that they can be, and how many were tried.
+
+    `count` of them; where observations come again, more, as far as a tenth of the budget goes,
+    until new ones are hardly met.
 
     Raises:
-        ValueError: if none of them ends, or the environment does not replay.
+        BadInput: if none of them ends, or the environment does not replay.
     """
-    share = max(1, int(FORK_SHARE * max_steps))
-    longest, limit = max(1, share // count), arena.limit
-    arena.limit = min(limit, longest)
-    episodes = [Branch(Fork(seed + n, (), None), record=True) for n in range(count)]
-    arena.play(episodes)
-    cut, arena.limit = arena.limit, limit
-    finished = [episode for episode in episodes if episode.finished]
-    if not finished:
-        raise BadInput(
-            f"no rollout finished: {count} episodes were cut after {cut} steps, the smaller of "
-            f"max_episode_steps={limit} and a tenth of max_steps={max_steps} over num_episodes="
-            f"{count}. Give the env a time limit, or raise these."
-        )
-    arena.check_replay(finished[0])
-    arena.check_replay(finished[-1])
-    return finished
+    share, began = FORK_SHARE * arena.budget, arena.steps
+    finished, tried = _first_episodes(arena, count, seed, int(share))
+    while not are_enough(finished):
+        left = share - (arena.steps - began)
+        block = min(tried, int(left / np.mean([episode.length for episode in finished])))
+        episodes = [Branch(Fork(seed + tried + n, (), None), record=True) for n in range(block)]
+        if not episodes or not arena.play(episodes):
+            break
+        tried += block
+        finished += [episode for episode in episodes if episode.finished]
+    checked = arena.steps + CHECKED_STEPS  # many, where they are short
+    for number, episode in enumerate([finished[-1], *finished]):
+        if number < 2 or arena.steps + episode.length < min(checked, arena.budget):
+            arena.check_replay(episode)
+    return finished, tried
+
+
+def _first_episodes(arena: Arena, count: int, seed: int, share: int) -> tuple[list[Branch], int]:
+    """`count` episodes in a share of the budget; where none ends in its part, fewer in larger."""
+    tried = window = 0
+    while count and window < arena.limit:
+        window = min(arena.limit, max(1, share // count))
+        forks = [Fork(seed + tried + n, (), None) for n in range(count)]
+        episodes = [Branch(fork, record=True, window=window) for fork in forks]
+        if not arena.play(episodes):
+            break
+        tried += count
+        finished = [episode for episode in episodes if episode.finished]
+        if finished:
+            return finished, tried
+        count = count // 8 or int(count > 1)
+    raise BadInput(
+        f"no rollout finished: {tried} episodes were cut, the last after {window} steps, by "
+        f"max_episode_steps={arena.limit} or because they would take too much of max_steps="
+        f"{arena.budget}. Give the env a time limit, or raise these."
+    )
+
+
+def _useful_holds(arena: Arena, episodes: Sequence[Branch], lengths: tuple[int, ...]) -> list[int]:
+    """Lengths of holds that differ from shorter ones: something lasts longer than those.
+
+    The policy may end its episodes soon where a held action does not: every action is tried.
+    """
+    longest = max(episode.length for episode in episodes)
+    if len(lengths) > 1 and longest <= lengths[-2]:
+        hold, actions = lengths[-1], range(arena.actor.num_actions)
+        cost = len(actions) * (hold + longest)
+        count = min(PILOTS, max(1, int(PILOT_SHARE * arena.budget / cost)), len(episodes))
+        forks = [_middle(episode) if n % 2 else episode.fork for n, episode in enumerate(episodes)]
+        branches = [
+            Branch(fork, None, (action,) * hold, window=hold)
+            for fork in forks[:count]
+            for action in actions
+        ]
+        arena.play(branches)
+        longest = max(longest, *(branch.length for branch in branches))
+    longest = int(min(longest, arena.horizon))
+    shorter = (0, *lengths)
+    return [hold for before, hold in zip(shorter, lengths, strict=False) if before < longest]
+
+
+def _middle(episode: Branch) -> Fork:
+    """A fork in the middle of an episode."""
+    step = episode.length // 2
+    return Fork(episode.fork.seed, tuple(episode.actions[:step]), episode.observations[step])
+
+
+def _affordable_situations(
+    arena: Arena, episodes: Sequence[Branch], holds: Sequence[int], most: int, seed: int
+) -> list[Situation]:
+    """As many visited observations as the budget can look at well, and none too rare for it."""
+    length = float(np.mean([episode.length for episode in episodes]))
+    base = BASE_SHARE * arena.left / BATCH  # steps for one pair of every probe
+
+    def choose(count: int) -> list[Situation]:
+        return choose_situations(episodes, arena, count, np.random.default_rng([seed, 0]))
+
+    situations = choose(most)
+    probes = len(make_probes(situations, holds)) / len(situations)
+    count = int(base / max(1.0, probes * length))
+    if count < len(situations):
+        situations = choose(max(1, count))
+    needed = LEAST_PAIRS / BATCH * length
+    common = [s for s in situations if not s.repeats or s.rate * base >= needed]
+    return common or situations[:1]
+
+
+def _declared_range(env: gym.Env[Any, Any]) -> float:
+    """Width of the rewards that an environment declares in `reward_range`; 0 where it is not."""
+    low, high = getattr(env.unwrapped, "reward_range", (0.0, 0.0))
+    return float(high - low) if math.isfinite(high - low) else 0.0
 
 
 def _spread(episodes: Sequence[Branch]) -> float:
@@ -218,23 +300,40 @@ def _spread(episodes: Sequence[Branch]) -> float:
     return 0.0 if spread <= ROUNDING * float(np.abs(values).max()) else spread
 
 
+def _evidence(
+    pool: Pool, probes: Sequence[Probe], episodes: Sequence[Branch], threshold: float, note: str
+) -> Evidence:
+    """What the verdict rests on."""
+    met = sum(situation.share for situation in pool.situations)
+    uncovered = pool.uncovered
+    return Evidence(
+        probes=probes,
+        threshold=threshold,
+        episodes=episodes,
+        return_spread=_spread(episodes),
+        mean_return=float(np.mean([episode.value for episode in episodes])),
+        states=len(pool.situations),
+        met_once=not all(situation.repeats for situation in pool.situations),
+        unprobed_share=max(0.0, 1 - met) if uncovered is None else uncovered,
+        budget=int(pool.arena.budget),
+        note=note,
+    )
+
+
 def _conclude(
     meeting: Meeting,
     arena: Arena,
-    episodes: Sequence[Branch],
     situations: Sequence[Situation],
-    probes: Sequence[Probe],
-    spread: float,
-    threshold: float,
+    evidence: Evidence,
     confidence: float,
-    num_episodes: int,
+    tried: int,
     began: float,
 ) -> Diagnosis:
     """Routes, predictions and the verdict."""
-    actor = arena.actor
+    actor, probes, episodes = arena.actor, evidence.probes, evidence.episodes
     table = _advantage_table(situations, probes, actor.num_actions)
-    found = [probe for probe in probes if probe.low > threshold]
-    found.sort(key=lambda probe: (probe.hold > 1, -probe.advantage))
+    found = [probe for probe in probes if probe.low > evidence.threshold]
+    found.sort(key=lambda probe: (len(probe.differences) < LEAST_PAIRS, *preference(probe)))
     names = meeting.actions.name
     routes = tuple(_route(p, situations, table, actor.learning_rate, names) for p in found)
     moves = True
@@ -243,10 +342,7 @@ def _conclude(
         seen = [s.observation for s, whole in zip(situations, known, strict=True) if whole]
         weights = np.array([s.visits for s in situations])[known]
         moves = not seen or actor.moves(seen, table[known], weights)
-    mean = float(np.mean([episode.value for episode in episodes]))
-    verdict, reason, visible = judge(
-        probes, routes, threshold=threshold, return_spread=spread, mean_return=mean, moves=moves
-    )
+    verdict, reason, visible = judge(evidence, routes, moves)
     policies = np.array([situation.policy for situation in situations])
     return Diagnosis(
         verdict=verdict,
@@ -255,11 +351,11 @@ def _conclude(
         smallest_visible=visible,
         probes=tuple(as_route(probe, situations[probe.situation], names) for probe in probes),
         places=tuple(_place(situation.forks[0], names) for situation in situations),
-        mean_return=mean,
-        return_spread=spread,
+        mean_return=evidence.mean_return,
+        return_spread=evidence.return_spread,
         mean_episode_return=float(np.mean([sum(episode.rewards) for episode in episodes])),
         episodes=len(episodes),
-        unfinished=num_episodes - len(episodes),
+        unfinished=tried - len(episodes),
         entropy=float(policy_entropy(policies).mean()),
         largest_probability=float(policies.max(axis=1).mean()),
         discount=arena.discount,
@@ -269,6 +365,8 @@ def _conclude(
         seconds=time.monotonic() - began,
         judged=meeting.judged(),
         objective=meeting.objective(arena.discount, arena.horizon, arena.limit),
+        rarest_event=min(1.0, 3 / max(1, evidence.pairs(routes))),
+        unprobed_share=evidence.unprobed_share,
     )
 
 

@@ -5,6 +5,10 @@ the policy hardly takes it (pi <= 0.1, the edge of a well), `frozen` if moreover
 is lost in the last bit of every logit, and `learning` if the policy takes it often, because the
 gradient then sees it too; the action with the largest advantage decides among several. Only if no
 single action is better do the held ones count, by the probability of their whole sequence.
+
+What happened in none of n independent pairs happens less often than three times in n, with
+confidence 0.95 (Hanley and Lippman-Hand 1983). Every sentence names that n, and a route seen in
+fewer than `LEAST_PAIRS` is `unclear`.
 """
 
 from __future__ import annotations
@@ -15,12 +19,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from agents.diagnosis.actions import ActionName, ActionNames
+from agents.diagnosis.forks import Situation
 from agents.diagnosis.observations import state_text
+from agents.diagnosis.playing import Branch
 from agents.diagnosis.prediction import TAKEN
-from agents.diagnosis.probing import Probe, Situation
+from agents.diagnosis.probing import Probe
 
 VERDICTS = ("well", "no_better_action", "learning", "no_signal", "frozen", "unclear")
 TOO_COARSE = 0.25  # an upper limit above this share of the range says too little
+LEAST_PAIRS = 100  # of a route that a verdict rests on
 
 
 @dataclass(frozen=True)
@@ -104,6 +111,9 @@ class Diagnosis:
         seconds: wall-clock time.
         judged: which policy was judged, and through what it sees, in words.
         objective: which returns the advantages are of, in words.
+        rarest_event: what happens less often than this, per pair of branches, may not have been
+            seen: three over the pairs that the verdict rests on.
+        unprobed_share: of the policy's visits, to observations that were not probed.
     """
 
     verdict: str
@@ -126,6 +136,8 @@ class Diagnosis:
     seconds: float
     judged: str = ""
     objective: str = ""
+    rarest_event: float = 1.0
+    unprobed_share: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as JSON-able values; infinite and missing numbers become None."""
@@ -161,57 +173,117 @@ def count_text(count: float) -> str:
     return f"{count:,.0f}" if count < 1e9 else f"{count:.3g}"
 
 
-def judge(
-    probes: Sequence[Probe],
-    routes: Sequence[EscapeRoute],
-    *,
-    threshold: float,
-    return_spread: float,
-    mean_return: float,
-    moves: bool,
-) -> tuple[str, str, float]:
+@dataclass(frozen=True)
+class Evidence:
+    """What a verdict rests on.
+
+    Attributes:
+        probes: all of them, judged.
+        threshold: the advantage that counts.
+        episodes: the policy's own, to their end.
+        return_spread: of them.
+        mean_return: of them.
+        states: how many were probed.
+        met_once: whether one of these was met in a single episode.
+        unprobed_share: of the visits, to other states.
+        budget: environment steps.
+        note: a sentence on the environment's luck, or nothing.
+    """
+
+    probes: Sequence[Probe]
+    threshold: float
+    episodes: Sequence[Branch]
+    return_spread: float
+    mean_return: float
+    states: int
+    met_once: bool
+    unprobed_share: float
+    budget: int
+    note: str
+
+    def pairs(self, routes: Sequence[EscapeRoute]) -> int:
+        """Pairs of the best route, or of the probe with fewest."""
+        if routes:
+            return routes[0].pairs
+        return min(len(probe.differences) for probe in self.probes)
+
+
+def judge(evidence: Evidence, routes: Sequence[EscapeRoute], moves: bool) -> tuple[str, str, float]:
     """Verdict, reason and the smallest visible advantage.
 
     Args:
-        probes: all of them, judged.
-        routes: the significant ones, best first.
-        threshold: the advantage that counts.
-        return_spread: of the policy's own episodes.
-        mean_return: of these.
+        evidence: what was seen.
+        routes: the significant probes, best first.
         moves: whether a gradient step changes a logit.
     """
+    probes, threshold = evidence.probes, evidence.threshold
     others = [probe for probe in probes if probe.low <= threshold]
     visible = max([0.0, *(probe.high for probe in others)])
-    longest = max(probe.hold for probe in probes)
-    if return_spread == 0 and not any(any(probe.differences) for probe in probes):
-        return "no_signal", _no_signal(len(probes), longest, mean_return), visible
+    count = evidence.pairs(routes)
     if routes:
-        best = routes[0]
-        return *_route_verdict(best, moves), visible
+        verdict, reason = _route_verdict(routes[0], moves)
+    elif count == 0:
+        verdict, reason = "unclear", _unplayed(evidence)
+    elif evidence.return_spread == 0 and not any(any(probe.differences) for probe in probes):
+        verdict, reason = "no_signal", _no_signal(evidence, count)
+    else:
+        verdict, reason = _no_route(evidence, others, visible, count)
+    if evidence.met_once and count:
+        reason += (
+            " At states that no two episodes met it assumes that the observation shows all that "
+            "matters, and that all later luck comes from generators that were found."
+        )
+    return verdict, " ".join([reason, evidence.note]).strip(), visible
+
+
+def _no_route(
+    evidence: Evidence, others: Sequence[Probe], visible: float, count: int
+) -> tuple[str, str]:
+    """Nothing is significantly better: by how much could it be?"""
+    probes, threshold = evidence.probes, evidence.threshold
     coarse = [p for p in others if p.is_open(threshold) and p.high > TOO_COARSE * p.bound]
     if coarse:
         worst = max(coarse, key=lambda probe: probe.high)
         more = math.ceil(worst.high / (TOO_COARSE * worst.bound))
-        reason = (
+        return "unclear", (
             f"No action is significantly better yet, but {len(coarse)} of {len(probes)} probes "
             f"leave room for advantages up to {visible:.3g}; about {more} times the budget would "
-            "settle them."
+            f"settle them, but for events rarer than 3 in {count:,}."
         )
-        return "unclear", reason, visible
-    reason = (
-        f"None of {len(probes)} probes (actions held for up to {longest} steps at visited states) "
-        f"is significantly better. An advantage of more than {visible:.3g} would have been seen; "
-        "smaller ones, longer detours and states the policy does not visit were not tested."
+    longest = max(probe.hold for probe in probes)
+    rest = ""
+    if evidence.unprobed_share > 0:
+        rest = f", nor were the other states, {share_text(evidence.unprobed_share)} of its visits"
+    return "no_better_action", (
+        f"None of {len(probes)} probes (actions held for up to {longest} steps at "
+        f"{evidence.states} visited states) is significantly better. An advantage of more than "
+        f"{visible:.3g} would have been seen, unless it hangs on events rarer than 3 in {count:,} "
+        "or on larger rewards than any seen; smaller ones, longer detours and states the policy "
+        f"does not visit were not tested{rest}."
     )
-    return "no_better_action", reason, visible
 
 
-def _no_signal(count: int, longest: int, mean_return: float) -> str:
+def share_text(share: float) -> str:
+    """A share in per cent."""
+    return "less than 0.1 %" if share < 0.001 else f"{100 * share:.3g} %"
+
+
+def _unplayed(evidence: Evidence) -> str:
+    missing = sum(not probe.differences for probe in evidence.probes)
     return (
-        f"Returns carry no information: every episode returned {mean_return:.6g}, and so did every "
-        f"branch of {count} probes. No policy gradient can come of that. A reward that takes more "
-        f"than {longest} right actions in a row to reach would look exactly like this (a long "
-        "chain): no short probe can see it."
+        f"The budget of {evidence.budget:,} environment steps ended before {missing} of "
+        f"{len(evidence.probes)} probes were played once; raise max_steps or probe fewer states."
+    )
+
+
+def _no_signal(evidence: Evidence, count: int) -> str:
+    longest = max(probe.hold for probe in evidence.probes)
+    return (
+        f"Returns carry no information: every episode returned {evidence.mean_return:.6g}, and so "
+        f"did every branch of {len(evidence.probes)} probes. No policy gradient can come of that. "
+        f"A reward that takes more than {longest} right actions in a row to reach would look "
+        "exactly like this (a long chain): no short probe can see it, nor one that comes less "
+        f"often than 3 times in {count:,}."
     )
 
 
@@ -219,20 +291,30 @@ def _route_verdict(best: EscapeRoute, moves: bool) -> tuple[str, str]:
     what = f"action {best.action}" + (f" held for {best.hold} steps" if best.hold > 1 else "")
     gain = f"an advantage of {best.advantage:.3g} [{best.low:.3g}, {best.high:.3g}]"
     here = f"In state {best.state} {what} has {gain}"
+    if best.pairs < LEAST_PAIRS:
+        return "unclear", (
+            f"{here} in {best.pairs} pairs of branches, but an event of 3 in {best.pairs} that was "
+            f"not seen could undo it; raise max_steps until there are {LEAST_PAIRS}."
+        )
+    rare = (
+        f" ({best.pairs:,} pairs of branches: it is no better if it loses much in events rarer "
+        f"than 3 in {best.pairs:,}.)"
+    )
     if not best.is_rare:
         reason = f"{here} and the policy takes it with probability {best.probability:.3g}: "
-        return "learning", reason + "the gradient sees it. The policy can still improve as it is."
+        reason += "the gradient sees it. The policy can still improve as it is."
+        return "learning", reason + rare
     reason = f"{here}, but the policy takes it with probability {best.probability:.3g}."
     if best.hold == 1 and not moves:
         return "frozen", reason + (
             " One gradient step changes no logit to the bit: this plateau is made by float "
             "arithmetic and has no end. Float64, or for a table smaller logits (subtract a "
             "constant), makes it move as slowly as any well; sooner out gets only another method "
-            "(docs/ways_out.md)."
+            "(docs/ways_out.md)." + rare
         )
     if best.updates is not None and math.isfinite(best.updates):
         count = count_text(best.updates)
         reason += f" Softmax policy gradient would take it after about {count} updates."
     if best.updates == math.inf:
         reason += " A policy that never takes it gets no gradient towards it."
-    return "well", reason
+    return "well", reason + rare

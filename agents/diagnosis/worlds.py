@@ -1,7 +1,7 @@
 """The environment as the policy meets it: wrappers of training as wrappers of one environment.
 
 `World` stands outside all of them: actions are numbered, observations are copies that stay as they
-are, masks go with them, and rewards are finite numbers.
+are, and masks go with them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import numpy as np
 
 from agents.diagnosis.actions import Actions
 from agents.diagnosis.observations import Masked, own
-from gw_envs.checks import BadInput
 
 
 class World(gym.Wrapper[Any, Any, Any, Any]):
@@ -35,15 +34,11 @@ class World(gym.Wrapper[Any, Any, Any, Any]):
         observation, info = self.env.reset(**options)
         return self._seen(observation), info
 
-    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """One step by action 0..K-1.
-
-        Raises:
-            ValueError: for a reward that is no finite number.
-        """
+    def step(self, action: int) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """One step by action 0..K-1."""
         taken = self.actions.taken(action)
         observation, reward, terminated, truncated, info = self.env.step(taken)
-        return self._seen(observation), _finite(reward), bool(terminated), bool(truncated), info
+        return self._seen(observation), reward, terminated, truncated, info
 
     def _seen(self, observation: Any) -> Any:
         seen = own(observation)
@@ -139,13 +134,3 @@ def _as_shown(observation: Any, space: gym.Space[Any]) -> Any:
 def _only(batch: Any) -> Any:
     """The one observation of a batch."""
     return {key: part[0] for key, part in batch.items()} if isinstance(batch, dict) else batch[0]
-
-
-def _finite(reward: Any) -> float:
-    values = np.asarray(reward, dtype=np.float64)
-    if values.size != 1 or not np.isfinite(values).all():
-        raise BadInput(
-            f"the environment paid reward {reward!r}; a return can only be formed of finite "
-            "numbers."
-        )
-    return float(values.item())

@@ -49,8 +49,8 @@ model, where rl-zoo3 puts it, if it is there."""
     """Of the softmax policy gradient whose clock is predicted; default the model's."""
     min_advantage: float = 0.0
     """An action counts as better if its advantage is above this."""
-    num_states: int = 8
-    """Visited states to probe."""
+    num_states: int | None = None
+    """Visited states to probe; default all, up to 64 and to what the budget can look at well."""
     max_steps: int = 2_000_000
     """Budget in environment steps."""
     confidence: float = 0.95

@@ -69,7 +69,7 @@ def test_a_long_chain_ends_in_no_signal_and_says_why():
 def test_a_short_chain_is_left_by_a_held_action():
     kwargs = {"chain_length": 8, "horizon": 60}
     found = quick(
-        np.full((10, 4), 0.25), "ChainWell-v0", env_kwargs=kwargs, num_states=2, max_steps=20_000
+        np.full((10, 4), 0.25), "ChainWell-v0", env_kwargs=kwargs, num_states=2, max_steps=60_000
     )
     assert found.verdict == "well"
     assert found.routes[0].hold > 1

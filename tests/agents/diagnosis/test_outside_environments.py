@@ -95,7 +95,7 @@ def test_a_reward_that_is_no_finite_number_is_refused(reward):
         def pay(self, action):
             return reward
 
-    with pytest.raises(ValueError, match="the environment paid reward"):
+    with pytest.raises(ValueError, match="the environment pays"):
         diagnose(policy, Pays)
 
 
@@ -125,7 +125,7 @@ def test_a_single_action_leaves_nothing_to_diagnose():
     class One(Base):
         action_space = gym.spaces.Discrete(1)
 
-    with pytest.raises(ValueError, match="of 1 actions; a policy has nothing to choose"):
+    with pytest.raises(ValueError, match="one action leaves no choice"):
         diagnose(lambda seen: [1.0], One)
 
 
