@@ -207,9 +207,9 @@ def lock(code: list[int], count: int = 3) -> Model:
 def t_maze(length: int = 4, right: float = 0.5, wrong: float = -0.1) -> Model:
     """T-maze (Bakker 2002): the start shows the goal, the corridor and the junction do not.
 
-    Actions: on, back, arm 0 (pays 1 if the goal is there, else `wrong`), arm 1. States are goal * (length + 1) +
-    place; seen are the two starts (0, 1), corridor (2) and junction (3). Any step ends an episode
-    once in fifty.
+    Actions: on, back, arm 0 (pays 1 if the goal is there, else `wrong`), arm 1. States are
+    goal * (length + 1) + place; seen are the two starts (0, 1), corridor (2) and junction (3). Any
+    step ends an episode once in fifty.
     """
     states = 2 * (length + 1)
     chances, rewards, seen = np.zeros((states, 4, states)), np.zeros((states, 4)), []
