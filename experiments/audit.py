@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from experiments.options.config import parse_options, well_options
+from experiments.options.config import parse_well_command
 from gw_envs.theory.auditing import StateAudit, audit
 from gw_envs.theory.counterexamples import (
     all_arms_equal,
@@ -46,12 +46,8 @@ class AuditOptions:
 
 def main(arguments: list[str]) -> int:
     """Audit the instance the arguments name and print table and verdicts."""
-    options, env = parse_options(
-        arguments,
-        prog="python -m experiments audit",
-        description="Hold the paper's second theorem against an instance.",
-        groups=lambda env_id: {"audit": AuditOptions, "env": well_options(env_id)},
-        choosers={"env_id": AuditOptions.env_id},
+    options, env = parse_well_command(
+        arguments, "audit", AuditOptions, "Hold the paper's second theorem against an instance."
     )
     if options.counterexample is not None:
         example = COUNTEREXAMPLES[options.counterexample]()

@@ -17,6 +17,7 @@ import tyro
 
 from agents.diagnosis import Diagnosis, EscapeRoute
 from agents.diagnosis.verdicts import count_text
+from experiments.files import check_file
 from gw_envs.checks import BadInput, check_choice
 
 ALGORITHMS = {
@@ -73,6 +74,8 @@ def main(arguments: list[str]) -> int:
         description="Is a model stuck or converged? Probe the actions it hardly takes.",
         args=arguments,
     )
+    if options.figure is not None:
+        check_file("figure", options.figure)
     found = diagnose_file(options)
     if options.json:
         print(json.dumps(found.as_dict(), indent=1))

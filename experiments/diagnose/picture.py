@@ -9,10 +9,9 @@ import numpy as np
 
 from agents.diagnosis import Diagnosis
 from agents.diagnosis.prediction import TAKEN
-from experiments.files import write_atomically
-from experiments.pictures.style import BLUE, GREEN, ORANGE, PINK, RED, WELL
+from experiments.files import save_figure
+from experiments.pictures.style import RED, WELL, color_of, legend, new_figure
 
-HOLD_COLORS = (BLUE, ORANGE, GREEN, PINK)
 LEAST_PROBABILITY = 1e-30  # less is drawn there
 
 
@@ -24,9 +23,7 @@ def draw_diagnosis(title: str, found: Diagnosis, path: Path) -> None:
         found: the diagnosis.
         path: PNG to write.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8.5, 5.2), layout="constrained")
+    figure = new_figure(8.5, 5.2)
     axes = figure.subplots()
     axes.set_xscale("log")
     least = min([TAKEN, *(max(p.probability, LEAST_PROBABILITY) for p in found.probes)])
@@ -39,7 +36,7 @@ def draw_diagnosis(title: str, found: Diagnosis, path: Path) -> None:
         y = np.array([probe.advantage for probe in probes])
         ends = np.array([[p.advantage - p.low, p.high - p.advantage] for p in probes]).T
         label = f"forced {'once' if hold == 1 else f'{hold} times in a row'}"
-        color = HOLD_COLORS[number % len(HOLD_COLORS)]
+        color = color_of(number)
         style: dict[str, Any] = {"fmt": "o", "ms": 4.5, "lw": 0.9, "alpha": 0.8}
         axes.errorbar(x, y, np.maximum(ends, 0), color=color, label=label, **style)
     if found.routes:
@@ -52,5 +49,5 @@ def draw_diagnosis(title: str, found: Diagnosis, path: Path) -> None:
     axes.set_ylabel("advantage (discounted return)")
     axes.set_title(title)
     axes.grid(alpha=0.3)
-    axes.legend(loc="best", fontsize=8.5)
-    write_atomically(path, lambda target: figure.savefig(target, dpi=110, format="png"))
+    legend(axes)
+    save_figure(figure, path, dpi=110)

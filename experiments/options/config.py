@@ -111,6 +111,27 @@ def well_options(env_id: str | None = None) -> Any:
     return ENV_OPTIONS[check_choice("env_id", env_id, wells)]
 
 
+def parse_well_command(
+    arguments: list[str], command: str, options: Any, description: str
+) -> tuple[Any, Any]:
+    """A command's own options, and those of the environment that its `env_id` names.
+
+    Args:
+        arguments: the command line after the command.
+        command: its name.
+        options: dataclass of its own options, with a default `env_id`.
+        description: what its help says.
+    """
+    own, env = parse_options(
+        arguments,
+        prog=f"python -m experiments {command}",
+        description=description,
+        groups=lambda env_id: {command: options, "env": well_options(env_id)},
+        choosers={"env_id": options.env_id},
+    )
+    return own, env
+
+
 def parse_config(arguments: list[str]) -> RunConfig:
     """The configuration of a command line; exits with code 2 and a sentence on a bad one.
 

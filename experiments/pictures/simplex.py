@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agents.policies import softmax
-from experiments.files import write_atomically
-from experiments.pictures.style import STATE_COLORS, WELL
+from experiments.files import save_figure
+from experiments.pictures.style import WELL, color_of, legend, new_figure
 from gw_envs.checks import BadInput, Floats, check_float, check_mean_rewards
 from gw_envs.theory import WELL_FRACTION
 from gw_envs.theory.wells import in_well
@@ -24,6 +24,7 @@ from gw_envs.theory.wells import in_well
 # Both maps keep their order for colour-blind eyes and in grey.
 SPEEDS, BRIGHTEST = "cividis", 0.85  # the map's palest part would vanish on white
 REWARDS = "viridis"
+BESIDE = {"loc": "upper left", "bbox_to_anchor": (-0.08, 1.08)}  # the legend of a triangle
 
 
 def check_three_rewards(mean_rewards: ArrayLike) -> Floats:
@@ -166,7 +167,7 @@ def trajectories_on(
     """
     rewards = check_three_rewards(mean_rewards)
     for i, path in enumerate(trajectories):
-        color = STATE_COLORS[i % len(STATE_COLORS)] if colors is None else colors[i]
+        color = color_of(i) if colors is None else colors[i]
         label = None if labels is None else labels[i]
         axes.plot(*path.T, color=color, lw=1.8, zorder=3, label=label)
         axes.plot(*path[:1].T, "o", mfc="white", mec=color, mew=1.6, ms=7, zorder=4)
@@ -228,7 +229,7 @@ def plateaus_on(
     edge = WELL_FRACTION * gap(rewards)
     axes.contour(x, y, losses(policies, rewards), [edge], colors="white", linestyles="--")
     for i, path in enumerate(paths):
-        color = STATE_COLORS[i % len(STATE_COLORS)]
+        color = color_of(i)
         axes.plot(*path.T, color="black", lw=3.2, zorder=3)
         axes.plot(*path.T, color=color, lw=2, zorder=3)
         axes.plot(*path[0], "o", mfc="white", mec=color, mew=1.6, ms=7, zorder=4)
@@ -265,20 +266,18 @@ def draw_simplex(
     Raises:
         ValueError: naming the argument that is out of range.
     """
-    from matplotlib.figure import Figure
-
     rewards = check_three_rewards(mean_rewards)
     check_float("learning_rate", learning_rate, 0, open_low=True)
-    figure = Figure(figsize=(7.4, 6), layout="constrained")
+    figure = new_figure(7.4, 6)
     axes = triangle_axes(figure, rewards)
     well_on(axes, rewards)
     flow = flow_on(axes, rewards, learning_rate)
     trajectories_on(axes, rewards, trajectories, labels, colors)
     bar = figure.colorbar(flow, ax=axes, shrink=0.6, pad=0.12)
     bar.set_label("change of the policy by one update (Euclidean)")
-    legend_on(axes)
+    legend(axes, **BESIDE)
     figure.suptitle(title)
-    write_atomically(path, lambda target: figure.savefig(target, dpi=110, format="png"))
+    save_figure(figure, path, dpi=110)
 
 
 def draw_landscape(
@@ -301,10 +300,8 @@ def draw_landscape(
     Raises:
         ValueError: naming the argument that is out of range.
     """
-    from matplotlib.figure import Figure
-
     rewards = check_three_rewards(mean_rewards)
-    figure = Figure(figsize=(11, 5.2), layout="constrained")
+    figure = new_figure(11, 5.2)
     panels: Any = figure.subfigures(1, 2)
     left, right = panels
     left.suptitle("over policies: a plane")
@@ -312,20 +309,11 @@ def draw_landscape(
     triangle = triangle_axes(left, rewards)
     reward_on(triangle, rewards)
     trajectories_on(triangle, rewards, trajectories, labels)
-    legend_on(triangle)
+    legend(triangle, **BESIDE)
     plain = right.add_subplot()
     filled = plateaus_on(plain, rewards, trajectories)
     plain.plot([], [], color="0.6", ls="--", label="edge of the well")
-    plain.legend(loc="lower right", fontsize=8.5)
+    legend(plain, loc="lower right")
     right.colorbar(filled, ax=plain, label="expected reward")
     figure.suptitle(title)
-    write_atomically(path, lambda target: figure.savefig(target, dpi=90, format="png"))
-
-
-def legend_on(axes: Any) -> None:
-    """One entry per label, beside the triangle."""
-    handles, names = axes.get_legend_handles_labels()
-    unique = dict(zip(names, handles, strict=True))
-    axes.legend(
-        unique.values(), unique.keys(), loc="upper left", bbox_to_anchor=(-0.08, 1.08), fontsize=8.5
-    )
+    save_figure(figure, path, dpi=90)

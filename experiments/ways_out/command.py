@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from experiments.files import write_atomically
+from experiments.files import check_folder, save_table
 from experiments.options.agents import NOT_ON_THE_LINE
-from experiments.options.config import parse_options, well_options
+from experiments.options.config import parse_well_command
 from experiments.ways_out.comparison import Comparison, Contender, compare_rules
 from gw_envs.checks import BadInput
 from gw_envs.instances import INSTANCES
@@ -68,12 +66,8 @@ class CompareOptions:
 
 def main(arguments: list[str]) -> int:
     """Race the rules the arguments name; print the table, write table and picture."""
-    options, env = parse_options(
-        arguments,
-        prog="python -m experiments compare",
-        description="Race the ways out of a well from the same start.",
-        groups=lambda env_id: {"compare": CompareOptions, "env": well_options(env_id)},
-        choosers={"env_id": CompareOptions.env_id},
+    options, env = parse_well_command(
+        arguments, "compare", CompareOptions, "Race the ways out of a well from the same start."
     )
     from experiments.ways_out.picture import draw_comparison
 
@@ -143,30 +137,13 @@ def print_comparison(comparison: Comparison) -> None:
 def write_table(rows: list[dict[str, Any]], folder: Path) -> list[Path]:
     """Write the table as Parquet and as CSV; return their paths. Each is whole or absent."""
     import pyarrow as pa
-    import pyarrow.csv as pc
-    import pyarrow.parquet as pq
 
     schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()])
     table = pa.Table.from_pylist(rows, schema=schema)
-    writers = (partial(pq.write_table, table), partial(pc.write_csv, table))
     paths = [folder / name for name in TABLES]
-    for path, write in zip(paths, writers, strict=True):
-        write_atomically(path, write)
+    for path in paths:
+        save_table(table, path)
     return paths
-
-
-def check_folder(name: str, folder: Path) -> None:
-    """Check, without making it, that a folder could be written.
-
-    Raises:
-        ValueError: if something else stands in its place or on the way, or writing is forbidden.
-    """
-    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise BadInput(
-            f"{name}={str(folder)!r} cannot be written ({str(nearest)!r} is in the way); "
-            "name a folder you may write to."
-        )
 
 
 def _count(time: int) -> str:

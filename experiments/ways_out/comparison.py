@@ -28,7 +28,7 @@ from agents.updates import (
     policy_at_distance,
 )
 from experiments.analysis.statistics import Slope, log_log_slope
-from experiments.ways_out.races import Race, Track, make_track
+from experiments.ways_out.races import Entry, Race, Track, make_track
 from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
 from gw_envs.instances import WellInstance
 
@@ -257,7 +257,7 @@ def _race_rule(
     depths = optimal_prob * DEPTHS
     depths = depths[depths < 0.9]
     starts = np.stack([_at_depth(policy, track.best, x) for x in depths])
-    races = track.race(rule, rate, starts, max_updates)
+    races = track.race(Entry(rule, rate, starts, max_updates))
     race = _beyond_escape(track, rule, rate, policy, max_updates)
     distant, distance_race = _same_distance(rule, policy, track.best), None
     if distant is policy:
@@ -282,12 +282,12 @@ def _beyond_escape(
 ) -> Race:
     """A race from one start that goes on after the escape, for the curves."""
     if not rule.rate.bias:
-        race = track.race(rule, rate, policy[None], max_updates)
+        race = track.race(Entry(rule, rate, policy[None], max_updates))
         time = int(race.escape_time[0])
         if time < 0:
             return race
         max_updates = min(max_updates, 3 * time + 30)
-    return track.race(rule, rate, policy[None], max_updates, stop_at_escape=False)
+    return track.race(Entry(rule, rate, policy[None], max_updates, stop_at_escape=False))
 
 
 def _bias(rule: UpdateRule, race: Race) -> float:
@@ -306,7 +306,7 @@ def _seconds_per_update(track: Track, rule: UpdateRule, rate: float, policy: Flo
     spent = []
     for _ in range(3):
         begin = time.perf_counter()
-        race = track.race(rule, rate, policy[None], _TIMED_UPDATES)
+        race = track.race(Entry(rule, rate, policy[None], _TIMED_UPDATES))
         spent.append((time.perf_counter() - begin) / max(1, int(race.updates[-1])))
     return min(spent)
 
