@@ -62,10 +62,8 @@ def check_folder(option: str, folder: Path, value: Path | None = None) -> None:
     Raises:
         ValueError: if something else stands in its place or on the way, or writing is forbidden.
     """
-    ways = (folder, *folder.absolute().parents)
     try:
-        nearest = next(path for path in ways if os.path.lexists(path))
-        with tempfile.TemporaryFile(dir=nearest):
+        with tempfile.TemporaryFile(dir=_nearest(folder)):
             pass
     except OSError as error:
         raise _not_writable(option, value or folder, error) from None
@@ -89,6 +87,15 @@ def make_writable(option: str, folder: Path, value: Path | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _not_writable(option, value or folder, error) from None
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or what stands nearest to it on the way there, be it a link to nowhere."""
+    try:
+        folder.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return _nearest(folder.absolute().parent)
+    return folder
 
 
 def _not_writable(option: str, value: Path, error: OSError) -> BadInput:
