@@ -154,7 +154,6 @@ def trajectories_on(
     mean_rewards: ArrayLike,
     trajectories: Sequence[NDArray[np.float64]],
     labels: Sequence[str] | None = None,
-    colors: Sequence[str] | None = None,
 ) -> None:
     """Paths of policies on ternary axes: a ring at the start, a dot where the well was left.
 
@@ -163,19 +162,21 @@ def trajectories_on(
         mean_rewards: [3].
         trajectories: policies [T, 3] each, T >= 1.
         labels: for the legend; paths of one label share its entry.
-        colors: one per path; default one after the other of the palette.
     """
     rewards = check_three_rewards(mean_rewards)
     for i, path in enumerate(trajectories):
-        color = color_of(i) if colors is None else colors[i]
         label = None if labels is None else labels[i]
-        axes.plot(*path.T, color=color, lw=1.8, zorder=3, label=label)
-        axes.plot(*path[:1].T, "o", mfc="white", mec=color, mew=1.6, ms=7, zorder=4)
-        exit_at = first_outside(path, rewards)
-        if exit_at is not None:
-            axes.plot(*path[exit_at, None].T, "o", color=color, mec="black", ms=7, zorder=5)
+        _path_on(axes, path, first_outside(path, rewards), color_of(i), lw=1.8, label=label)
     for face, name in (("white", "start"), ("0.4", "escape")):
         axes.plot([], [], [], "o", color=face, mec="black", ms=7, label=name)
+
+
+def _path_on(axes: Any, points: Floats, exit_at: int | None, color: str, **line: Any) -> None:
+    """A path of points [T, axes], a ring at its first and a dot at the one outside the well."""
+    axes.plot(*points.T, color=color, zorder=3, **line)
+    axes.plot(*points[:1].T, "o", mfc="white", mec=color, mew=1.6, ms=7, zorder=4)
+    if exit_at is not None:
+        axes.plot(*points[exit_at, None].T, "o", color=color, mec="black", ms=7, zorder=5)
 
 
 def first_outside(path: NDArray[np.float64], rewards: Floats) -> int | None:
@@ -229,13 +230,8 @@ def plateaus_on(
     edge = WELL_FRACTION * gap(rewards)
     axes.contour(x, y, losses(policies, rewards), [edge], colors="white", linestyles="--")
     for i, path in enumerate(paths):
-        color = color_of(i)
         axes.plot(*path.T, color="black", lw=3.2, zorder=3)
-        axes.plot(*path.T, color=color, lw=2, zorder=3)
-        axes.plot(*path[0], "o", mfc="white", mec=color, mew=1.6, ms=7, zorder=4)
-        exit_at = first_outside(trajectories[i], rewards)
-        if exit_at is not None:
-            axes.plot(*path[exit_at], "o", color=color, mec="black", ms=7, zorder=5)
+        _path_on(axes, path, first_outside(trajectories[i], rewards), color_of(i), lw=2)
     axes.set_xlabel("log-odds of arm 0 against arm 2")
     axes.set_ylabel("log-odds of arm 1 against arm 2")
     axes.set_aspect("equal")
@@ -250,7 +246,6 @@ def draw_simplex(
     learning_rate: float,
     title: str = "",
     labels: Sequence[str] | None = None,
-    colors: Sequence[str] | None = None,
 ) -> None:
     """Write the picture of the triangle: flow of the exact gradient, well, trajectories.
 
@@ -261,7 +256,6 @@ def draw_simplex(
         learning_rate: eta > 0, of the flow's speed.
         title: above the picture.
         labels: one per trajectory.
-        colors: one per trajectory.
 
     Raises:
         ValueError: naming the argument that is out of range.
@@ -272,7 +266,7 @@ def draw_simplex(
     axes = triangle_axes(figure, rewards)
     well_on(axes, rewards)
     flow = flow_on(axes, rewards, learning_rate)
-    trajectories_on(axes, rewards, trajectories, labels, colors)
+    trajectories_on(axes, rewards, trajectories, labels)
     bar = figure.colorbar(flow, ax=axes, shrink=0.6, pad=0.12)
     bar.set_label("change of the policy by one update (Euclidean)")
     legend(axes, **BESIDE)
