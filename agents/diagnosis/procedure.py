@@ -123,7 +123,8 @@ class Search:
         check_float("min_advantage", self.min_advantage, 0)
         check_int("num_states", self.num_states, 1)
         check_int("num_episodes", self.num_episodes, 1)
-        check_int("number of holds", len(self.holds), 1)
+        if not self.holds:
+            raise BadInput("holds=() must hold at least one number of steps.")
         check_int("seed", self.seed, 0)
 
     def run(self, arena: Arena) -> Diagnosis:

@@ -10,8 +10,9 @@ import numpy as np
 from agents.diagnosis import Diagnosis
 from agents.diagnosis.prediction import TAKEN
 from experiments.files import save_figure
-from experiments.pictures.style import RED, WELL, color_of, legend, new_figure
+from experiments.pictures.style import RED, STATE_COLORS, WELL, legend, new_figure
 
+HOLD_COLORS = STATE_COLORS[:4]  # red is for the routes
 LEAST_PROBABILITY = 1e-30  # less is drawn there
 
 
@@ -36,7 +37,7 @@ def draw_diagnosis(title: str, found: Diagnosis, path: Path) -> None:
         y = np.array([probe.advantage for probe in probes])
         ends = np.array([[p.advantage - p.low, p.high - p.advantage] for p in probes]).T
         label = f"forced {'once' if hold == 1 else f'{hold} times in a row'}"
-        color = color_of(number)
+        color = HOLD_COLORS[number % len(HOLD_COLORS)]
         style: dict[str, Any] = {"fmt": "o", "ms": 4.5, "lw": 0.9, "alpha": 0.8}
         axes.errorbar(x, y, np.maximum(ends, 0), color=color, label=label, **style)
     if found.routes:
