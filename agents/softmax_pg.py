@@ -18,11 +18,11 @@ from agents.policies import initial_table, softmax
 from agents.precision import lowest_trusted
 from agents.rollouts import Rollouts
 from agents.updates import (
-    RULES,
-    SAMPLED_RULES,
-    ArmijoGradient,
+    ExactRule,
     UpdateRule,
+    check_rule,
     make_rule,
+    make_sampled_rule,
     soft_action_values,
 )
 from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int, check_policy
@@ -52,8 +52,8 @@ class SoftmaxPG:
     Args:
         env_id: id of one of our environments.
         env_kwargs: its constructor's arguments.
-        update: name of the update rule: `agents.updates.RULES` for exact gradients,
-            `SAMPLED_RULES` for sampled ones.
+        update: name of the update rule: of `agents.updates.exact_rules()` for exact gradients,
+            of `sampled_rules()` for sampled ones.
         update_options: the rule's hyper-parameters, by field name.
         gradient: "exact" (from the environment's mean rewards) or "sampled" (REINFORCE from real
             steps of the vector environment).
@@ -104,11 +104,9 @@ class SoftmaxPG:
         self.rule: UpdateRule
         self.rollouts: Rollouts | None = None
         if self.gradient == "exact":
-            check_choice("update", update, tuple(RULES))
-            self.rule = make_rule(update, **options)
+            self.rule = make_rule(check_rule("update", update, "exact"), **options)
         else:
-            estimate = SAMPLED_RULES[check_choice("update", update, tuple(SAMPLED_RULES))]
-            self.rule = make_rule("softmax-pg")  # every sampled estimate moves softmax logits
+            self.rule = rule = make_sampled_rule(check_rule("update", update, "sampled"), **options)
             kwargs = dict(env_kwargs or {})
             if self.well.discount == 0 and self.well.horizon > 1:
                 kwargs["horizon"] = 1  # only the first reward of an episode counts
@@ -122,7 +120,7 @@ class SoftmaxPG:
                 batch_size,
                 baseline,
                 baseline_value,
-                estimate(**options),
+                rule,
             )
         self.theta = self._start(initial_policy, optimal_prob, corner_action, sigma, policy)
         self._stepper: Stepper | None = None
@@ -281,20 +279,21 @@ class SoftmaxPG:
             rule, values = self._rule_and_values(now.policy, now.values)
             self.theta = rule.step(self.theta, values, rate, now.weight)
         else:
-            self.theta = self.theta + rate * self.rollouts.gradient(now.policy, now.values)
+            self.theta = self.rollouts.step(self.theta, now.policy, now.values, rate)
         self.updates += 1
 
-    def _rule_and_values(self, policy: Floats, values: Floats) -> tuple[UpdateRule, Floats]:
+    def _rule_and_values(self, policy: Floats, values: Floats) -> tuple[ExactRule, Floats]:
         """What some rules need more where Q depends on the policy: soft values, the objective."""
-        if self.well.discount > 0 and self.rule.uses_soft_values:
-            mdp, temperature = self.well.mdp_at(self.clock), cast(Any, self.rule).temperature
-            return self.rule, soft_action_values(
-                mdp.transitions, mdp.rewards, policy, mdp.discount, temperature
-            )
-        if self.well.discount > 0 and isinstance(self.rule, ArmijoGradient):
+        rule = cast(Any, self.rule)
+        if self.well.discount > 0 and rule.uses_soft_values:
             mdp = self.well.mdp_at(self.clock)
-            return replace(self.rule, objective=lambda theta: mdp.objective(softmax(theta))), values
-        return self.rule, values
+            values = soft_action_values(
+                mdp.transitions, mdp.rewards, policy, mdp.discount, rule.temperature
+            )
+        if self.well.discount > 0 and rule.uses_objective:
+            mdp = self.well.mdp_at(self.clock)
+            rule = replace(rule, objective=lambda theta: mdp.objective(self.rule.policy(theta)))
+        return rule, values
 
     def _observe(self) -> list[EscapeEvent]:
         """Evaluate the policy, let the detector see it, refuse to go on where float64 would lie."""

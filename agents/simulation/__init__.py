@@ -1,7 +1,8 @@
 """Many trajectories, fast: `simulate` iterates them, `escape_time` jumps to their end.
 
 `jump_history` keeps a plateau's history on a log axis, `sampled_escape_times` skips from event to
-event. All load numba when first used, not when this package is imported.
+event. All load numba when first used, not when this package is imported. `run_rule` iterates any
+exact update rule, uncompiled: the reference of the kernels.
 """
 
 from __future__ import annotations
@@ -11,12 +12,21 @@ from typing import TYPE_CHECKING
 from gw_envs.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from agents.simulation.bandit_runs import RuleRun, policy_at_distance, run_rule
     from agents.simulation.history import jump_history
     from agents.simulation.skipping import sampled_escape_times
     from agents.simulation.solver import escape_time
     from agents.simulation.trajectories import simulate
 
-__all__ = ["escape_time", "jump_history", "sampled_escape_times", "simulate"]
+__all__ = [
+    "RuleRun",
+    "escape_time",
+    "jump_history",
+    "policy_at_distance",
+    "run_rule",
+    "sampled_escape_times",
+    "simulate",
+]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -25,5 +35,6 @@ __getattr__, __dir__ = lazy_names(
         "escape_time": "solver",
         "jump_history": "history",
         "sampled_escape_times": "skipping",
+        **dict.fromkeys(("RuleRun", "policy_at_distance", "run_rule"), "bandit_runs"),
     },
 )

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from experiments.files import check_folder, save_table
-from experiments.options.agents import NOT_ON_THE_LINE
 from experiments.options.config import parse_well_command
 from experiments.ways_out.comparison import Comparison, Contender, compare_rules
 from gw_envs.checks import BadInput
@@ -97,7 +96,10 @@ def read_contender(text: str) -> Contender:
     """
     import yaml
 
+    from agents.updates import RULES, code_options
+
     name, *settings = text.split(",")
+    closed = code_options(RULES[name]) if name in RULES else ()
     options: dict[str, Any] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
@@ -105,7 +107,7 @@ def read_contender(text: str) -> Contender:
             options[key] = yaml.safe_load(value)
         except yaml.YAMLError:
             equals = ""
-        if not equals or key in NOT_ON_THE_LINE:
+        if not equals or key in closed:
             raise BadInput(f"rules={text!r}: {setting!r} must be option=value.")
     rate = options.pop("learning_rate", None)
     return Contender(name, options, rate)

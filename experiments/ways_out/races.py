@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.precision import lowest_trusted
+from agents.simulation import run_rule
 from agents.softmax_pg import Record, SoftmaxPG, log_spaced
-from agents.updates import UpdateRule, run_rule
+from agents.updates import ExactRule
 from gw_envs.checks import Floats
 from gw_envs.instances import WellInstance
 
@@ -29,7 +30,7 @@ class Entry:
         stop_at_escape: whether the race ends when every start has escaped.
     """
 
-    rule: UpdateRule
+    rule: ExactRule
     learning_rate: float
     policies: Floats
     max_updates: int
@@ -90,7 +91,7 @@ class Track(Protocol):
 
 @dataclass(frozen=True)
 class BanditTrack:
-    """One state with constant mean rewards [K]; `escape_prob` as in `agents.updates.run_rule`."""
+    """One state with constant mean rewards [K]; `escape_prob` as in `run_rule`."""
 
     name: str
     mean_rewards: Floats
@@ -168,9 +169,9 @@ class EnvironmentTrack:
         )
 
 
-def rule_options(rule: UpdateRule) -> dict[str, Any]:
+def rule_options(rule: ExactRule) -> dict[str, Any]:
     """The hyper-parameters of a rule, by name."""
-    return {item.name: getattr(rule, item.name) for item in fields(cast(Any, rule)) if item.init}
+    return {item.name: getattr(rule, item.name) for item in fields(rule) if item.init}
 
 
 def make_track(

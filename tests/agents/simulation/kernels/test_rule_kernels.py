@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from agents.precision import PrecisionError
-from agents.simulation import simulate
-from agents.updates import make_rule, run_rule
+from agents.simulation import run_rule, simulate
+from agents.updates import make_rule
 from gw_envs.instances import equal_gaps
 
 RULES = [

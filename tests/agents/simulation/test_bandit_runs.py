@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from agents.updates import make_rule, policy_at_distance, run_rule
+from agents.simulation import policy_at_distance, run_rule
+from agents.updates import make_rule
 from gw_envs import theory
 from gw_envs.instances import INSTANCES, equal_gaps, two_plateaus
 
