@@ -33,7 +33,7 @@ from agents.simulation.kernels.counters import stream_key
 from agents.simulation.kernels.draws import draw_geometric, draw_uniform, draw_waiting, open_stream
 from agents.simulation.solver import check_theta, well_exit
 from gw_envs.checks import BadInput, check_choice, check_int
-from gw_envs.theory.wells import WELL_FRACTION
+from gw_envs.theory import WELL_FRACTION
 
 JUMP_PROB = 0.05
 JUMP_RATE = 0.02

@@ -26,7 +26,7 @@ from gw_envs.checks import (
     check_int,
     check_mean_rewards,
 )
-from gw_envs.theory.wells import WELL_FRACTION, WELL_TOLERANCE
+from gw_envs.theory import WELL_FRACTION, best_arm_and_gap, well_edge
 
 METHODS = ("auto", "closed-form", "jump", "direct")
 MOST_UPDATES = 10**300
@@ -86,7 +86,7 @@ def well_exit(
     escape_fraction: float = WELL_FRACTION,
     escape_prob: float | None = None,
 ) -> WellExit:
-    """Check the arguments that the solver's functions share; see `escape_time`."""
+    """Check the arguments that the solver's functions share; see `solve_escape_time`."""
     if callable(mean_rewards) or np.ndim(mean_rewards) > 1:
         raise BadInput(
             "mean_rewards must be one vector of K numbers here: rewards that change with time "
@@ -99,18 +99,11 @@ def well_exit(
             "along; use agents.simulation.simulate for it."
         )
     eta = check_float("learning_rate", learning_rate, 0, open_low=True)
-    second, best = np.sort(rewards)[-2:]
-    if second == best:
-        raise BadInput(
-            f"mean_rewards={rewards.tolist()} has several best arms, so there is no gap and no "
-            "well; make the largest mean reward unique."
-        )
+    a, gap = best_arm_and_gap(rewards)
     fraction = check_float("escape_fraction", escape_fraction, 0, 1, open_low=True)
-    gap, a = float(best - second), int(np.argmax(rewards))
     if escape_prob is None:
-        threshold = -fraction * gap * (1.0 - WELL_TOLERANCE)
-        edge = theory.escape_threshold(fraction)
-        return WellExit(rewards, eta, gap, a, rewards - best, threshold, edge)
+        losses, edge = rewards - rewards[a], theory.escape_threshold(fraction)
+        return WellExit(rewards, eta, gap, a, losses, -well_edge(gap, fraction), edge)
     edge = check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
     return WellExit(rewards, eta, gap, a, np.eye(rewards.size)[a], edge, edge)
 
@@ -129,7 +122,7 @@ def check_theta(initial_theta: ArrayLike, num_actions: int, ndims: tuple[int, ..
     return theta
 
 
-def escape_time(
+def solve_escape_time(
     mean_rewards: ArrayLike,
     initial_theta: ArrayLike,
     learning_rate: float,
@@ -192,6 +185,9 @@ def escape_time(
     )
 
 
+escape_time = solve_escape_time  # the name of the first release, an alias for another one
+
+
 def _solve(
     exit_: WellExit, theta: Floats, budget: int, rtol: float, work: int, method: str
 ) -> EscapeTime:
@@ -228,11 +224,12 @@ def subtract(x: Floats, y: Floats | float) -> tuple[Floats, Floats]:
 
 
 def _closed_form(exit_: WellExit, x0: float, budget: int) -> EscapeTime:
-    """`theory.escape_time`, and again from both ends of the rounding interval of pi_0(a*)."""
+    """`theory.equal_gap_escape_time`, and again from both ends of the rounding of pi_0(a*)."""
     starts = x0 * np.array([1.0, 1.0 - CLOSED_FORM_ROUNDING, 1.0 + CLOSED_FORM_ROUNDING])
+    starts = np.minimum(starts, np.nextafter(1.0, 0.0))
     count, late, early = (
         int(n)
-        for n in theory.escape_time(
+        for n in theory.equal_gap_escape_time(
             starts, exit_.gap, exit_.learning_rate, exit_.rewards.size, exit_.escape_prob
         )
     )
@@ -294,7 +291,7 @@ def follow_level(
         stops: update numbers at which to keep the state; then the run ends at the last of them.
 
     Returns:
-        `jumping.Outcome`; with stops, a pair of it and theta_n - theta_0 at the stops [N, K] (NaN
+        `jumping.Arrival`; with stops, a pair of it and theta_n - theta_0 at the stops [N, K] (NaN
         where not reached).
     """
     from agents.simulation.kernels import jumping
