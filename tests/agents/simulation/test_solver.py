@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents import simulation
 from agents.simulation import solve_escape_time
 from gw_envs import theory
 from tests.agents.simulation.direct_count import direct_escape, random_problem
@@ -256,3 +257,53 @@ def test_direct_method_makes_every_update():
     direct = solve_escape_time(WIDE, theta, 1.0, method="direct")
     assert direct.method == "direct" and direct.is_exact
     assert direct.steps == solve_escape_time(WIDE, theta, 1.0).steps > 1e4
+
+
+def test_the_old_name_is_the_same_function():
+    assert simulation.escape_time is solve_escape_time
+
+
+def test_a_gap_of_a_few_ulp_ends():
+    """r = (.5 + 1e-15, .5, .5): steps far below half an ulp of the logits, by quadrature."""
+    import mpmath
+
+    rewards, theta, eta = [0.5 + 1e-15, 0.5, 0.5], np.log([0.01, 0.495, 0.495]), 0.4
+    with mpmath.workdps(50):
+        x = 1 / (1 + 2 * mpmath.exp(mpmath.mpf(theta[1]) - mpmath.mpf(theta[0])))
+        h = mpmath.mpf(eta) * (mpmath.mpf(rewards[0]) - mpmath.mpf(0.5)) * 3 / 2
+        cuts = [x * (10 * x) ** (mpmath.mpf(-i) / 8) for i in range(9)]  # to 0.1
+        flow = mpmath.quad(lambda p: 1 / (h * (p * (1 - p)) ** 2), cuts)
+    for method in ("auto", "jump"):
+        found = solve_escape_time(rewards, theta, eta, method=method)
+        assert found.steps == pytest.approx(float(flow), rel=found.relative_error + 1e-11)
+        assert not found.is_exact and found.relative_error < 1e-10
+    # the arms' logits differ: no closed form
+    apart = solve_escape_time(rewards, np.log([0.01, 0.49, 0.5]), eta)
+    assert apart.method == "jump" and apart.steps == pytest.approx(float(flow), rel=1e-4)
+
+
+@pytest.mark.parametrize("edge", [0.6, 0.99, 1 - 1e-6, 1 - 1e-12, 1 - 2.0**-50])
+def test_edges_near_one_keep_their_digits(edge):
+    closed = solve_escape_time([1, 0.5], two_arms(1e-3), 0.5, escape_prob=edge)
+    jumped = solve_escape_time([1, 0.5], two_arms(1e-3), 0.5, escape_prob=edge, method="jump")
+    assert (closed.method, jumped.method) == ("closed-form", "jump")
+    assert abs(jumped.steps - closed.steps) <= jumped.relative_error * closed.steps
+    assert jumped.is_exact or jumped.relative_error < 1e-9
+
+
+@pytest.mark.parametrize("fraction", [0.5, 1e-3, 1e-8, 1e-11, 1e-14, 1e-200])
+def test_small_fractions_of_the_gap_are_not_rounded_away(fraction):
+    """Sub-optimality falls as 1/(h n), so T -> 1/(h fraction); 1 - fraction is no float."""
+    found = solve_escape_time([1, 0.5], two_arms(1e-3), 0.5, escape_fraction=fraction)
+    jumped = solve_escape_time(
+        [1, 0.5], two_arms(1e-3), 0.5, escape_fraction=fraction, method="jump"
+    )
+    assert abs(found.steps / jumped.steps - 1) <= found.relative_error + jumped.relative_error
+    if fraction < 1e-7:
+        assert found.steps == pytest.approx(2 / fraction, rel=1e-4)
+    assert found.method == ("closed-form" if fraction > 1e-10 else "jump")
+
+
+def test_starts_as_near_one_as_float64_has_are_outside():
+    for logit in (30.0, 36.0, 36.7, 40.0, 800.0):
+        assert solve_escape_time([1, 0.5], [logit, 0.0], 0.5).steps == 0

@@ -6,6 +6,7 @@ import pytest
 
 from agents.simulation import solver
 from agents.simulation.kernels import jumping
+from gw_envs import theory
 from tests.agents.simulation.direct_count import direct_escape, random_problem
 
 
@@ -128,3 +129,13 @@ def test_work_limit_is_reported():
     exit_ = solver.well_exit([1, 0.5], 0.2)
     outcome = solver.follow_level(exit_, np.array([-9.0, 0.0]), solver.NEVER_JUMP, 1e9, 100)
     assert (outcome.n, outcome.finished, math.isnan(outcome.crossing)) == (100, False, True)
+
+
+def test_single_updates_below_the_spacing_of_n_are_counted():
+    """A million updates made one by one at n = 1e18, where float64 is spaced by 128."""
+    x = 5e-18
+    exit_ = solver.well_exit([1, 0.5], 0.2)
+    outcome = solver.follow_level(exit_, np.log([x, 1 - x]), (1e-6, 1e-13), 1e300, 1e8)
+    count = theory.equal_gap_escape_time(x, 0.5, 0.2)
+    assert outcome.direct > 4e5 and count > 2**59
+    assert abs(outcome.n - count) < outcome.direct / 20
