@@ -95,7 +95,7 @@ def test_counts_are_those_of_the_exact_map(arms):
     depths = np.array([3e-2, 1e-3, 1e-5])
     theta = np.array([uniform_suboptimal(x, arms) for x in depths])
     times = escape([0.8] + [0.3] * (arms - 1), theta, learning_rate=0.7)
-    np.testing.assert_array_equal(times, theory.escape_time(depths, 0.5, 0.7, arms))
+    np.testing.assert_array_equal(times, theory.equal_gap_escape_time(depths, 0.5, 0.7, arms))
 
 
 def spread_problem(batch, arms=5):
