@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import gw_envs  # noqa: F401 - registers the ids
 from agents.escape import EscapeDetector, EscapeEvent
-from agents.evaluation import Evaluation, Record, evaluate
+from agents.evaluation import Evaluation, Record, evaluate, log_spaced
 from agents.lower_bounds import escape_lower_bounds
 from agents.policies import initial_table, softmax
 from agents.precision import lowest_trusted
@@ -32,16 +32,6 @@ if TYPE_CHECKING:
 
 MOST_UPDATES = 10**18  # what int64 counts, with room
 LearningRate = float | Sequence[float] | Callable[[int], float]
-
-
-def log_spaced(max_updates: int, per_decade: int = 20) -> NDArray[np.int64]:
-    """0, max_updates and about `per_decade` whole numbers a decade between them, ascending."""
-    check_int("max_updates", max_updates, 0, MOST_UPDATES)
-    if max_updates == 0:
-        return np.zeros(1, dtype=np.int64)
-    count = int(np.ceil(np.log10(max_updates) * per_decade)) + 1
-    points = np.unique(np.logspace(0, np.log10(max_updates), count).round().astype(np.int64))
-    return np.unique(np.concatenate([[0], points[points < max_updates], [max_updates]]))
 
 
 class SoftmaxPG:

@@ -1,8 +1,9 @@
-"""Many trajectories, fast: `simulate` iterates them, `escape_time` jumps to their end.
+"""Many trajectories, fast: `simulate` iterates them, `solve_escape_time` jumps to their end.
 
 `jump_history` keeps a plateau's history on a log axis, `sampled_escape_times` skips from event to
 event. All load numba when first used, not when this package is imported. `run_rule` iterates any
-exact update rule, uncompiled: the reference of the kernels.
+exact update rule, uncompiled: the reference of the kernels. `escape_time` is the first release's
+name of `solve_escape_time`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from agents.simulation.bandit_runs import RuleRun, policy_at_distance, run_rule
     from agents.simulation.history import jump_history
     from agents.simulation.skipping import sampled_escape_times
-    from agents.simulation.solver import escape_time
+    from agents.simulation.solver import escape_time, solve_escape_time
     from agents.simulation.trajectories import simulate
 
 __all__ = [
@@ -26,15 +27,19 @@ __all__ = [
     "run_rule",
     "sampled_escape_times",
     "simulate",
+    "solve_escape_time",
 ]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "simulate": "trajectories",
+        "RuleRun": "bandit_runs",
         "escape_time": "solver",
         "jump_history": "history",
+        "policy_at_distance": "bandit_runs",
+        "run_rule": "bandit_runs",
         "sampled_escape_times": "skipping",
-        **dict.fromkeys(("RuleRun", "policy_at_distance", "run_rule"), "bandit_runs"),
+        "simulate": "trajectories",
+        "solve_escape_time": "solver",
     },
 )

@@ -17,7 +17,7 @@ from gw_envs.checks import (
     check_mean_rewards,
     check_policy,
 )
-from gw_envs.theory import in_well
+from gw_envs.theory import best_arm_and_gap, in_well
 
 
 @dataclass(frozen=True)
@@ -141,24 +141,9 @@ def _outside(
     rewards: Floats, escape_prob: float | None, escape_fraction: float
 ) -> Callable[[Floats], NDArray[np.bool_]]:
     """Whether policies [..., K] are out of the well; arguments as in `run_rule`."""
-    best, gap = _best_arm_and_gap(rewards)
+    best, gap = best_arm_and_gap(rewards)
     fraction = check_float("escape_fraction", escape_fraction, 0, 1, open_low=True)
     if escape_prob is not None:
         edge = check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
         return lambda policy: policy[..., best] > edge
     return lambda policy: ~in_well(policy @ (rewards[best] - rewards), gap, fraction)
-
-
-def _best_arm_and_gap(rewards: Floats) -> tuple[int, float]:
-    """a* and Delta of mean rewards [K].
-
-    Raises:
-        ValueError: if several arms are best: there is no gap then, and no well.
-    """
-    second, first = np.sort(rewards)[-2:]
-    if second == first:
-        raise BadInput(
-            f"mean_rewards={rewards.tolist()} has several best arms, so there is no gap and no "
-            "well; make the largest mean reward unique."
-        )
-    return int(np.argmax(rewards)), float(first - second)

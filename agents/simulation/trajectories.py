@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from agents.baselines import BASELINES
 from agents.precision import lowest_trusted, report_imprecision
 from agents.simulation import rule_runs
-from agents.simulation.kernels import blocks, direct, sampled
+from agents.simulation.kernels import blocks, entry
 from agents.simulation.kernels.counters import stream_key
 from agents.simulation.kernels.lanes import LANES
 from agents.simulation.settings import (
@@ -308,7 +308,6 @@ def _run(
         lowest_prob=np.empty(batch),
         flag=np.zeros(1, dtype=np.int64),
     )
-    entry = sampled.run_blocks if kind else direct.run_blocks
     width = blocks.SAMPLED_WIDTH if kind else blocks.EXACT_WIDTH
 
     def work(begin: int, end: int) -> None:
@@ -318,7 +317,8 @@ def _run(
         block = blocks.aligned_zeros((arms, width), dtype)
         numbers = blocks.aligned_zeros((blocks.NUMBERS_WIDTH,), dtype)
         counts = blocks.aligned_zeros((blocks.COUNTS_WIDTH,), "int64")
-        entry(begin, end, block, numbers, counts, problem, record, True if robust else None)
+        flags = (True if robust else None, True if kind else None)
+        entry.run_blocks(begin, end, block, numbers, counts, problem, record, *flags)
 
     # Several parts a thread, since some blocks escape long before others.
     parts = min(-(-batch // LANES), 8 * threads if threads > 1 else 1)
