@@ -83,7 +83,7 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
     same judged by test rows), `failure` ("").
 
     ## Arguments
-    - `dataset` = "letter": or "digits", "folder:PATH", "cub200", "cars196", "sop".
+    - `dataset` = "letter": letter, digits, folder:PATH, cub200, cars196 or sop.
     - `initial_distribution` = "normal_high": the bins at the start, normal_low, uniform_low, ...,
       random, normal:MEAN:STD or softmax_normal:STD (`distance_bins.initial_bins`); "high" and "low"
       say where the *mean* of the bins lies.
@@ -107,7 +107,7 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
     - `network` = "mlp": one hidden layer of 256; or "cnn", four convolutions; or "module:function",
       called with (input shape, embedding size) for a torch module, e.g. a ResNet.
     - `embedding_size` = 64: dimension of the unit vectors.
-    - `loss` = "margin": or "triplet".
+    - `loss` = "margin": ranking loss, margin or triplet.
     - `margin` = 0.2: of either loss.
     - `boundary` = 1.2: beta of the margin loss at the start.
     - `boundary_rate` = 0.0005: learning rate of beta.
@@ -115,7 +115,7 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
     - `classes_per_batch` = 28: drawn with repetition.
     - `rows_per_class` = 4: rows of each class in a batch.
     - `self_regularisation` = False: whether positives and the anchor may be drawn as negatives.
-    - `device` = "cpu": or "cuda", "cuda:0", ...
+    - `device` = "cpu": of the network, cpu, cuda, cuda:0, ...
 
     Every argument is checked; a `ValueError` names the argument, its value and what is right. Runs
     are reproducible to the bit on one machine; torch works on one thread inside a step.

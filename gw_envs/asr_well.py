@@ -228,7 +228,7 @@ class ASRWellEnv(WellEnv):
       three (harder, keep, easier). A law is a number, a dict such as {law: linear, start: 0.2,
       slope: 0.001, clip: [0, 0.6]} or an object of `gw_envs.drift`; all must stay in [0, 1].
     - `move_prob` = 0.9: q in [0, 1], the probability that an action moves the level.
-    - `discount` = 0.0: in [0, 1).
+    - `discount` = 0.0: of rewards to come, in [0, 1).
     - `horizon` = 10: steps per episode (Gymnasium's checker refuses 1, all else works with it).
       Exact values are those of the infinite discounted sum.
     - `best_actions` = None: the best action of each state, 0 harder, 1 keep, 2 easier; None is

@@ -10,6 +10,7 @@ update rule of that name.
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from typing import Any, ClassVar, Literal, get_type_hints
 
 from agents.interface import Agent
@@ -93,6 +94,13 @@ def with_rule(options: type, update: str) -> type:
     from agents.updates import RULES, SAMPLED_RULES
 
     check_choice("update", update, tuple(dict.fromkeys([*RULES, *SAMPLED_RULES])))
+    return _joined(options, update)
+
+
+@cache
+def _joined(options: type, update: str) -> type:
+    from agents.updates import RULES, SAMPLED_RULES
+
     rule = RULES.get(update) or SAMPLED_RULES[update]
     types = get_type_hints(rule)
     added: list[tuple[str, Any, Any]] = [
