@@ -8,7 +8,7 @@ import pytest
 
 import gw_envs  # noqa: F401
 import train
-from agents.policies import initial_theta
+from agents.policies import Start
 from agents.softmax_pg import SoftmaxPG
 from gw_envs import theory
 
@@ -72,7 +72,7 @@ STARTS = {
 def test_a_bad_start_is_refused(case):
     kwargs, message = STARTS[case]
     with pytest.raises(ValueError, match=message):
-        initial_theta(num_actions=6, **kwargs)
+        Start(**kwargs).theta(6)
     with pytest.raises(ValueError, match=message):
         SoftmaxPG(**kwargs)
 

@@ -76,7 +76,7 @@ class SoftmaxPGOptions(StartOptions):
                     update_options=self.update_options,
                     gradient=kind,
                     learning_rate=rate,
-                    **self.start,
+                    initial_policy=self.start,
                     baseline=self.baseline,
                     baseline_value=self.baseline_value,
                     batch_size=self.batch_size,

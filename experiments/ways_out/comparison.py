@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.policies import initial_theta, softmax
+from agents.policies import Start, softmax
 from agents.updates import (
     RULES,
     EscortGradient,
@@ -313,13 +313,7 @@ def _seconds_per_update(track: Track, rule: UpdateRule, rate: float, policy: Flo
 
 def _named_start(track: Track, name: str, optimal_prob: float, corner: int | None) -> Floats:
     """The same named policy in every state, [S, K]."""
-    rows = [
-        initial_theta(
-            name, track.num_actions, best, optimal_prob=optimal_prob, corner_action=corner
-        )
-        for best in track.best.tolist()
-    ]
-    return softmax(np.stack(rows))
+    return softmax(Start(name, optimal_prob, corner).table(track.best, track.num_actions))
 
 
 def _at_depth(policy: Floats, best: NDArray[np.int64], optimal_prob: float) -> Floats:

@@ -15,10 +15,10 @@ VALUES = {
     "a flag off": {"until_escape": False},
     "unset": {"initial_policy": "normal", "optimal_prob": None},
     "a number for a word": {"env_id": "ASRWell-v0", "drift": 0.00001},
-    "a mapping": {"env_id": "ASRWell-v0", "drift": {"law": "linear", "start": 0.5, "slope": -1e-6}},
+    "a mapping": {"env_id": "ASRWell-v0", "drift": {"law": "linear", "start": 0.5}},
     "a list of laws": {
         "env_id": "ASRWell-v0",
-        "drift": [0.5, {"law": "constant", "value": 0.3}, 0],
+        "drift": [0.5, {"law": "abrupt"}, 0],
     },
     "an agent": {"agent": "sb3-softmax-pg", "policy": "mlp"},
     "a rule": {"update": "entropy-pg", "gradient": "exact", "temperature": "1e-1"},

@@ -16,7 +16,7 @@ from experiments.sweeps.scheduling import ATTEMPTS, Progress, check_points, run_
 from experiments.sweeps.specification import make_sweep
 from experiments.sweeps.storage import StorageError, done_runs
 
-BASE = {"gradient": "sampled", "num_actions": 3, "optimal_prob": 0.05, "max_updates": 2}
+BASE = {"gradient": "sampled", "num_actions": 3, "initial_policy": "normal", "max_updates": 2}
 SWEEP = make_sweep({"name": "a", "base": BASE, "grid": {"sigma": list(range(1, 13))}})
 IDS = [i for point in SWEEP.points for i in point.run_ids]
 
