@@ -93,17 +93,11 @@ class ASRWellVectorEnv(WellVectorEnv):
         return TabularMDP(self._transitions, self.rewards.at(clock), self._initial, self.discount)
 
     def action_values(self, policy: Floats, clock: int = 0) -> tuple[Floats, Floats]:
-        """Exact Q [..., S, 3] and visitation weight d(s)/(1-discount) [..., S, 1] of a policy.
-
-        Both of the infinite discounted sum in the process frozen at `clock`. At discount 0 they
-        depend on neither the policy nor the moves: Q is the mean reward and the weight 1/S.
-        """
+        """As every well's; at discount 0 Q is the mean reward and the weight 1/S, whatever pi."""
         if self.discount == 0:
             values = np.broadcast_to(self.rewards.at(clock), policy.shape)
             return values, np.full((*policy.shape[:-1], 1), 1 / self.num_states)
-        mdp = self.mdp_at(clock)
-        weight = mdp.visitation(policy) / (1 - self.discount)
-        return mdp.action_values(policy), weight[..., None]
+        return super().action_values(policy, clock)
 
     def draw_from(self, generators: list[np.random.Generator]) -> None:
         """Draw starts and moves from these generators, one per environment; restart the clock."""

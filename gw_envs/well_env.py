@@ -108,6 +108,15 @@ class WellVectorEnv(VectorEnv[States, Actions, NDArray[Any]], ABC):
         """`mdp` as {s: {a: [(probability, s', reward, terminated), ...]}}."""
         return self.mdp.P
 
+    def action_values(self, policy: Floats, clock: int = 0) -> tuple[Floats, Floats]:
+        """Exact Q [..., S, K] and visitation weight d(s)/(1-discount) [..., S, 1] of a policy.
+
+        Both of the infinite discounted sum in the process frozen at `clock`.
+        """
+        mdp = self.mdp_at(clock)
+        weight = mdp.visitation(policy) / (1 - mdp.discount)
+        return mdp.action_values(policy), weight[..., None]
+
     def seed_streams(self, generators: list[np.random.Generator]) -> None:
         """`draw_from`, remembered, so that an unseeded reset continues these generators."""
         self._seeded = True
