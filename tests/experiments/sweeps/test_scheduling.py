@@ -226,12 +226,13 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 
 def test_every_value_of_every_axis_is_checked_before_anything_runs():
+    corner = BASE | {"initial_policy": "corner"}
     grid = {"optimal_prob": [0.1, 0.2, 1.5], "learning_rate": [0.1, 0.2]}
     with pytest.raises(ValueError, match=r"optimal_prob=1\.5"):
-        check_points(make_sweep({"name": "a", "base": BASE, "grid": grid}))
+        check_points(make_sweep({"name": "a", "base": corner, "grid": grid}))
     grid = {"optimal_prob": [0.1, 0.2], "learning_rate": [0.1, -0.2]}
     with pytest.raises(ValueError, match=r"learning_rate=-0\.2"):
-        check_points(make_sweep({"name": "a", "base": BASE, "grid": grid}))
+        check_points(make_sweep({"name": "a", "base": corner, "grid": grid}))
     with pytest.raises(ValueError, match="num_actions=1"):
         check_points(make_sweep({"name": "a", "base": BASE | {"num_actions": 1}}))
 
