@@ -14,7 +14,7 @@ import gw_envs  # noqa: F401 - registers the ids
 from agents.escape import EscapeDetector, EscapeEvent
 from agents.evaluation import Evaluation, Record, evaluate, log_spaced
 from agents.lower_bounds import escape_lower_bounds
-from agents.policies import initial_table, softmax
+from agents.policies import Start, as_start, softmax
 from agents.precision import lowest_trusted
 from agents.rollouts import Rollouts
 from agents.updates import (
@@ -49,13 +49,14 @@ class SoftmaxPG:
             steps of the vector environment).
         learning_rate: eta > 0; a number, a list eta_0, eta_1, ... (last one held) or a function of
             the update n.
-        initial_policy: see `agents.policies.initial_theta`, which also explains `optimal_prob`,
-            `corner_action` and `sigma`. Every state starts from the same named policy.
-        policy: initial probabilities [K] or [S, K] instead of a name.
+        initial_policy: name of a start, the same in every state, or a whole
+            `agents.policies.Start`.
+        policy: initial probabilities [K] or [S, K] instead.
         baseline: of the sampled gradient (`agents.baselines.BASELINES`); "constant" takes
             `baseline_value`.
         batch_size: pulls or rollouts per sampled update.
         seeds: one independent run each; a run depends on its own seed only.
+        **start: the other fields of `Start`: `optimal_prob`, `corner_action`, `sigma`.
 
     Raises:
         ValueError: naming the argument that is out of range.
@@ -73,15 +74,13 @@ class SoftmaxPG:
         update_options: dict[str, Any] | None = None,
         gradient: str = "exact",
         learning_rate: LearningRate = 0.4,
-        initial_policy: str = "uniform",
-        optimal_prob: float | None = None,
-        corner_action: int | None = None,
-        sigma: float = 1.0,
+        initial_policy: str | Start = "uniform",
         policy: ArrayLike | None = None,
         baseline: str = "value",
         baseline_value: float | None = None,
         batch_size: int = 1,
         seeds: Sequence[int] = (0,),
+        **start: Any,
     ) -> None:
         self.gradient = check_choice("gradient", gradient, ("exact", "sampled"))
         self.update = update
@@ -112,7 +111,7 @@ class SoftmaxPG:
                 baseline_value,
                 rule,
             )
-        self.theta = self._start(initial_policy, optimal_prob, corner_action, sigma, policy)
+        self.theta = self._theta(as_start(initial_policy, **start), policy)
         self._stepper: Stepper | None = None
         if self._has_fixed_values():
             self.precision_floor = 0.0
@@ -200,34 +199,15 @@ class SoftmaxPG:
         """The drift clock t: the number of updates made."""
         return self.updates
 
-    def _start(
-        self,
-        name: str,
-        optimal_prob: float | None,
-        corner_action: int | None,
-        sigma: float,
-        policy: ArrayLike | None,
-    ) -> Floats:
+    def _theta(self, start: Start, policy: ArrayLike | None) -> Floats:
         """Initial theta [R, S, K]; random starts come from each run's own seed."""
         states, actions = self.well.num_states, self.well.num_actions
         if policy is not None:
-            theta = np.log(check_policy("policy", policy))
-            theta = np.broadcast_to(theta, (len(self.seeds), states, actions)).copy()
-            return self.rule.theta_from_policy(softmax(theta))
-        theta = np.stack(
-            [
-                initial_table(
-                    name,
-                    self.well.optimal_actions,
-                    actions,
-                    optimal_prob=optimal_prob,
-                    corner_action=corner_action,
-                    sigma=sigma,
-                    seed=seed,
-                )
-                for seed in self.seeds
-            ]
-        )
+            rows = np.log(check_policy("policy", policy))
+            theta = np.broadcast_to(rows, (len(self.seeds), states, actions))
+        else:
+            best = self.well.optimal_actions
+            theta = np.stack([start.table(best, actions, seed) for seed in self.seeds])
         return self.rule.theta_from_policy(softmax(theta))
 
     def _bounds(self) -> Floats:

@@ -16,8 +16,8 @@ def lines(count):
 
 
 def function(count):
-    """A function of `count` lines, its docstring among them."""
-    return 'def long():\n    """Doc."""\n' + "    x = 1\n" * (count - 2)
+    """A function of `count` lines and a docstring."""
+    return 'def long():\n    """Doc.\n\n    More.\n    """\n' + "    x = 1\n" * (count - 1)
 
 
 def method(count):

@@ -15,13 +15,15 @@ from gw_envs.checks import BadInput, check_choice
 COMPILED_RULES = tuple(rule_kernels.LAWS)
 
 
-def choose_rule(update: str, options: Mapping[str, Any] | None, **given: bool) -> ExactRule | None:
+def choose_rule(
+    update: str, options: Mapping[str, Any] | None, given: Mapping[str, bool]
+) -> ExactRule | None:
     """The rule of a compiled run; None for softmax-pg, which has the engine of direct.py.
 
     Args:
         update: "softmax-pg" or one of `COMPILED_RULES`.
         options: hyper-parameters of the rule.
-        **given: settings that only softmax-pg has, by their text, and whether they were asked for.
+        given: settings that only softmax-pg has, by their text, and whether they were asked for.
 
     Raises:
         ValueError: naming the argument.

@@ -172,7 +172,7 @@ def simulate(
     rule = rule_runs.choose_rule(
         update,
         update_options,
-        **{
+        {
             f"gradient={gradient!r}": gradient == "sampled",
             "reward_path": reward_path is not None,
             f"dtype={dtype!r}": dtype == "float32",
@@ -189,27 +189,38 @@ def simulate(
     bandits = make_bandits(
         mean_rewards, initial_theta, reward_path, optimal_action, reward_gap, drift_horizon
     )
-    floor = lowest_trusted(dtype, compensated) if on_precision == "raise" else 0.0
     problem = _make_problem(bandits, rate, sampling, dtype)._replace(
-        fraction=check_float("escape_fraction", escape_fraction, 0, 1, open_low=True),
         stop=bool(stop_at_escape),
-        floor=floor,
+        floor=lowest_trusted(dtype, compensated) if on_precision == "raise" else 0.0,
         marks=history_marks(budget, history),
+        **_edge(escape_fraction, escape_prob),
     )
-    if escape_prob is not None:
-        edge = check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
-        problem = problem._replace(fraction=_ALWAYS_INSIDE, escape_prob=edge)
-    threads = _check_threads(num_threads)
     kind = rule if rule is not None else sampling is not None
+    threads = _check_threads(num_threads)
     record = _run(problem, kind, compensated, dtype, history is not None, threads)
     report_imprecision(record.lowest_prob, dtype, compensated, on_precision, update)
     if rule is not None and not np.all(np.isfinite(record.moved)):
         raise BadInput(f"learning_rate={rate!r} is too large: the parameters left float64.")
-    given = np.argsort(bandits.order, axis=1)  # from the kernel's order of arms to the caller's
-    past, log_map = None, _log_map(rule)
-    if history is not None:
+    return _in_given_order(record, bandits, _log_map(rule), problem.marks if history else None)
+
+
+def _edge(escape_fraction: float, escape_prob: float | None) -> dict[str, float]:
+    """Where the well ends, as fields of a problem."""
+    fraction = check_float("escape_fraction", escape_fraction, 0, 1, open_low=True)
+    if escape_prob is None:
+        return {"fraction": fraction}
+    edge = check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
+    return {"fraction": _ALWAYS_INSIDE, "escape_prob": edge}
+
+
+def _in_given_order(
+    record: blocks.Record, bandits: Bandits, log_map: Callable[[Floats], Floats], marks: Any
+) -> Trajectories:
+    """What the kernel recorded, with the arms in the caller's order instead of its own."""
+    given, past = np.argsort(bandits.order, axis=1), None
+    if marks is not None:
         theta = bandits.theta + np.take_along_axis(record.history, given[None], axis=2)
-        past = History(problem.marks, theta, log_map)
+        past = History(marks, theta, log_map)
     moved = np.take_along_axis(record.moved, given, axis=1)
     final = bandits.theta + moved
     return Trajectories(record.escape_time, final, moved, record.lowest_prob, past, log_map)

@@ -36,7 +36,7 @@ class DelightfulGradient(SoftmaxGradient):
     sub-optimality O(1/n) in bandits and tabular MDPs; first exit from a corner of mass 1-eps within
     (4K/(Delta eps)) ln(pi(j)/pi(1)) updates. At equal gaps that is still of order 1/x0, and slower
     than softmax-pg. With parameters shared between states its fixed points are not those of the
-    gradient (`gw_envs.instances.SharedBernoulli`).
+    gradient (`gw_envs.theory.instances.SharedBernoulli`).
 
     Attributes:
         temperature: T >= 0, in units of reward times nats.

@@ -6,7 +6,6 @@ import contextlib
 import importlib
 import json
 import math
-import os
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from agents.diagnosis import Diagnosis, EscapeRoute
 from agents.diagnosis.verdicts import count_text
 from experiments.files import check_file
 from gw_envs.checks import BadInput, check_choice
+from gw_envs.threads import one_thread_each
 
 ALGORITHMS = {
     "a2c": ("stable_baselines3", "A2C"),
@@ -66,8 +66,7 @@ class DiagnoseOptions:
 
 def main(arguments: list[str]) -> int:
     """Diagnose the model the arguments name and print verdict, routes and cost."""
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # small networks: threads only cost
-        os.environ.setdefault(name, "1")
+    one_thread_each()
     options: DiagnoseOptions = tyro.cli(
         DiagnoseOptions,
         prog="python -m experiments diagnose",

@@ -10,6 +10,7 @@ update rule of that name.
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from typing import Any, ClassVar, Literal, get_type_hints
 
 from agents.interface import Agent
@@ -73,7 +74,7 @@ class SoftmaxPGOptions(StartOptions):
                     update_options=self.update_options,
                     gradient=kind,
                     learning_rate=rate,
-                    **self.start,
+                    initial_policy=self.start,
                     baseline=self.baseline,
                     baseline_value=self.baseline_value,
                     batch_size=self.batch_size,
@@ -88,9 +89,17 @@ AGENT_OPTIONS: dict[str, Any] = {"softmax-pg": SoftmaxPGOptions, **SB3_OPTIONS}
 
 def with_rule(options: type, update: str) -> type:
     """The options of an agent with the hyper-parameters of an update rule, exact or sampled."""
+    from agents.updates import RULES
+
+    check_choice("update", update, tuple(RULES))
+    return _joined(options, update)
+
+
+@cache
+def _joined(options: type, update: str) -> type:
     from agents.updates import RULES, code_options
 
-    rule = RULES[check_choice("update", update, tuple(RULES))]
+    rule = RULES[update]
     types = get_type_hints(rule)
     added: list[tuple[str, Any, Any]] = [
         (field.name, types[field.name], dataclasses.field(default=field.default))

@@ -11,7 +11,7 @@ from experiments.files import check_folder, save_table
 from experiments.options.config import parse_well_command
 from experiments.ways_out.comparison import Comparison, Contender, compare_rules
 from gw_envs.checks import BadInput
-from gw_envs.instances import INSTANCES
+from gw_envs.theory.instances import INSTANCES
 
 # Columns of the table; Comparison.rows says what they hold.
 COLUMNS = {
@@ -46,7 +46,7 @@ class CompareOptions:
     env_id: str = "SoftmaxWell-v0"
     """The environment whose well is left; its options follow below."""
     instance: Literal["equal-gaps", "harmful-arm", "two-plateaus"] | None = None
-    """A ready-made well with its own start (gw_envs.instances), instead of an environment."""
+    """A ready-made well with its own start (gw_envs.theory.instances), not an environment."""
     rules: tuple[str, ...] | None = None
     """Rules with their options, e.g. natural-pg escort-pg,power=3,learning_rate=0.02. Default: all,
     each at its source's step size."""

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.policies import initial_theta, softmax
+from agents.policies import Start, softmax
 from agents.simulation import policy_at_distance
 from agents.updates import ExactRule, Rate, exact_rules, make_rule
 from experiments.analysis.statistics import Slope, log_log_slope
 from experiments.ways_out.races import Entry, Race, Track, make_track
 from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
-from gw_envs.instances import WellInstance
+from gw_envs.theory.instances import WellInstance
 
 # pi(a*) of the starts from which the law of escape times is fitted, relative to the given one.
 DEPTHS = 10.0 ** np.array([1.0, 0.5, 0.0, -0.5, -1.0])
@@ -186,7 +186,7 @@ def compare_rules(
         contenders: the rules; default `all_contenders`.
         env_id: one of our environments.
         env_kwargs: its constructor's arguments.
-        instance: a well of `gw_envs.instances` with its own start, instead of an environment.
+        instance: a well of `gw_envs.theory.instances` with its own start, not an environment.
         initial_policy: "uniform_suboptimal" or "corner", in every state.
         optimal_prob: pi(a*) at the start, in [1e-9, 1).
         corner_action: the arm of the corner; default the first sub-optimal one.
@@ -287,13 +287,7 @@ def _seconds_per_update(track: Track, rule: ExactRule, rate: float, policy: Floa
 
 def _named_start(track: Track, name: str, optimal_prob: float, corner: int | None) -> Floats:
     """The same named policy in every state, [S, K]."""
-    rows = [
-        initial_theta(
-            name, track.num_actions, best, optimal_prob=optimal_prob, corner_action=corner
-        )
-        for best in track.best.tolist()
-    ]
-    return softmax(np.stack(rows))
+    return softmax(Start(name, optimal_prob, corner).table(track.best, track.num_actions))
 
 
 def _at_depth(policy: Floats, best: NDArray[np.int64], optimal_prob: float) -> Floats:

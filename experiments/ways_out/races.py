@@ -15,7 +15,7 @@ from agents.simulation import run_rule
 from agents.softmax_pg import Record, SoftmaxPG, log_spaced
 from agents.updates import ExactRule
 from gw_envs.checks import Floats
-from gw_envs.instances import WellInstance
+from gw_envs.theory.instances import WellInstance
 
 
 @dataclass(frozen=True)

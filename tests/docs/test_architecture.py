@@ -48,7 +48,7 @@ def test_files_that_the_page_names_are_there():
 def test_the_page_promises_what_lint_checks():
     text = " ".join(PAGE.split())
     assert f"No file above {promises.FILE_LINES} lines, no function above" in text
-    assert f"no function above {promises.FUNCTION_LINES}, docstring included" in text
+    assert f"no function above {promises.FUNCTION_LINES}, its docstring apart" in text
     assert f"no folder of a package above {promises.ROOMS} rooms" in text
     assert f"its file has at most {promises.ENVIRONMENT_LINES} lines" in text
     assert "python tests/tools/promises.py" in (ROOT / "Makefile").read_text()

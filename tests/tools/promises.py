@@ -1,8 +1,8 @@
 """What docs/architecture.md promises about sizes: run by `make lint`.
 
-No file above 400 lines, no function above 60 (from `def` to its end, docstring included), no folder
-of a package above 18 rooms (modules and sub-packages, without `__init__.py`), and no file of an
-environment above 250 lines without its docstrings.
+No file above 400 lines, no function above 60 (from `def` to its end, without its docstring), no
+folder of a package above 18 rooms (modules and sub-packages, without `__init__.py`), and no file of
+an environment above 250 lines without its docstrings.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def file_faults(source: str) -> Iterator[str]:
     if lines > FILE_LINES:
         yield f": {lines} lines, at most {FILE_LINES}."
     for node in ast.walk(tree):
-        if isinstance(node, Function) and (length := span(node)) > FUNCTION_LINES:
+        if isinstance(node, Function) and (length := code_lines(node)) > FUNCTION_LINES:
             yield f":{node.lineno}: {node.name} has {length} lines, at most {FUNCTION_LINES}."
     documented = [node.body[0] for node in ast.walk(tree) if has_docstring(node)]
     if is_environment(tree) and (code := lines - sum(map(span, documented))) > ENVIRONMENT_LINES:
@@ -62,6 +62,11 @@ def span(node: ast.stmt) -> int:
     """Lines from the first to the last of a statement; decorators stand above a `def`."""
     assert node.end_lineno is not None
     return node.end_lineno - node.lineno + 1
+
+
+def code_lines(node: Function) -> int:
+    """Lines of a function without its docstring, which is as long as its arguments are many."""
+    return span(node) - (span(node.body[0]) if has_docstring(node) else 0)
 
 
 def has_docstring(node: ast.AST) -> bool:

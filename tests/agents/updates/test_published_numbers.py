@@ -5,7 +5,7 @@ import pytest
 
 from agents.simulation import run_rule
 from agents.updates import make_rule
-from gw_envs.instances import SharedBernoulli, equal_gaps, harmful_arm
+from gw_envs.theory.instances import SharedBernoulli, equal_gaps, harmful_arm
 
 
 def updates_to_escape(name, instance, learning_rate, **options):

@@ -22,7 +22,7 @@ from agents.updates import (
     make_rule,
     register,
 )
-from gw_envs.instances import harmful_arm
+from gw_envs.theory.instances import harmful_arm
 
 GAP = 0.5  # r = (1, .5)
 EDGE = 0.1

@@ -12,7 +12,7 @@ from experiments.ways_out.comparison import Contender, all_contenders, compare_r
 from experiments.ways_out.picture import comparison_figure
 from experiments.ways_out.races import make_track, rule_options
 from gw_envs import theory
-from gw_envs.instances import harmful_arm
+from gw_envs.theory.instances import harmful_arm
 
 TWO_ARMS = {"num_actions": 2, "base_reward": 0.5, "reward_gap": 0.5}
 WELL = {"num_actions": 6, "base_reward": 0.5, "reward_gap": 0.2}

@@ -8,7 +8,7 @@ import pytest
 from agents.precision import PrecisionError
 from agents.simulation import run_rule, simulate
 from agents.updates import make_rule
-from gw_envs.instances import equal_gaps
+from gw_envs.theory.instances import equal_gaps
 
 RULES = [
     ("entropy-pg", {"temperature": 0.1}, 1.0),
