@@ -185,19 +185,17 @@ def simulate(
         gradient, reward_noise, noise_std, batch_size, baseline, baseline_value, seed, first_stream
     )
     compensated = _check_arithmetic(dtype, robust if rule is None else False, gradient)
-    check_choice("on_precision", on_precision, ("raise", "warn"))
     bandits = make_bandits(
         mean_rewards, initial_theta, reward_path, optimal_action, reward_gap, drift_horizon
     )
     problem = _make_problem(bandits, rate, sampling, dtype)._replace(
         stop=bool(stop_at_escape),
-        floor=lowest_trusted(dtype, compensated) if on_precision == "raise" else 0.0,
+        floor=_floor(dtype, compensated, on_precision),
         marks=history_marks(budget, history),
         **_edge(escape_fraction, escape_prob),
     )
     kind = rule if rule is not None else sampling is not None
-    threads = _check_threads(num_threads)
-    record = _run(problem, kind, compensated, dtype, history is not None, threads)
+    record = _run(problem, kind, compensated, dtype, bool(history), _check_threads(num_threads))
     report_imprecision(record.lowest_prob, dtype, compensated, on_precision, update)
     if rule is not None and not np.all(np.isfinite(record.moved)):
         raise BadInput(f"learning_rate={rate!r} is too large: the parameters left float64.")
@@ -249,6 +247,12 @@ def _check_arithmetic(dtype: str, robust: bool | None, gradient: str) -> bool:
             f"dtype={dtype!r}, robust={robust!r}: sampled gradients run in robust float64 only."
         )
     return compensated
+
+
+def _floor(dtype: str, compensated: bool, on_precision: str) -> float:
+    """The pi(a*) below which a run stops."""
+    check_choice("on_precision", on_precision, ("raise", "warn"))
+    return lowest_trusted(dtype, compensated) if on_precision == "raise" else 0.0
 
 
 def _check_threads(num_threads: int | None) -> int:
