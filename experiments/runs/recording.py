@@ -74,11 +74,9 @@ class RecordedRun(ABC):
         self._no_bar = None if show_progress else True  # None: no bar where nobody looks
         self._folder: Path | None = None
         self._saved = 0.0
-        self.learners: list[Any]
-        self.groups: list[list[Trace]]
-        if config.run.resume is None:
-            self.learners, self.groups = self._make_learners(), []
-        else:
+        self.learners = self._make_learners()
+        self.groups: list[list[Trace]] = []
+        if config.run.resume is not None:
             self.learners, self.groups = load_checkpoint(config.run.resume, config)
 
     @property
@@ -91,7 +89,7 @@ class RecordedRun(ABC):
 
     @abstractmethod
     def _make_learners(self) -> list[Any]:
-        """Check every option and make what learns."""
+        """Check every option and make what learns; nothing is written."""
 
     @abstractmethod
     def _runs_of(self, learner: Any) -> Iterable[tuple[str, int, list[float]]]:

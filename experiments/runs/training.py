@@ -10,12 +10,10 @@ import numpy as np
 
 from agents import metrics
 from agents.sampling_agents import SamplerSettings, train_sampler
-from experiments.options.config import RunConfig
 from experiments.results import Rows
 from experiments.runs.recording import RecordedRun
 from experiments.runs.summary import training_table
 from experiments.runs.trace import Trace
-from experiments.runs.tracking import TrackerFactory
 from gw_envs.checks import BadInput, check_int
 
 
@@ -32,19 +30,8 @@ class TrainingRun(RecordedRun):
     Checkpoints fall between seeds: a seed takes seconds.
     """
 
-    def __init__(
-        self,
-        config: RunConfig,
-        make_tracker: TrackerFactory | None = None,
-        show_progress: bool = True,
-    ) -> None:
-        import gymnasium as gym
-
-        import gw_envs  # noqa: F401 - registers the ids
-
-        super().__init__(config, make_tracker, show_progress)
-        self.settings = SamplerSettings(**config.agent.settings())
-        self.env: Any = gym.make(config.run.env_id, **config.env.kwargs()).unwrapped
+    env: Any
+    settings: SamplerSettings
 
     def tables(self) -> dict[str, Rows]:
         """The tables of every run, and `sampling`."""
@@ -52,6 +39,10 @@ class TrainingRun(RecordedRun):
         return tables | {"sampling": tables["trajectories"]}
 
     def _make_learners(self) -> list[Any]:
+        import gymnasium as gym
+
+        import gw_envs  # noqa: F401 - registers the ids
+
         run = self.config.run
         if run.until_escape:
             raise BadInput(
@@ -59,6 +50,8 @@ class TrainingRun(RecordedRun):
                 "to end, in seconds."
             )
         check_int("max_updates", run.max_updates, 1)
+        self.settings = SamplerSettings(**self.config.agent.settings())
+        self.env = gym.make(run.env_id, **self.config.env.kwargs()).unwrapped
         return list(run.seeds)
 
     def _runs_of(self, seed: int) -> Iterable[tuple[str, int, list[float]]]:
