@@ -104,7 +104,10 @@ class Rollouts:
     @property
     def recent_return(self) -> Floats:
         """Mean return of each run's episodes in its last 100 updates, [R]; NaN before the first."""
-        return np.mean(self._recent, axis=0) if self._recent else np.full(self.runs, np.nan)
+        if not self._recent:
+            return np.full(self.runs, np.nan)
+        # A run's returns side by side: the order of a sum must not depend on the number of runs.
+        return np.stack(self._recent, axis=1).mean(axis=1)
 
     def _roll_out(self, policy: Floats) -> tuple[Any, Any, Floats]:
         """States, actions and rewards of one episode, each [H, R * batch_size]."""

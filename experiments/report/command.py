@@ -102,7 +102,7 @@ def render(content: dict[str, Any]) -> str:
 def facts(runs: RunTable, escapes: Any) -> list[tuple[str, str]]:
     """What the folder holds, in a few numbers."""
     statuses = Counter(runs["status"])
-    kinds = Counter(escapes["escape/kind"].to_pylist())
+    kinds = Counter(escapes[metrics.EVENT_KIND].to_pylist())
     censored = sum(runs[metrics.CENSORED])
     return [
         ("runs", f"{len(runs):,} on {count_problems(runs)}"),

@@ -16,6 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from agents import metrics
 from experiments.files import save_table
 from gw_envs.checks import BadInput, check_int
 
@@ -108,9 +109,9 @@ def run_cell(cell: Cell, seed: int, settings: dict[str, Any] | None = None) -> l
 
 def _row(cell: Cell, seed: int, epoch: int, info: dict[str, Any]) -> dict[str, Any]:
     own = {"distribution": cell.name, "agent": cell.agent, "seed": seed, "epoch": epoch}
-    tested = {name: info[f"test/{name}"] for name in METRICS}
+    tested = {name: info[metrics.TEST[name]] for name in METRICS}
     validated = {
-        f"validation_{name}": info[f"validation/{name}"] for name in ("recall_at_1", "nmi")
+        f"validation_{name}": info[metrics.VALIDATION[name]] for name in ("recall_at_1", "nmi")
     }
     rest = {name: info[name] for name in (*FLOATS[8:], *FLAGS, "failure")}
     return own | tested | validated | rest
