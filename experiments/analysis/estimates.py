@@ -54,14 +54,17 @@ def slope(x: ArrayLike, y: ArrayLike) -> Estimate:
     return Estimate(fit.slope, fit.low, fit.high)
 
 
-def quantile(values: ArrayLike, q: float) -> Estimate:
-    """A quantile of independent draws with the interval of order statistics (binomial ranks)."""
+def quantile(values: ArrayLike, q: float, confidence: float = 0.95) -> Estimate:
+    """A quantile of independent draws with the interval of order statistics (binomial ranks).
+
+    An end whose rank lies beyond the draws is infinite: so few do not fix it.
+    """
     from scipy import stats
 
     ordered = np.sort(np.ravel(np.asarray(values, dtype=np.float64)))
-    n = ordered.size
-    low, high = (int(r) for r in stats.binom.ppf([0.025, 0.975], n, q))
-    ends = ordered[[max(low - 1, 0), min(high, n - 1)]]
+    tail = (1 - confidence) / 2
+    low, high = (int(r) for r in stats.binom.ppf([tail, 1 - tail], ordered.size, q))
+    ends = np.concatenate([[-math.inf], ordered, [math.inf]])[[low, high + 1]]
     return Estimate(float(np.quantile(ordered, q)), float(ends[0]), float(ends[1]))
 
 

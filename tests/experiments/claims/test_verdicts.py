@@ -91,6 +91,19 @@ def test_quantile_interval_covers_the_true_one():
     assert 0.93 <= inside / 1000 <= 0.985
 
 
+@pytest.mark.parametrize("draws", [3, 5, 10, 30])
+def test_quantile_intervals_of_few_draws_cover_too(draws):
+    rng = np.random.default_rng(draws)
+    for q in (0.5, 0.9):
+        inside = 0
+        for _ in range(500):
+            estimate = quantile(rng.exponential(size=draws), q)
+            inside += estimate.low <= -math.log(1 - q) <= estimate.high
+        assert inside / 500 > 0.95 - 3 * math.sqrt(0.95 * 0.05 / 500)
+    assert quantile([1.0, 2.0, 3.0], 0.9) == Estimate(pytest.approx(2.8), 1.0, math.inf)
+    assert quantile([1.0, 2.0, 3.0], 0.5) == Estimate(2.0, -math.inf, math.inf)
+
+
 def test_median_ratio_and_slope():
     rng = np.random.default_rng(3)
     ratio = median_ratio(3 * rng.lognormal(size=400), rng.lognormal(size=400))
