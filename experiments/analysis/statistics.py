@@ -105,11 +105,11 @@ def kaplan_meier(times: ArrayLike, censored: ArrayLike, confidence: float = 0.95
     # The share that survives a step of d events among y runs has the law Beta(y - d + 1, d); that
     # no run of the y' still watched has escaped before the step's end, Beta(y', 1).
     first, second = _beta_moments(watched - events + 1, events.astype(np.float64))
-    mean, square = np.cumprod(first), np.cumprod(second)
+    mean, square = (np.multiply.accumulate(part) for part in (first, second))
     first, second = _beta_moments(after, np.ones(steps.size))
     return Survival(
         steps,
-        np.cumprod(1 - events / watched),
+        np.multiply.accumulate(1 - events / watched),
         _beta_quantile(tail, mean * first, square * second),
         _beta_quantile(1 - tail, mean, square),
         tail ** (1 / float(at_risk[0])),
