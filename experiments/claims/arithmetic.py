@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.analysis.estimates import exact
-from experiments.analysis.finding import Finding
+from experiments.analysis.finding import BRACKET, Finding
 from experiments.analysis.statistics import Estimate
 from experiments.claims.claim import Claim, Quote, check_starts
 from experiments.pictures.style import BLUE, GREEN, ORANGE, RED
@@ -148,6 +148,7 @@ class Arithmetic(Claim[Loops]):
                     "tried does not",
                     Estimate(deepest, deepest, edge),
                     (0.0, 0.0),
+                    interval=BRACKET,
                 )
             )
         followed = np.isfinite(evidence.escape["float32"])
