@@ -52,8 +52,8 @@ def read(
     """The readings in the light of one start.
 
     Args:
-        rewards_given: whether r(t) is the same for every policy, as at discount 0; if not, one start
-            tells nothing of others.
+        rewards_given: whether r(t) is the same for every policy, as at discount 0; if not, one
+            start tells nothing of others.
         premise_holds: whether the printed premise does; without it nothing is promised.
         gaps: (smallest, largest) effective gap seen.
         first_gap: largest effective gap at clock 0.
