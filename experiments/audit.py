@@ -10,6 +10,7 @@ from experiments.options.start import StartOptions
 from gw_envs.theory.auditing import StateAudit, audit
 from gw_envs.theory.counterexamples import (
     all_arms_equal,
+    alternating_arms,
     arm_above_base,
     draining_mass,
     gap_above_delta,
@@ -20,6 +21,7 @@ COUNTEREXAMPLES = {
     "CE2": arm_above_base,
     "CE3": gap_above_delta,
     "CE4": draining_mass,
+    "CE5": alternating_arms,
 }
 
 
@@ -29,7 +31,7 @@ class AuditOptions(StartOptions):
 
     env_id: str = "ASRWell-v0"
     """The environment whose instance is audited; its options follow below."""
-    counterexample: Literal["CE1", "CE2", "CE3", "CE4"] | None = None
+    counterexample: Literal["CE1", "CE2", "CE3", "CE4", "CE5"] | None = None
     """Audit a ready-made instance on which a bound fails, instead of an environment."""
     learning_rate: float = 0.4
     """Step size eta."""
@@ -92,3 +94,5 @@ def print_audit(reports: tuple[StateAudit, ...]) -> None:
     print()
     for r in reports:
         print(r.verdict)
+        for reading in r.readings:
+            print(f"  reading {reading.name!r} ({reading.meaning}): {reading.verdict}")

@@ -12,7 +12,7 @@ from typing import Any
 from experiments.analysis.finding import Finding
 from experiments.claims import CLAIMS, claim_class
 from experiments.claims.claim import Claim
-from experiments.claims.page import FIGURES, interval_text, store, write_page
+from experiments.claims.page import FIGURES, interval_text, print_sentences, store, write_page
 from experiments.files import check_folder, save_figure
 from experiments.options.config import parse_options
 from experiments.pictures.style import new_figure
@@ -56,7 +56,8 @@ def main(arguments: list[str]) -> int:
         print(f"\n{claim.title}")
         print_findings(run_claim(claim, options.output))
         print(f"  figure: {options.output / FIGURES / claim.name}.png")
-    print(f"\n{write_page(options.output)}")
+    print(f"\n{write_page(options.output)}\n")
+    print_sentences(options.output)
     return 0
 
 
@@ -99,8 +100,6 @@ def print_findings(findings: list[Finding]) -> None:
     for finding in findings:
         lines = textwrap.wrap(finding.statement, 62)
         number = f"{finding.estimate.value:.4g}"
-        print(
-            f"  {finding.verdict:<10}{lines[0]:<64}{number:>10}  {interval_text(finding.estimate)}"
-        )
+        print(f"  {finding.verdict:<10}{lines[0]:<64}{number:>10}  {interval_text(finding)}")
         for line in lines[1:]:
             print(f"{'':<12}{line}")

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from gw_envs.checks import BadInput, Floats, check_float, check_int, check_policy
 from gw_envs.theory.drifting import drift_escape_updates, well_escape_updates
 from gw_envs.theory.printed_theorem import ceiling_range, check_rewards_path, printed_escape_time
+from gw_envs.theory.readings import Reading, read
 from gw_envs.theory.wells import WELL_FRACTION, escape_threshold, in_well
 
 
@@ -45,6 +46,8 @@ class StateAudit:
         optimal_prob: pi_1(a*|s).
         reward_gap: Delta(s) of the printed theorem.
         effective_gaps: (smallest, largest) of r_*(t) - r_i(t) over i and the clocks seen.
+        first_gap: largest of them at clock 0.
+        rewards_given: whether r(t) does not depend on the policy (discount 0).
         ceilings: (low, high), the betas that satisfy the printed premise; none where low > high.
         initial_suboptimality: of the first policy, at clock 0.
         printed_time: t0 = C/(Delta(s) pi_1(a*|s)), in the paper's counting (t = n + 1).
@@ -60,6 +63,8 @@ class StateAudit:
     optimal_prob: float
     reward_gap: float
     effective_gaps: tuple[float, float]
+    first_gap: float
+    rewards_given: bool
     ceilings: tuple[float, float]
     initial_suboptimality: float
     printed_time: float
@@ -87,6 +92,20 @@ class StateAudit:
         if self.escape_time is not None:
             return self.escape_time + 1 >= self.printed_time
         return True if self.updates + 1 >= self.printed_time else None
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """Which readings of the printed sentence this start refutes (`gw_envs.theory.readings`)."""
+        return read(
+            rewards_given=self.rewards_given,
+            premise_holds=self.premise_holds,
+            gaps=self.effective_gaps,
+            first_gap=self.first_gap,
+            edge=WELL_FRACTION * self.reward_gap,
+            reward_gap=self.reward_gap,
+            printed_holds=self.printed_holds,
+            starts_in_well=self.starts_in_well,
+        )
 
     @property
     def verdict(self) -> str:
@@ -243,6 +262,8 @@ class _Path:
             optimal_prob=x0,
             reward_gap=gap,
             effective_gaps=(float(gaps.min()), float(gaps.max())),
+            first_gap=float(gaps[0].max()),
+            rewards_given=self.frozen_gap,
             ceilings=ceiling_range(values, gap, best),
             initial_suboptimality=float(shortfalls[0]),
             printed_time=printed_escape_time(x0, gap, eta, constant),
