@@ -145,9 +145,10 @@ def sampled_escape_times(
 ) -> NDArray[np.int64]:
     """Escape times of REINFORCE with two arms, one pull an update, no baseline.
 
-    Their law is heavy-tailed: without a pull of the best arm until update t it survives with
-    probability about (1 + h p0 t)^(-1/h), h = 2 eta r_2, whose mean is infinite for h >= 1. Report
-    quantiles, and count censored runs.
+    Their law is heavy-tailed, P(T > t) ~ t^-kappa, and its mean is infinite where 2 eta r_2 >=
+    1 - exp(-2 eta r_1), with Bernoulli rewards 2 eta r_2 >= r_1 (1 - exp(-2 eta)):
+    `gw_envs.theory.sampled_escape_law` has kappa and the quantiles. Report quantiles, and count
+    censored runs.
 
     Args:
         mean_rewards: r [2], in [0, 1], not equal.
