@@ -6,7 +6,7 @@ import pytest
 from agents.simulation import policy_at_distance, run_rule
 from agents.softmax_pg import SoftmaxPG
 from agents.updates import RULES, make_rule, make_sampled_rule, register
-from gw_envs import instances
+from gw_envs.theory import instances
 
 
 @pytest.mark.parametrize(
