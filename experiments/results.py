@@ -3,9 +3,11 @@
 `runs` is written last, so a folder that has it has all three. Truncated Parquet cannot be read, so
 a half table cannot pass for a whole one.
 
-One run and a sweep of ten thousand write the same three tables. Of each row in `runs`
+One run and a sweep of ten thousand write the same three tables; runs on ASRSampling-v0 have a
+fourth, `sampling`, a row per step. Of each row in `runs`
 
-* `config` is JSON: every option of the run by name, as `RunConfig.flat` gives it;
+* `config` is JSON: every option by name, as `RunConfig.flat` gives them, of this run alone: its own
+  `seed`, and 1 for `num_seeds`, whichever runs were made with it;
 * `axes` is JSON: the options that the run's sweep varied, with this run's values, for example
   `{"optimal_prob": 0.001, "reward_gap": 0.2}`; null for a run outside a sweep;
 * `tags` is JSON: the list of words that the sweep gave it; null outside a sweep.
@@ -16,18 +18,18 @@ hold rows of runs that stand in `runs`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from agents import metrics
-from experiments.files import write_atomically
+from experiments.files import save_table
 from gw_envs.checks import BadInput
 
 SCHEMA_VERSION = 2
 VERSION_KEY = "gravity_wells_schema"
-TABLES = ("trajectories", "escapes", "runs")
+TABLES = ("trajectories", "escapes", "runs")  # of every run
+MORE_TABLES = ("sampling",)  # of runs on ASRSampling-v0 too
 
 _RUNS = {
     "run_id": "string",
@@ -41,9 +43,9 @@ _RUNS = {
     metrics.GLOBAL_STEP: "int64",
     metrics.ESCAPE_TIME: "int64",
     metrics.CENSORED: "bool",
-    "escape/relative_error": "float64",
+    metrics.RELATIVE_ERROR: "float64",
     metrics.LOWER_BOUND: "float64",
-    "escape/ratio_to_bound": "float64",
+    metrics.RATIO_TO_BOUND: "float64",
     metrics.SUBOPTIMALITY: "float64",
     metrics.OPTIMAL_PROB: "float64",
     "config": "string",
@@ -67,64 +69,66 @@ _TRAJECTORIES = {
 _ESCAPES = {
     "run_id": "string",
     metrics.GLOBAL_STEP: "int64",
-    "escape/kind": "string",
-    "escape/update": "int64",
-    "escape/state": "int64",
-    "escape/from_action": "int64",
-    "escape/to_action": "int64",
-    "escape/optimal_prob": "float64",
-    "escape/dwell": "int64",
-    "escape/ratio_to_bound": "float64",
+    metrics.EVENT_KIND: "string",
+    metrics.EVENT_UPDATE: "int64",
+    metrics.EVENT_STATE: "int64",
+    metrics.EVENT_FROM: "int64",
+    metrics.EVENT_TO: "int64",
+    metrics.PROB_AT_EVENT: "float64",
+    metrics.DWELL: "int64",
+    metrics.RATIO_TO_BOUND: "float64",
 }
-COLUMNS = {"runs": _RUNS, "trajectories": _TRAJECTORIES, "escapes": _ESCAPES}
+_FLAGS = (metrics.IN_WELL, metrics.TEST_IN_WELL)
+_SAMPLING = {
+    "run_id": "string",
+    metrics.UPDATE: "int64",
+    **{key: "bool" if key in _FLAGS else "float64" for key in metrics.SAMPLING_KEYS},
+    metrics.BINS: "list",  # of float64
+}
+COLUMNS = {
+    "runs": _RUNS,
+    "trajectories": _TRAJECTORIES,
+    "escapes": _ESCAPES,
+    "sampling": _SAMPLING,
+}
 
 Rows = Sequence[Mapping[str, Any]]
 
 
-def write_results(folder: Path, runs: Rows, trajectories: Rows, escapes: Rows) -> list[Path]:
-    """Write the three tables into `folder`; return their paths.
+def write_results(
+    folder: Path, runs: Rows, trajectories: Rows, escapes: Rows, **more: Rows
+) -> list[Path]:
+    """Write the three tables, and those of `MORE_TABLES` given, into `folder`; return their paths.
 
     A missing value (escape time of a censored run, state of a whole-run row) is null. Columns:
     `COLUMNS`; the schema's version stands in the file's metadata.
     """
-    rows = {"runs": runs, "trajectories": trajectories, "escapes": escapes}
-    return write_tables(folder, {name: make_table(name, rows[name]) for name in TABLES})
+    rows = {"runs": runs, "trajectories": trajectories, "escapes": escapes} | more
+    return write_tables(folder, {name: make_table(name, rows[name]) for name in rows})
 
 
 def make_table(name: str, rows: Rows) -> Any:
     """The rows of a table as a pyarrow Table of this version's schema."""
     import pyarrow as pa
 
-    fields = [pa.field(column, pa.type_for_alias(t)) for column, t in COLUMNS[name].items()]
+    types = {"list": pa.list_(pa.float64())}
+    fields = [(c, types.get(t) or pa.type_for_alias(t)) for c, t in COLUMNS[name].items()]
     schema = pa.schema(fields, metadata={VERSION_KEY: str(SCHEMA_VERSION)})
     return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
 
 
 def write_tables(folder: Path, tables: Mapping[str, Any]) -> list[Path]:
-    """Write the three pyarrow Tables into `folder`, `runs` last; return their paths."""
-    import pyarrow.parquet as pq
-
-    paths = [folder / f"{name}.parquet" for name in TABLES]
-    for name, path in zip(TABLES, paths, strict=True):
-        write_atomically(path, partial(pq.write_table, tables[name], compression="zstd"))
+    """Write pyarrow Tables into `folder`, `runs` last; return their paths."""
+    paths = []
+    for name in written_order(tables):
+        paths.append(folder / f"{name}.parquet")
+        save_table(tables[name], paths[-1])
     return paths
 
 
-def make_writable(option: str, folder: Path, value: Path | None = None) -> None:
-    """Make a folder, with its parents, and see that files can be made in it.
-
-    Raises:
-        ValueError: naming the option and its value (default: the folder).
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".probe").touch()
-        (folder / ".probe").unlink(missing_ok=True)
-    except OSError as error:
-        raise BadInput(
-            f"{option}={str(value or folder)!r} cannot be written ({error.strerror}); "
-            "name a folder you may write to."
-        ) from None
+def written_order(names: Iterable[str]) -> list[str]:
+    """Names of tables in the order they are written: `runs` last, so that it vouches for all."""
+    return [name for name in (*MORE_TABLES, *TABLES) if name in set(names)]
 
 
 def read_results(folder: Path | str, name: str, columns: Sequence[str] | None = None) -> Any:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from gw_envs.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from agents.diagnosis.actors import SoftmaxTable
     from agents.diagnosis.monitor import PlateauMonitor
-    from agents.diagnosis.outputs import Logits
+    from agents.diagnosis.policies.actors import SoftmaxTable
+    from agents.diagnosis.policies.outputs import Logits
     from agents.diagnosis.procedure import diagnose
     from agents.diagnosis.verdicts import Diagnosis, EscapeRoute
 
@@ -23,9 +23,9 @@ __getattr__, __dir__ = lazy_names(
     {
         "Diagnosis": "verdicts",
         "EscapeRoute": "verdicts",
-        "Logits": "outputs",
+        "Logits": "policies.outputs",
         "PlateauMonitor": "monitor",
-        "SoftmaxTable": "actors",
+        "SoftmaxTable": "policies.actors",
         "diagnose": "procedure",
     },
 )

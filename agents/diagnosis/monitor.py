@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents.diagnosis import plateau_keys as keys
-from agents.diagnosis.actions import Actions
-from agents.diagnosis.actors import policy_entropy
-from agents.diagnosis.models import policy_logits, reads_masks, refuse_memory
+from agents import metrics
+from agents.diagnosis.policies.actions import Actions
+from agents.diagnosis.policies.actors import policy_entropy
+from agents.diagnosis.policies.models import policy_logits, reads_masks, refuse_memory
 from gw_envs.checks import BadInput, Floats, check_int
 
 CONFIDENCE = 0.95
@@ -126,14 +126,14 @@ gradient steps it made, left as they were to the bit |
         self._rollouts += 1
         values = self._measure() if self._on_policy else {}
         lost, trend = self._lost_updates(), self._return_trend()
-        values[keys.PLATEAU_LOST_UPDATES] = lost
-        values[keys.PLATEAU_RETURN_TREND] = None if trend is None else trend[0]
+        values[metrics.PLATEAU_LOST_UPDATES] = lost
+        values[metrics.PLATEAU_RETURN_TREND] = None if trend is None else trend[0]
         for key, value in values.items():
             if value is not None:
                 self.logger.record(key, value)
         if self._rollouts % self.verdict_every == 0:
-            self.verdict = self._judge(lost, values.get(keys.PLATEAU_ADVANTAGE_SPREAD), trend)
-            self.logger.record(keys.PLATEAU_VERDICT, self.verdict)
+            self.verdict = self._judge(lost, values.get(metrics.PLATEAU_ADVANTAGE_SPREAD), trend)
+            self.logger.record(metrics.PLATEAU_VERDICT, self.verdict)
 
     def _measure(self) -> dict[str, float | None]:
         """Entropy, probabilities and gradient on a sample of the rollout."""
@@ -158,11 +158,11 @@ gradient steps it made, left as they were to the bit |
         pi = torch.softmax(logits.detach().double(), dim=1).cpu().numpy()
         entropy = float(policy_entropy(pi).mean())
         return {
-            keys.PLATEAU_ENTROPY: entropy,
-            keys.PLATEAU_EFFECTIVE_ACTIONS: float(np.exp(entropy)),
-            keys.PLATEAU_LARGEST_PROBABILITY: float(pi.max(axis=1).mean()),
-            keys.PLATEAU_GRADIENT_NORM: float(squares.sum().sqrt()),
-            keys.PLATEAU_ADVANTAGE_SPREAD: float(np.std(buffer.advantages)),
+            metrics.PLATEAU_ENTROPY: entropy,
+            metrics.PLATEAU_EFFECTIVE_ACTIONS: float(np.exp(entropy)),
+            metrics.PLATEAU_LARGEST_PROBABILITY: float(pi.max(axis=1).mean()),
+            metrics.PLATEAU_GRADIENT_NORM: float(squares.sum().sqrt()),
+            metrics.PLATEAU_ADVANTAGE_SPREAD: float(np.std(buffer.advantages)),
         }
 
     def _lost_updates(self) -> float | None:

@@ -24,8 +24,8 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from agents.diagnosis.actors import Actor
-from agents.diagnosis.observations import allowed_actions, own
+from agents.diagnosis.policies.actors import Actor
+from agents.diagnosis.policies.observations import allowed_actions, own
 from agents.diagnosis.replay import (
     can_save,
     generators,

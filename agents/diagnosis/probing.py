@@ -21,8 +21,8 @@ import numpy as np
 
 from agents.diagnosis.betting import limits
 from agents.diagnosis.forks import Pair, Pool, Situation, difference
-from agents.diagnosis.observations import allowed_actions
 from agents.diagnosis.playing import Arena, Branch
+from agents.diagnosis.policies.observations import allowed_actions
 
 COMMITTED = 0.9  # an action above this probability is what the policy does: no probe
 BATCH = 24  # pairs a probe gets at a time

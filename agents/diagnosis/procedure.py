@@ -1,4 +1,15 @@
-"""`diagnose`: roll a policy out, probe the actions it hardly takes, say what that means."""
+"""`diagnose`: roll a policy out, probe the actions it hardly takes, say what that means.
+
+At visited states every action that the policy is not committed to (pi <= 0.9) is forced, once or
+held for several steps, and the return is compared with that of following the policy from the same
+place under common random numbers. All confidence limits of the advantages hold together with
+probability `confidence`, whatever the budget is spent on (`agents.diagnosis.betting`): a verdict
+`well` where no probe is better, or a probe better than `smallest_visible` under `no_better_action`,
+each have at most half of 1-confidence.
+
+"Converged" cannot be known from outside: `no_better_action` says that no probed action is better by
+more than `smallest_visible`, in the states this policy visits, and no more.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +22,15 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from agents.diagnosis.actions import ActionNames
-from agents.diagnosis.actors import policy_entropy
-from agents.diagnosis.forks import ROUNDING, Pool, Situation, are_enough, choose_situations
+from agents.diagnosis.forks import ROUNDING, Pool, Situation
+from agents.diagnosis.looking import affordable_situations, check_holds, look_around, useful_holds
 from agents.diagnosis.luck import find_luck
-from agents.diagnosis.meeting import Meeting, meet
-from agents.diagnosis.playing import CHECKED_STEPS, Arena, Branch, Fork
+from agents.diagnosis.playing import Arena, Branch, Fork
+from agents.diagnosis.policies.actions import ActionNames
+from agents.diagnosis.policies.actors import policy_entropy
+from agents.diagnosis.policies.meeting import Meeting, meet
 from agents.diagnosis.prediction import complete_advantages, updates_range, updates_to_take
-from agents.diagnosis.probing import BATCH, Probe, Prober, make_probes, preference
+from agents.diagnosis.probing import Probe, Prober, make_probes, preference
 from agents.diagnosis.replay import globals_kept
 from agents.diagnosis.verdicts import (
     LEAST_PAIRS,
@@ -32,10 +44,6 @@ from agents.diagnosis.verdicts import (
 from gw_envs.checks import BadInput, check_float, check_int
 
 DEFAULT_HOLDS = (1, 4, 16)
-FORK_SHARE = 0.1  # of the budget goes at most to the episodes that look for states
-PILOT_SHARE = 0.02  # and to seeing how long actions can be held
-BASE_SHARE = 0.3  # and to the first batch of the probes at all states
-PILOTS = 4  # places where holding is tried
 MOST_STATES = 64
 
 
@@ -115,7 +123,7 @@ def diagnose(
     check_float("min_advantage", min_advantage, 0)
     check_int("num_episodes", num_episodes, 1)
     most = MOST_STATES if num_states is None else check_int("num_states", num_states, 1)
-    lengths = tuple(sorted({check_int("holds", hold, 1) for hold in holds}))
+    lengths = check_holds(holds)
     check_int("seed", seed, 0)
     make = env_maker(env, env_kwargs)
     meeting = meet(policy, make, deterministic=deterministic, vec_normalize=vec_normalize)
@@ -125,8 +133,8 @@ def diagnose(
         with globals_kept():
             note = find_luck(arena, seed)
             episodes, tried = look_around(arena, num_episodes, seed)
-            useful = _useful_holds(arena, episodes, lengths)
-            situations = _affordable_situations(arena, episodes, useful, most, seed)
+            useful = useful_holds(arena, episodes, lengths)
+            situations = affordable_situations(arena, episodes, useful, most, seed)
             probes = make_probes(situations, useful)
             if not probes:
                 raise BadInput("no visited state allows a second action: nothing can be probed.")
@@ -190,102 +198,6 @@ def env_maker(
             "registers it, import that first (--gym-packages PACKAGE)."
         ) from None
     return lambda: gym.make(env, disable_env_checker=True, **kwargs)
-
-
-def look_around(arena: Arena, count: int, seed: int) -> tuple[list[Branch], int]:
-    """The policy's own episodes, replayed to see that they can be, and how many were tried.
-
-    `count` of them; where observations come again, more, as far as a tenth of the budget goes,
-    until new ones are hardly met.
-
-    Raises:
-        BadInput: if none of them ends, or the environment does not replay.
-    """
-    share, began = FORK_SHARE * arena.budget, arena.steps
-    finished, tried = _first_episodes(arena, count, seed, int(share))
-    while not are_enough(finished):
-        left = share - (arena.steps - began)
-        block = min(tried, int(left / np.mean([episode.length for episode in finished])))
-        episodes = [Branch(Fork(seed + tried + n, (), None), record=True) for n in range(block)]
-        if not episodes or not arena.play(episodes):
-            break
-        tried += block
-        finished += [episode for episode in episodes if episode.finished]
-    checked = arena.steps + CHECKED_STEPS  # many, where they are short
-    for number, episode in enumerate([finished[-1], *finished]):
-        if number < 2 or arena.steps + episode.length < min(checked, arena.budget):
-            arena.check_replay(episode)
-    return finished, tried
-
-
-def _first_episodes(arena: Arena, count: int, seed: int, share: int) -> tuple[list[Branch], int]:
-    """`count` episodes in a share of the budget; where none ends in its part, fewer in larger."""
-    tried = window = 0
-    while count and window < arena.limit:
-        window = min(arena.limit, max(1, share // count))
-        forks = [Fork(seed + tried + n, (), None) for n in range(count)]
-        episodes = [Branch(fork, record=True, window=window) for fork in forks]
-        if not arena.play(episodes):
-            break
-        tried += count
-        finished = [episode for episode in episodes if episode.finished]
-        if finished:
-            return finished, tried
-        count = count // 8 or int(count > 1)
-    raise BadInput(
-        f"no rollout finished: {tried} episodes were cut, the last after {window} steps, by "
-        f"max_episode_steps={arena.limit} or because they would take too much of max_steps="
-        f"{arena.budget}. Give the env a time limit, or raise these."
-    )
-
-
-def _useful_holds(arena: Arena, episodes: Sequence[Branch], lengths: tuple[int, ...]) -> list[int]:
-    """Lengths of holds that differ from shorter ones: something lasts longer than those.
-
-    The policy may end its episodes soon where a held action does not: every action is tried.
-    """
-    longest = max(episode.length for episode in episodes)
-    if len(lengths) > 1 and longest <= lengths[-2]:
-        hold, actions = lengths[-1], range(arena.actor.num_actions)
-        cost = len(actions) * (hold + longest)
-        count = min(PILOTS, max(1, int(PILOT_SHARE * arena.budget / cost)), len(episodes))
-        forks = [_middle(episode) if n % 2 else episode.fork for n, episode in enumerate(episodes)]
-        branches = [
-            Branch(fork, None, (action,) * hold, window=hold)
-            for fork in forks[:count]
-            for action in actions
-        ]
-        arena.play(branches)
-        longest = max(longest, *(branch.length for branch in branches))
-    longest = int(min(longest, arena.horizon))
-    shorter = (0, *lengths)
-    return [hold for before, hold in zip(shorter, lengths, strict=False) if before < longest]
-
-
-def _middle(episode: Branch) -> Fork:
-    """A fork in the middle of an episode."""
-    step = episode.length // 2
-    return Fork(episode.fork.seed, tuple(episode.actions[:step]), episode.observations[step])
-
-
-def _affordable_situations(
-    arena: Arena, episodes: Sequence[Branch], holds: Sequence[int], most: int, seed: int
-) -> list[Situation]:
-    """As many visited observations as the budget can look at well, and none too rare for it."""
-    length = float(np.mean([episode.length for episode in episodes]))
-    base = BASE_SHARE * arena.left / BATCH  # steps for one pair of every probe
-
-    def choose(count: int) -> list[Situation]:
-        return choose_situations(episodes, arena, count, np.random.default_rng([seed, 0]))
-
-    situations = choose(most)
-    probes = len(make_probes(situations, holds)) / len(situations)
-    count = int(base / max(1.0, probes * length))
-    if count < len(situations):
-        situations = choose(max(1, count))
-    needed = LEAST_PAIRS / BATCH * length
-    common = [s for s in situations if not s.repeats or s.rate * base >= needed]
-    return common or situations[:1]
 
 
 def _declared_range(env: gym.Env[Any, Any]) -> float:

@@ -20,7 +20,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
-from agents.diagnosis.worlds import MEMORYLESS, World
+from agents.diagnosis.policies.worlds import MEMORYLESS, World
 
 DEEPEST = 6  # attributes of attributes
 MOST_OBJECTS = 5_000

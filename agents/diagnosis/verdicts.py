@@ -18,10 +18,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from agents.diagnosis.actions import ActionName, ActionNames
 from agents.diagnosis.forks import Situation
-from agents.diagnosis.observations import state_text
 from agents.diagnosis.playing import Branch
+from agents.diagnosis.policies.actions import ActionName, ActionNames
+from agents.diagnosis.policies.observations import state_text
 from agents.diagnosis.prediction import TAKEN
 from agents.diagnosis.probing import Probe
 

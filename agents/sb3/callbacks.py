@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 
+from agents import metrics
 from agents.escape import EscapeDetector, EscapeEvent
 from agents.evaluation import Evaluation, Record, evaluate
 from agents.lower_bounds import escape_lower_bounds
@@ -163,15 +163,7 @@ class EscapeCallback(BaseCallback):
         return now.record(self.updates, self.global_step, recent)
 
     def _log(self, record: Record) -> None:
-        prob = float(record.optimal_prob[0])
-        logged = {
-            "update": record.update,
-            "policy/suboptimality": float(record.suboptimality[0]),
-            "policy/optimal_prob": prob,
-            "policy/log10_optimal_prob": math.log10(prob) if prob > 0 else -math.inf,
-            "policy/entropy": float(record.entropy[0]),
-            "policy/gradient_norm": float(record.gradient_norm[0]),
-        }
+        logged = {metrics.UPDATE: record.update} | metrics.policy_columns(record, 0)
         for key, value in logged.items():
             self.logger.record(key, value)
 

@@ -89,8 +89,8 @@ def true_updates(case: Case, env: object, state: int, learning_rate: float) -> f
     """The count from exact rewards and visits, by `agents.simulation.escape_time`."""
     import numpy as np
 
-    from agents.diagnosis.actors import as_actor
-    from agents.simulation import escape_time
+    from agents.diagnosis.policies.actors import as_actor
+    from agents.simulation import solve_escape_time
 
     pi = as_actor(case.policy, env).probabilities([state])[0]  # type: ignore[arg-type]
     values, weight = env.action_values(  # type: ignore[attr-defined]
@@ -98,7 +98,7 @@ def true_updates(case: Case, env: object, state: int, learning_rate: float) -> f
     )
     rate = learning_rate * float(weight[state, 0])
     rewards = np.clip(values[state], 0, 1)
-    return float(escape_time(rewards, np.log(pi), rate, escape_prob=0.1).steps)
+    return float(solve_escape_time(rewards, np.log(pi), rate, escape_prob=0.1).steps)
 
 
 def page(columns: dict[int, Rows], results: list[Result]) -> str:

@@ -16,7 +16,7 @@ import gymnasium as gym
 import numpy as np
 
 from agents.diagnosis import Diagnosis
-from agents.diagnosis.actors import ModelActor
+from agents.diagnosis.policies.actors import ModelActor
 from agents.diagnosis.verdicts import EscapeRoute, Place
 from gw_envs.checks import Floats
 

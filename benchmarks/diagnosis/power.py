@@ -94,7 +94,7 @@ def updates_over_made(
     case: Case, learning_rate: float, best: dict[int, tuple[int, float]]
 ) -> list[float]:
     """The ratios, by a `SoftmaxPG` that trains from this policy, all states at once; 0 for late."""
-    from agents.diagnosis.actors import as_actor
+    from agents.diagnosis.policies.actors import as_actor
     from agents.softmax_pg import SoftmaxPG
     from gw_envs.well_env import WellEnv
 

@@ -1,8 +1,9 @@
-"""Numbers with their 95 % intervals, of the kinds that claims need."""
+"""Numbers with their intervals, of the kinds that claims need; 95 % unless said."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,7 +17,7 @@ def exact(value: float) -> Estimate:
     return Estimate(float(value), float(value), float(value))
 
 
-def share(hits: int, trials: int) -> Estimate:
+def share(hits: int, trials: int, confidence: float = 0.95) -> Estimate:
     """A share of independent trials with its exact (Clopper-Pearson) interval.
 
     Raises:
@@ -28,23 +29,29 @@ def share(hits: int, trials: int) -> Estimate:
     count = check_int("hits", hits, 0, total)
     if total == 0:
         return Estimate(math.nan, 0.0, 1.0)
-    ends = stats.binomtest(count, total).proportion_ci(0.95)
+    ends = stats.binomtest(count, total).proportion_ci(confidence)
     return Estimate(count / total, float(ends.low), float(ends.high))
 
 
-def share_difference(hits: int, trials: int, other_hits: int, other_trials: int) -> Estimate:
+def share_difference(
+    hits: int, trials: int, other_hits: int, other_trials: int, confidence: float = 0.95
+) -> Estimate:
     """The first share less the second, with Newcombe's hybrid interval (independent groups)."""
-    first, second = share(hits, trials), share(other_hits, other_trials)
+    first = share(hits, trials, confidence)
+    second = share(other_hits, other_trials, confidence)
     low = math.hypot(first.value - first.low, second.high - second.value)
     high = math.hypot(first.high - first.value, second.value - second.low)
     value = first.value - second.value
     return Estimate(value, value - low, value + high)
 
 
-def mean(values: ArrayLike) -> Estimate:
+def mean(values: ArrayLike, confidence: float = 0.95) -> Estimate:
     """Mean of independent draws with its normal interval."""
+    from scipy import special
+
     drawn = np.ravel(np.asarray(values, dtype=np.float64))
-    value, half = float(drawn.mean()), 1.96 * float(drawn.std(ddof=1)) / math.sqrt(drawn.size)
+    error = float(drawn.std(ddof=1)) / math.sqrt(drawn.size)
+    value, half = float(drawn.mean()), float(special.ndtri((1 + confidence) / 2)) * error
     return Estimate(value, value - half, value + half)
 
 
@@ -54,19 +61,26 @@ def slope(x: ArrayLike, y: ArrayLike) -> Estimate:
     return Estimate(fit.slope, fit.low, fit.high)
 
 
-def quantile(values: ArrayLike, q: float) -> Estimate:
-    """A quantile of independent draws with the interval of order statistics (binomial ranks)."""
+def quantile(values: ArrayLike, q: float, confidence: float = 0.95) -> Estimate:
+    """A quantile of independent draws with the interval of order statistics (binomial ranks).
+
+    An end whose rank lies beyond the draws is infinite: so few do not fix it.
+    """
     from scipy import stats
 
     ordered = np.sort(np.ravel(np.asarray(values, dtype=np.float64)))
-    n = ordered.size
-    low, high = (int(r) for r in stats.binom.ppf([0.025, 0.975], n, q))
-    ends = ordered[[max(low - 1, 0), min(high, n - 1)]]
+    tail = (1 - confidence) / 2
+    low, high = (int(r) for r in stats.binom.ppf([tail, 1 - tail], ordered.size, q))
+    ends = np.concatenate([[-math.inf], ordered, [math.inf]])[[low, high + 1]]
     return Estimate(float(np.quantile(ordered, q)), float(ends[0]), float(ends[1]))
 
 
 def median_ratio(
-    values: ArrayLike, others: ArrayLike, resamples: int = 1000, seed: int = 0
+    values: ArrayLike,
+    others: ArrayLike,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
 ) -> Estimate:
     """Median of one group over the median of another, with a percentile-bootstrap interval."""
     a, b = (np.ravel(np.asarray(v, dtype=np.float64)) for v in (values, others))
@@ -75,7 +89,7 @@ def median_ratio(
         np.median(rng.choice(a, a.size)) / np.median(rng.choice(b, b.size))
         for _ in range(resamples)
     ]
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(float(np.median(a) / np.median(b)), float(low), float(high))
 
 
@@ -89,3 +103,27 @@ def ratio(top: Estimate, bottom: Estimate) -> Estimate:
 
     low, high = over(top.low, bottom.high), over(top.high, bottom.low)
     return Estimate(over(top.value, bottom.value), low, high)
+
+
+def departure(seen: Estimate, law: float) -> Estimate:
+    """|seen / law - 1|; its interval reaches down to 0 where that of `seen` holds the law."""
+    ends = [abs(end / law - 1) for end in (seen.low, seen.high)]
+    inside = seen.low <= law <= seen.high
+    return Estimate(abs(seen.value / law - 1), 0.0 if inside else min(ends), max(ends))
+
+
+def largest(estimates: Sequence[Estimate]) -> Estimate:
+    """The largest of several numbers; its interval holds if all of theirs hold together."""
+    columns = zip(*((e.value, e.low, e.high) for e in estimates), strict=True)
+    return Estimate(*(max(column) for column in columns))
+
+
+def smallest(estimates: Sequence[Estimate]) -> Estimate:
+    """The smallest of several numbers; its interval holds if all of theirs hold together."""
+    columns = zip(*((e.value, e.low, e.high) for e in estimates), strict=True)
+    return Estimate(*(min(column) for column in columns))
+
+
+def each_of(count: int, confidence: float = 0.95) -> float:
+    """The confidence each of so many intervals needs for all to hold together (Bonferroni)."""
+    return 1 - (1 - confidence) / check_int("count", count, 1)

@@ -7,11 +7,15 @@ interval, and the verdict follows from the two by one rule. Nobody writes a verd
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from experiments.analysis.statistics import Estimate
 
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
+SAMPLING = "sampling"  # what an interval is of: draws that could have been others,
+CURVATURE = "curvature"  # a line through exact numbers that do not lie on one,
+BRACKET = "bracket"  # the two tried values between which the number lies
 
 
 @dataclass(frozen=True)
@@ -23,12 +27,16 @@ class Finding:
         measure: what the number is, with its unit.
         estimate: the number with its 95 % interval; low = high where it is exact.
         true_in: (lowest, highest) number for which the statement is true, ends included.
+        name: by which a sentence of the paper refers to it; unique within its claim, "" if none.
+        interval: what the interval is of: `SAMPLING`, `CURVATURE` or `BRACKET`.
     """
 
     statement: str
     measure: str
     estimate: Estimate
     true_in: tuple[float, float]
+    name: str = ""
+    interval: str = SAMPLING
 
     @property
     def verdict(self) -> str:
@@ -42,3 +50,17 @@ class Finding:
         if self.true_in[0] <= low and high <= self.true_in[1]:
             return HOLDS
         return FAILS if high < self.true_in[0] or low > self.true_in[1] else UNDECIDED
+
+
+def every(verdicts: Sequence[str]) -> str:
+    """The verdict on "all of these": fails if one fails, holds if all hold."""
+    if FAILS in verdicts:
+        return FAILS
+    return UNDECIDED if UNDECIDED in verdicts else HOLDS
+
+
+def some(verdicts: Sequence[str]) -> str:
+    """The verdict on "one of these at least": holds if one holds, fails if all fail."""
+    if HOLDS in verdicts:
+        return HOLDS
+    return UNDECIDED if UNDECIDED in verdicts else FAILS

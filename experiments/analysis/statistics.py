@@ -9,7 +9,6 @@ function says what it assumes.
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,13 +28,14 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Survival:
-    """Kaplan-Meier estimate of P(escape time > t), a step function.
+    """Kaplan-Meier estimate of P(escape time > t), a step function that begins at 1.
 
     Attributes:
         times: where it steps, ascending, [M].
         survival: its value from each step on, [M].
         low: lower end of the pointwise confidence interval, [M].
         high: upper end, [M].
+        first_low: lower end before the first step.
         last: the longest time any run was watched; beyond it the curve is unknown.
         runs: number of runs.
         censored: how many of them did not escape.
@@ -45,6 +45,7 @@ class Survival:
     survival: Floats
     low: Floats
     high: Floats
+    first_low: float
     last: float
     runs: int
     censored: int
@@ -52,16 +53,17 @@ class Survival:
     def quantile(self, q: float) -> Estimate:
         """The time by which a share q of all runs has escaped: the first t with S(t) <= 1-q.
 
-        The interval inverts the pointwise intervals (Brookmeyer and Crowley 1982). A value or end
-        that the curve does not reach within the budget is infinite. Assumes what `kaplan_meier`
-        assumes.
+        The interval inverts the pointwise intervals (Brookmeyer and Crowley 1982). A value or an
+        upper end that the curve does not reach is infinite; a lower end that it does not reach is
+        `last`, since beyond that nothing is known; few runs leave it at 0. Assumes what
+        `kaplan_meier` assumes.
 
         Args:
             q: in (0, 1).
         """
         level = 1 - check_float("q", q, 0, 1, open_low=True, open_high=True) + 1e-12
-        curves = (self.survival, self.low, self.high)
-        value, low, high = (self._first(curve <= level) for curve in curves)
+        value, high = (self._first(curve <= level) for curve in (self.survival, self.high))
+        low = 0.0 if self.first_low <= level else min(self._first(self.low <= level), self.last)
         return Estimate(value, low, high)
 
     @property
@@ -74,38 +76,63 @@ class Survival:
 
 
 def kaplan_meier(times: ArrayLike, censored: ArrayLike, confidence: float = 0.95) -> Survival:
-    """Kaplan and Meier's product-limit estimate with log-log intervals (Greenwood's variance).
+    """Kaplan and Meier's product-limit estimate with beta product intervals.
 
     Assumes independent runs, and censoring that tells nothing about the escape: a fixed budget
     does, stopping the runs that look stuck does not. Ties are allowed. The interval is pointwise,
-    not a band for the whole curve; where the curve is 1 or 0 it is [curve, curve].
+    not a band for the whole curve. It is the beta product confidence procedure of Fay, Brittain
+    and Proschan (2013, Biostatistics 14), the product's law matched by its first two moments:
+    Clopper and Pearson's interval where nothing is censored, and not too narrow for few runs. Its
+    lower end is that of the end of each step, where the fewest runs are still watched.
 
     Args:
         times: escape time, or the budget of a censored run, >= 0, [N], N >= 1.
-        censored: whether each run was still in its well then, [N].
+        censored: whether each run was still in its well then (booleans, or 0 and 1), [N].
         confidence: of the interval, in (0, 1).
 
     Raises:
-        ValueError: for times that are not finite, negative, none, or of another length.
+        ValueError: for times that are not finite, negative, none, or of another length, or
+            censoring that is neither true nor false.
     """
-    from scipy import stats
-
     seen, cut = _check_times(times, censored)
-    check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)
-    if cut.all():  # scipy has no curve without an event
-        none = np.empty(0)
-        return Survival(none, none, none, none, float(seen.max()), len(seen), len(seen))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # 0/0 where the curve is exactly 0
-        curve = stats.ecdf(stats.CensoredData.right_censored(seen, cut)).sf
-        interval = curve.confidence_interval(confidence, method="log-log")
-    steps = np.isin(curve.quantiles, seen[~cut])
-    value = curve.probabilities[steps]
-    low = interval.low.probabilities[steps]
-    high = interval.high.probabilities[steps]
-    low, high = (np.where(np.isnan(end), value, end) for end in (low, high))
+    tail = (1 - check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)) / 2
+    steps, events = np.unique(seen[~cut], return_counts=True)
     last = float(seen.max())
-    return Survival(curve.quantiles[steps], value, low, high, last, len(seen), int(cut.sum()))
+    at_risk = seen.size - np.searchsorted(np.sort(seen), [*steps, last]).astype(np.float64)
+    watched, after = at_risk[:-1], at_risk[1:].copy()
+    if not cut.all() and steps[-1] == last:
+        after[-1] = 0.0
+    # The share that survives a step of d events among y runs has the law Beta(y - d + 1, d); that
+    # no run of the y' still watched has escaped before the step's end, Beta(y', 1).
+    first, second = _beta_moments(watched - events + 1, events.astype(np.float64))
+    mean, square = (np.multiply.accumulate(part) for part in (first, second))
+    first, second = _beta_moments(after, np.ones(steps.size))
+    return Survival(
+        steps,
+        np.multiply.accumulate(1 - events / watched),
+        _beta_quantile(tail, mean * first, square * second),
+        _beta_quantile(1 - tail, mean, square),
+        tail ** (1 / float(at_risk[0])),
+        last,
+        seen.size,
+        int(cut.sum()),
+    )
+
+
+def _beta_moments(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """First and second moment of Beta(a, b); 0 where a = 0."""
+    return a / (a + b), a * (a + 1) / ((a + b) * (a + b + 1))
+
+
+def _beta_quantile(tail: float, mean: Floats, square: Floats) -> Floats:
+    """Quantile of the beta law with these two moments; 0 where both are 0."""
+    from scipy import special
+
+    some = mean > 0
+    size = (mean - square)[some] / (square - mean**2)[some]  # a + b
+    quantile = np.zeros_like(mean)
+    quantile[some] = special.betaincinv(mean[some] * size, (1 - mean[some]) * size, tail)
+    return quantile
 
 
 @dataclass(frozen=True)
@@ -128,7 +155,9 @@ def log_rank(
 
     Assumes independent runs and groups and uninformative censoring. It is strongest when the
     escape rates stay in proportion; curves that cross can hide a difference from it. The p-value is
-    asymptotic: with fewer than about ten escapes in all it is rough.
+    asymptotic: with fewer than about ten escapes in all it is rough. Where the data could not have
+    differed (all runs escape at one time, or nobody of the other group is left) the statistic is 0
+    and p is 1.
 
     Raises:
         ValueError: as `kaplan_meier`; or if no run of either group escaped.
@@ -138,7 +167,10 @@ def log_rank(
     a, b = _check_times(times, censored), _check_times(other_times, other_censored)
     if a[1].all() and b[1].all():
         raise BadInput("censored=all of both groups: without an escape nothing can be compared.")
-    result = stats.logrank(*(stats.CensoredData.right_censored(*group) for group in (a, b)))
+    with np.errstate(invalid="ignore"):  # 0/0 where no event could have told the groups apart
+        result = stats.logrank(*(stats.CensoredData.right_censored(*group) for group in (a, b)))
+    if math.isnan(result.statistic):
+        return LogRank(0.0, 1.0)
     return LogRank(float(result.statistic) ** 2, float(result.pvalue))
 
 
@@ -147,10 +179,13 @@ def iqm(values: ArrayLike) -> float:
 
     Assumes every value is known: for scores such as final sub-optimality, not for escape times of
     which some are censored.
+
+    Raises:
+        ValueError: for no value, or one that is not a finite number.
     """
     from scipy import stats
 
-    return float(stats.trim_mean(np.ravel(np.asarray(values, dtype=np.float64)), 0.25))
+    return float(stats.trim_mean(_check_scores("values", values), 0.25))
 
 
 def bootstrap_iqm(
@@ -174,9 +209,9 @@ def bootstrap_iqm(
     """
     from scipy import stats
 
-    tasks = [np.ravel(np.asarray(task, dtype=np.float64)) for task in scores]
-    if not tasks or any(task.size == 0 or not np.isfinite(task).all() for task in tasks):
-        raise BadInput(f"scores={scores!r} must hold finite scores for at least one task.")
+    if not np.iterable(scores) or len(scores) == 0:
+        raise BadInput(f"scores={scores!r} must be a list of tasks, each with finite scores.")
+    tasks = [_check_scores("scores", task) for task in scores]
     check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)
     check_int("resamples", resamples, 1)
     rng = np.random.default_rng(seed)
@@ -244,9 +279,9 @@ class PairedComparison:
         p_value: exact two-sided sign test of a share of one half; 1 without a decided pair.
         decided: pairs whose order is known.
         undecided: ties, and pairs that censoring leaves open.
-        ratio: median over pairs of first / second time, with an interval of order statistics;
-            infinite ends where censoring leaves them open, NaN if it leaves the ratio of some pair
-            unknown altogether.
+        ratio: median over pairs of first / second time, with an interval of order statistics, 0
+            and infinite where pairs are too few or censoring leaves an end open. The value is NaN
+            where censoring leaves the median open.
     """
 
     earlier: Estimate
@@ -297,28 +332,44 @@ def compare_pairs(
 def _median_ratio(
     a: Floats, a_cut: NDArray[np.bool_], b: Floats, b_cut: NDArray[np.bool_], confidence: float
 ) -> Estimate:
-    """Median of a/b with ranks from the binomial law; a cut makes a/b an end of a half-line."""
+    """Median of a/b with ranks from the binomial law.
+
+    Of each pair the ratio is known to lie between two ends: a cut makes one of them 0 or infinite,
+    and two cuts both. An end of the median that is open for that reason cannot be wrong, so the
+    other one takes the whole error probability.
+    """
     from scipy import stats
 
-    if (a_cut & b_cut).any() or (np.minimum(a, b) <= 0).any():
-        return Estimate(math.nan, math.nan, math.nan)
-    known = a / b
-    least = np.sort(np.where(b_cut, 0.0, known))
-    most = np.sort(np.where(a_cut, math.inf, known))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        known = a / b
+    unknown = np.isnan(known)  # 0/0
+    least = np.sort(np.where(b_cut | unknown, 0.0, known))
+    most = np.sort(np.where(a_cut | unknown, math.inf, known))
     n = a.size
-    rank = int(stats.binom.ppf((1 - confidence) / 2, n, 0.5))  # P(fewer than rank) <= half the tail
-    low = float(least[rank - 1]) if rank > 0 else 0.0
-    high = float(most[n - rank]) if rank > 0 else math.inf
-    middle = float(np.median(np.where(a_cut, math.inf, np.where(b_cut, 0.0, known))))
-    return Estimate(middle, low, high)
+
+    def rank(tail: float) -> int:  # P(fewer than rank of n values lie below the median) <= tail
+        return int(stats.binom.ppf(tail, n, 0.5))
+
+    def ends(tail: float) -> tuple[float, float]:
+        i = rank(tail)
+        return (float(least[i - 1]), float(most[n - i])) if i else (0.0, math.inf)
+
+    tail = (1 - confidence) / 2
+    low, high = ends(tail)
+    if math.isinf(most[n - max(rank(tail), 1)]):
+        low = ends(2 * tail)[0]
+    elif least[max(rank(tail), 1) - 1] == 0:
+        high = ends(2 * tail)[1]
+    middle = float(np.median(least))
+    identified = middle == float(np.median(most))
+    return Estimate(middle if identified else math.nan, low, high)
 
 
 def _check_times(times: ArrayLike, censored: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
-    seen = np.asarray(times, dtype=np.float64)
-    cut = np.asarray(censored, dtype=bool)
-    if seen.ndim != 1 or seen.size == 0 or seen.shape != cut.shape:
+    seen, flags = _as_floats("times", times), _as_floats("censored", censored)
+    if seen.ndim != 1 or seen.size == 0 or seen.shape != flags.shape:
         raise BadInput(
-            f"times of shape {seen.shape} and censored of shape {cut.shape} must be lists of one "
+            f"times of shape {seen.shape} and censored of shape {flags.shape} must be lists of one "
             "length, at least 1."
         )
     if not (np.isfinite(seen).all() and (seen >= 0).all()):
@@ -326,4 +377,21 @@ def _check_times(times: ArrayLike, censored: ArrayLike) -> tuple[Floats, NDArray
             "times must be finite and at least 0; give a censored run the budget it was watched "
             "for, and say so in `censored`."
         )
-    return seen, cut
+    wrong = flags[(flags != 0) & (flags != 1)]
+    if wrong.size:
+        raise BadInput(f"censored holds {wrong[0]:g}; each entry must be true or false.")
+    return seen, flags == 1
+
+
+def _check_scores(name: str, values: ArrayLike) -> Floats:
+    scores = np.ravel(_as_floats(name, values))
+    if scores.size == 0 or not np.isfinite(scores).all():
+        raise BadInput(f"{name}={values!r} must hold finite scores, at least one.")
+    return scores
+
+
+def _as_floats(name: str, values: ArrayLike) -> Floats:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise BadInput(f"{name}={values!r} must be numbers.") from None

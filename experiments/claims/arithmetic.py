@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.analysis.estimates import exact
-from experiments.analysis.finding import Finding
+from experiments.analysis.finding import BRACKET, Finding
 from experiments.analysis.statistics import Estimate
 from experiments.claims.claim import Claim, Quote, check_starts
 from experiments.pictures.style import BLUE, GREEN, ORANGE, RED
@@ -87,7 +87,9 @@ class Arithmetic(Claim[Loops]):
     def run(self) -> Loops:
         """Run the loops, in compiled code with the arithmetic of the dtype throughout."""
         probs = np.array(self.optimal_probs)
-        truth = np.array([float(theory.escape_time(x, 0.5, self.learning_rate, 2)) for x in probs])
+        truth = np.array(
+            [float(theory.equal_gap_escape_time(x, 0.5, self.learning_rate, 2)) for x in probs]
+        )
         escape = {name: np.array([self._follow(x, name) for x in probs]) for name in NAMES}
         speed = {name: np.array([self._speed(x, name) for x in probs]) for name in NAMES}
         return Loops(truth, escape, speed, self._run_robust())
@@ -123,13 +125,15 @@ class Arithmetic(Claim[Loops]):
         return end, int(made)
 
     def _run_robust(self) -> Floats:
-        from agents.simulation import escape_time
+        from agents.simulation import solve_escape_time
 
         ratios = []
         for x in self.robust_probs:
             theta = np.log([x, 1 - x])
-            steps = escape_time([1.0, 0.5], theta, self.learning_rate, method="jump").steps
-            ratios.append(steps / float(theory.escape_time(x, 0.5, self.learning_rate, 2)))
+            steps = solve_escape_time([1.0, 0.5], theta, self.learning_rate, method="jump").steps
+            ratios.append(
+                steps / float(theory.equal_gap_escape_time(x, 0.5, self.learning_rate, 2))
+            )
         return np.array(ratios)
 
     def judge(self, evidence: Loops) -> list[Finding]:
@@ -148,6 +152,7 @@ class Arithmetic(Claim[Loops]):
                     "tried does not",
                     Estimate(deepest, deepest, edge),
                     (0.0, 0.0),
+                    interval=BRACKET,
                 )
             )
         followed = np.isfinite(evidence.escape["float32"])

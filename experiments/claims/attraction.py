@@ -8,14 +8,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from agents.policies import softmax
-from experiments.analysis.estimates import exact, median_ratio, share
+from experiments.analysis.estimates import each_of, exact, median_ratio, share
 from experiments.analysis.finding import Finding
 from experiments.claims.claim import Claim, Quote
-from experiments.pictures.style import STATE_COLORS, WELL
+from experiments.pictures.style import STATE_COLORS, WELL, color_of
 from gw_envs.checks import Floats
 from gw_envs.theory import escape_threshold
 
 PLATEAU = 0.9  # an arm with at least this probability holds a plateau
+CONFIDENCE = each_of(7)  # of each sampled number: six shares and a ratio
+SOME, MOST = 0.01, 0.5  # readings of "trajectories": shares of all starts
 DECADE = 10.0  # and it does so for at least a factor of ten in the number of updates
 
 
@@ -56,7 +58,8 @@ class Attraction(Claim[Attractions]):
     differently the sentence is right for a good part of all starts: the mass of the worst arms
     moves to a better wrong arm first, pi(a*) falls, and the trajectory waits in that corner.
     Several corners can follow one another, each for a factor of ten or more in the number of
-    updates.
+    updates. The sentence does not say how many trajectories it means, and that decides: both
+    readings, some (one in a hundred) and most (half), are shown.
 
     In the triangle an arrow shows where one update leads and its colour how far.
     """
@@ -93,7 +96,7 @@ class Attraction(Claim[Attractions]):
 
     def run(self) -> Attractions:
         """One update from every start; the way to the best arm from some; one long trajectory."""
-        from agents.simulation import escape_time, jump_history
+        from agents.simulation import jump_history, solve_escape_time
 
         rng = np.random.default_rng(self.seed)
         falls, gathers, k = {}, {}, self.num_actions
@@ -110,7 +113,7 @@ class Attraction(Claim[Attractions]):
             gathers[name] = int(np.sum(np.take_along_axis(change, rival[:, None], 1) > 0))
         policy = rng.dirichlet(np.ones(len(self.unequal)), self.num_waits)
         fell = (self._one_update(policy, np.array(self.unequal)) < policy)[:, 0]
-        waits = escape_time(
+        waits = solve_escape_time(
             self.unequal, np.log(policy), self.learning_rate, escape_prob=PLATEAU
         ).steps
         first = (*self.plateau_policy, 1 - sum(self.plateau_policy))
@@ -151,22 +154,25 @@ class Attraction(Claim[Attractions]):
         }
         drawn = [
             Finding(
-                f"{text}: a trajectory in a hundred or more is first drawn to a sub-optimal corner "
-                "(the likeliest wrong arm gains).",
+                f"{text}: {least:.0%} or more of all trajectories are first drawn to a sub-optimal "
+                "corner (the likeliest wrong arm gains).",
                 "share of uniformly random starts",
-                share(evidence.gathers[law], n),
-                (0.01, 1.0),
+                share(evidence.gathers[law], n, CONFIDENCE),
+                (least, 1.0),
+                f"drawn-{law}" if least == SOME else "",
             )
             for law, text in named.items()
+            for least in (SOME, MOST)
         ]
         falling = [
             Finding(
-                f"{text}: pi(a*) first falls from one start in a hundred or more.",
+                f"{text}: pi(a*) first falls in {least:.0%} or more of all trajectories.",
                 "share of uniformly random starts",
-                share(evidence.falls[law], n),
-                (0.01, 1.0),
+                share(evidence.falls[law], n, CONFIDENCE),
+                (least, 1.0),
             )
             for law, text in named.items()
+            for least in (SOME, MOST)
         ]
         return [
             *drawn,
@@ -175,8 +181,9 @@ class Attraction(Claim[Attractions]):
                 f"Rewards {self.unequal}: where pi(a*) first falls, the way to the best arm takes "
                 "at least three times as long.",
                 "ratio of the median updates to pi(a*) > 0.9, fallen over risen",
-                median_ratio(evidence.fallen_times, evidence.risen_times),
+                median_ratio(evidence.fallen_times, evidence.risen_times, CONFIDENCE),
                 (3.0, np.inf),
+                "slow-down",
             ),
             Finding(
                 f"Rewards {self.plateau_rewards}: several plateaus follow one another.",
@@ -207,7 +214,7 @@ class Attraction(Claim[Attractions]):
         axes = panels[2].subplots()
         updates, policies = evidence.row
         for arm, reward in enumerate(self.plateau_rewards):
-            color = STATE_COLORS[arm % len(STATE_COLORS)]
+            color = color_of(arm)
             axes.semilogx(updates[1:], policies[1:, arm], color=color, label=f"arm pays {reward:g}")
         axes.set_xlabel("policy updates")
         axes.set_ylabel("probability of the arm")

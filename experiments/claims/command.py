@@ -12,10 +12,10 @@ from typing import Any
 from experiments.analysis.finding import Finding
 from experiments.claims import CLAIMS, claim_class
 from experiments.claims.claim import Claim
-from experiments.claims.page import FIGURES, interval_text, store, write_page
-from experiments.files import write_atomically
+from experiments.claims.page import FIGURES, interval_text, print_sentences, store, write_page
+from experiments.files import check_folder, save_figure
 from experiments.options.config import parse_options
-from experiments.ways_out.command import check_folder
+from experiments.pictures.style import new_figure
 from gw_envs.checks import BadInput
 
 
@@ -56,7 +56,8 @@ def main(arguments: list[str]) -> int:
         print(f"\n{claim.title}")
         print_findings(run_claim(claim, options.output))
         print(f"  figure: {options.output / FIGURES / claim.name}.png")
-    print(f"\n{write_page(options.output)}")
+    print(f"\n{write_page(options.output)}\n")
+    print_sentences(options.output)
     return 0
 
 
@@ -83,15 +84,13 @@ def check_packages(claim: Claim[Any]) -> None:
 
 def run_claim(claim: Claim[Any], output: Path) -> list[Finding]:
     """Run one claim; write its figure and its findings, each whole or not at all."""
-    from matplotlib.figure import Figure
-
     claim.check()
     evidence = claim.run()
     findings = claim.judge(evidence)
-    figure = Figure(figsize=claim.figure_size, layout="constrained")
+    figure = new_figure(*claim.figure_size)
     claim.draw(evidence, figure)
     path = output / FIGURES / f"{claim.name}.png"
-    write_atomically(path, lambda target: figure.savefig(target, dpi=90, format="png"))
+    save_figure(figure, path, dpi=90)
     store(output, claim, findings)
     return findings
 
@@ -101,8 +100,6 @@ def print_findings(findings: list[Finding]) -> None:
     for finding in findings:
         lines = textwrap.wrap(finding.statement, 62)
         number = f"{finding.estimate.value:.4g}"
-        print(
-            f"  {finding.verdict:<10}{lines[0]:<64}{number:>10}  {interval_text(finding.estimate)}"
-        )
+        print(f"  {finding.verdict:<10}{lines[0]:<64}{number:>10}  {interval_text(finding)}")
         for line in lines[1:]:
             print(f"{'':<12}{line}")

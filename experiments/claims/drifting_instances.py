@@ -7,14 +7,19 @@ b_1 stays in [beta - Delta, beta] and every other b_i in [0, beta]. a* is action
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.policies import softmax
 from agents.updates import make_rule
 from gw_envs.checks import Floats
-from gw_envs.theory import escape_threshold, in_well
+from gw_envs.theory import WELL_FRACTION, escape_threshold, in_well
+from gw_envs.theory.wells import WELL_TOLERANCE
 
+Integers = NDArray[np.int64]
 KINDS = ("waves", "blocks", "equal")
 
 
@@ -118,3 +123,42 @@ def join_passages(parts: list[Passage]) -> Passage:
     """The passages of several batches as one."""
     columns = zip(*(vars(part).values() for part in parts), strict=True)
     return Passage(*(np.concatenate(column) for column in columns))
+
+
+def first_escapes(
+    cycle: Floats, policies: Floats, learning_rate: float, reward_gap: float, max_updates: int
+) -> Integers:
+    """First update outside the well under rewards that repeat, [N]; -1 within the budget.
+
+    Plain float64 in compiled code: pi(a*) must stay above about 1e-10.
+
+    Args:
+        cycle: rewards [P, K], repeated for ever; a* is action 0.
+        policies: initial probabilities [N, K].
+        learning_rate: eta > 0.
+        reward_gap: Delta > 0.
+        max_updates: budget of each.
+    """
+    edge = WELL_FRACTION * reward_gap * (1 - WELL_TOLERANCE)
+    loop = _compiled()
+    return np.array([loop(cycle, np.log(p), learning_rate, edge, max_updates) for p in policies])
+
+
+@cache
+def _compiled() -> Any:
+    from numba import njit
+
+    return njit(cache=True)(_cycle)
+
+
+def _cycle(cycle: Floats, theta: Floats, eta: float, edge: float, updates: int) -> int:
+    """Softmax policy gradient until sub-optimality < edge; the updates made, or -1."""
+    for n in range(updates + 1):
+        rewards = cycle[n % len(cycle)]
+        policy = np.exp(theta - theta.max())
+        policy /= policy.sum()
+        value = (policy * rewards).sum()
+        if rewards[0] - value < edge:
+            return n
+        theta = theta + eta * policy * (rewards - value)
+    return -1

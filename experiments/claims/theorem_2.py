@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from experiments.analysis.estimates import exact, share, slope
-from experiments.analysis.finding import Finding
+from experiments.analysis.estimates import each_of, exact, share, slope
+from experiments.analysis.finding import CURVATURE, Finding
 from experiments.claims.claim import Claim, Quote, check_starts
 from experiments.claims.drifting_instances import (
     Instances,
     Passage,
     draw_instances,
+    first_escapes,
     follow,
     join_passages,
 )
@@ -22,6 +23,8 @@ from gw_envs import theory
 from gw_envs.checks import Floats, check_int
 from gw_envs.theory import counterexamples
 
+CONFIDENCE = each_of(4)  # of each share of random instances
+
 
 @dataclass(frozen=True)
 class DriftEvidence:
@@ -29,6 +32,8 @@ class DriftEvidence:
 
     Attributes:
         first_shortfall: CE1 and CE2, sub-optimality of the first policy / (0.9 Delta), [2].
+        any_shortfall: CE1, the largest sub-optimality of any first policy / (0.9 Delta).
+        alternating: CE5, (escape + 1) / t0 by start, [66].
         early_escape: CE3, (escape + 1) / t0 by pi_1(a*), [P].
         draining: CE4, flow time to pi(a*) = 0.1 by pi_1(a*), [D].
         passage: what the drifting instances did.
@@ -42,6 +47,8 @@ class DriftEvidence:
     """
 
     first_shortfall: Floats
+    any_shortfall: float
+    alternating: Floats
     early_escape: Floats
     draining: Floats
     passage: Passage
@@ -57,10 +64,20 @@ class DriftEvidence:
 class TheoremTwo(Claim[DriftEvidence]):
     """Does the bound survive rewards that drift?
 
-    The constant C must be a number fixed beforehand, or the sentence says nothing: a C that may
-    depend on the whole instance can always be taken so small that t_0 < 1. We read C = 0.45/eta,
-    with which the one-state theorem is true, so that whatever fails is the step to rewards that
-    drift. [theory.md](theory.md), sections 4 and 5, has the counterexamples' settings, the theorem
+    The sentence says "there exists an initialization and a positive constant C". What C may depend
+    on, and which starts are meant, decides (`gw_envs.theory.readings`; `python -m experiments
+    audit` says which readings an instance refutes):
+
+    | reading | C may depend on | starts | what is true |
+    |---|---|---|---|
+    | anything | everything | one | says nothing: t_0 < 1 for a small C |
+    | instance | the rewards, not pi_1(a*) | one, pi_1 small | false (CE1); true if all b_i <= b_1 |
+    | some start | eta: C = 0.45/eta | one | false (CE1; CE5 over its starts) |
+    | every start | eta: C = 0.45/eta | all in the well | false (CE3, random instances) |
+
+    With C = 0.45/eta the one-state theorem is true, so that whatever fails is the step to rewards
+    that drift. CE5 is stated for eta = 0.1 and 66 starts with pi_1(a*) from `alternating_lowest` to
+    0.1. [theory.md](theory.md), sections 4 and 5, has the counterexamples' settings, the theorem
     that is true in its place and its proof.
 
     The random instances meet the printed premise at every update: a third drift in waves, in a
@@ -87,13 +104,15 @@ class TheoremTwo(Claim[DriftEvidence]):
             "after the theorem",
         ),
     )
-    full: ClassVar[dict[str, Any]] = {"num_instances": 20_000}
+    full: ClassVar[dict[str, Any]] = {"num_instances": 20_000, "alternating_lowest": 1e-5}
     figure_size: ClassVar[tuple[float, float]] = (13.0, 4.2)
 
     early_probs: tuple[float, ...] = (1e-2, 1e-3, 1e-4)
     """pi_1(a*) of CE3, the gap larger than Delta."""
     draining_probs: tuple[float, ...] = (1e-3, 1e-4, 1e-5, 1e-6)
     """pi_1(a*) of CE4, the draining arm."""
+    alternating_lowest: float = 1e-4
+    """Deepest pi_1(a*) of CE5, the arms that take turns."""
     num_instances: int = 1_000
     """Random drifting instances, spread over K = 2, 3, 4, 6."""
     updates: int = 6_000
@@ -105,6 +124,7 @@ class TheoremTwo(Claim[DriftEvidence]):
         """Refuse starts outside the well and slopes without three points, too."""
         super().check()
         check_starts("early_probs", self.early_probs)
+        check_starts("alternating_lowest", (self.alternating_lowest,))
         check_starts("draining_probs", self.draining_probs, 3)
         check_int("num_instances", self.num_instances, 4)
 
@@ -117,6 +137,8 @@ class TheoremTwo(Claim[DriftEvidence]):
                 counterexamples.arm_above_base().audit(0),
             )
         ]
+        equal = counterexamples.all_arms_equal()
+        most = equal.rewards[0, 0] - equal.rewards[0].min()  # all mass on the worst arm
         early = []
         for x in self.early_probs:
             example = counterexamples.gap_above_delta(x)
@@ -127,8 +149,28 @@ class TheoremTwo(Claim[DriftEvidence]):
             for example in map(counterexamples.draining_mass, self.draining_probs)
         ]
         return DriftEvidence(
-            np.array(first), np.array(early), np.array(draining), *self._run_random_instances()
+            np.array(first),
+            float(most / (theory.WELL_FRACTION * equal.reward_gap)),
+            self._alternate(),
+            np.array(early),
+            np.array(draining),
+            *self._run_random_instances(),
         )
+
+    def _alternate(self) -> Floats:
+        """(escape + 1) / t0 of CE5, by start."""
+        starts = counterexamples.alternating_starts(self.alternating_lowest)
+        examples = [counterexamples.alternating_arms(x, share, 2) for x, share in starts]
+        first = examples[0]
+        escapes = first_escapes(
+            first.rewards,
+            np.array([example.policy for example in examples]),
+            first.learning_rate,
+            first.reward_gap,
+            max_updates=int(max(example.claimed_time for example in examples)),
+        )
+        late = np.where(escapes < 0, np.inf, escapes + 1.0)
+        return np.asarray(late / [example.claimed_time for example in examples])
 
     def _run_random_instances(
         self,
@@ -162,29 +204,50 @@ class TheoremTwo(Claim[DriftEvidence]):
         broken = seen & (passage.escape + 1 < evidence.printed_time)
         return [
             Finding(
-                "As printed: the premise puts the first policy of CE1 and CE2 into the well.",
+                "As printed, C of the instance: in every instance of the premise some policy is in "
+                "the well at t = 1 (CE1).",
+                "CE1, largest sub-optimality of any policy / (0.9 Delta)",
+                exact(evidence.any_shortfall),
+                (1.0, np.inf),
+                "instance",
+            ),
+            Finding(
+                "As printed, every start: the premise puts the first policy of CE1 and CE2 into "
+                "the well.",
                 "largest first sub-optimality / (0.9 Delta)",
                 exact(evidence.first_shortfall.max()),
                 (1.0, np.inf),
             ),
             Finding(
-                "As printed: CE3, whose gap is larger than Delta, does not leave before t_0.",
+                "As printed, C = 0.45/eta and every start in the well: CE3, whose gap is larger "
+                "than Delta, does not leave before t_0.",
                 "largest escape time / t_0",
                 exact(evidence.early_escape.max()),
                 (1.0, np.inf),
             ),
             Finding(
-                "As printed: under no drift that meets the premise a policy in the well leaves "
-                "before t_0.",
+                "As printed, C = 0.45/eta and some start: in CE5, where every b_i <= b_1, one of "
+                f"{len(evidence.alternating)} starts does not leave before t_0.",
+                f"largest (escape time + 1) / t_0, eta = 0.1, pi_1(a*) from "
+                f"{self.alternating_lowest:g} to 0.1",
+                exact(evidence.alternating.max()),
+                (1.0, np.inf),
+                "some-start",
+            ),
+            Finding(
+                "As printed, C = 0.45/eta and every start in the well: under no drift that meets "
+                "the premise does one leave before t_0.",
                 f"share of {int(decided.sum())} decided random instances in which it does",
-                share(int(broken.sum()), int(decided.sum())),
+                share(int(broken.sum()), int(decided.sum()), CONFIDENCE),
                 (0.0, 0.0),
+                "every-start",
             ),
             Finding(
                 "The tempting repair C/(largest gap pi_1(a*)) is true from every start (CE4).",
                 "slope of ln(flow time) against ln 1/pi_1(a*)",
                 slope(1 / np.array(self.draining_probs), evidence.draining),
                 (0.97, np.inf),
+                interval=CURVATURE,
             ),
         ]
 
@@ -256,6 +319,7 @@ def _judge_corrected(evidence: DriftEvidence) -> list[Finding]:
     best = (passage.leave_prob >= 0) & (evidence.best_start_bound > 0)
     both = (passage.escape > 0) & (frozen.escape > 0)
     sooner = passage.escape[both] < frozen.escape[both]
+    later = passage.escape[both] > frozen.escape[both]
     escaped = passage.escape > 0
     return [
         Finding(
@@ -263,12 +327,14 @@ def _judge_corrected(evidence: DriftEvidence) -> list[Finding]:
             "smallest time / earliest time allowed",
             exact((passage.leave_prob[left] / (np.floor(evidence.prob_bound[left]) + 1)).min()),
             (1.0, np.inf),
+            "corrected-prob",
         ),
         Finding(
             f"Corrected: none of {int(out.sum())} instances leaves the well before its bound.",
             "smallest escape time / earliest time allowed",
             exact((passage.escape[out] / (np.floor(evidence.well_bound[out]) + 1)).min()),
             (1.0, np.inf),
+            "corrected-well",
         ),
         Finding(
             "Corrected, existential form, C = ((K-1)/K)(1 - 10 pi_1) Delta/(eta Gbar): "
@@ -276,23 +342,24 @@ def _judge_corrected(evidence: DriftEvidence) -> list[Finding]:
             "smallest time / earliest time allowed",
             exact((passage.leave_prob / (np.floor(evidence.best_start_bound) + 1))[best].min()),
             (1.0, np.inf),
+            "corrected-best",
         ),
         Finding(
             "Drift can only delay an escape.",
             "share of instances that leave sooner than with their first rewards held",
-            share(int(sooner.sum()), int(both.sum())),
+            share(int(sooner.sum()), int(both.sum()), CONFIDENCE),
             (0.0, 0.0),
         ),
         Finding(
             "Drift can only hasten an escape.",
             "share of instances that leave later than with their first rewards held",
-            share(int((passage.escape[both] > frozen.escape[both]).sum()), int(both.sum())),
+            share(int(later.sum()), int(both.sum()), CONFIDENCE),
             (0.0, 0.0),
         ),
         Finding(
             "A well once left stays left: drift makes no new one.",
             "share of escaped instances that are in the well again later",
-            share(int((passage.reentry[escaped] >= 0).sum()), int(escaped.sum())),
+            share(int((passage.reentry[escaped] >= 0).sum()), int(escaped.sum()), CONFIDENCE),
             (0.0, 0.0),
         ),
     ]

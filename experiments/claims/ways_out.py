@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from experiments.analysis.estimates import exact
-from experiments.analysis.finding import HOLDS, Finding
+from experiments.analysis.finding import CURVATURE, HOLDS, Finding
 from experiments.analysis.statistics import Estimate
 from experiments.claims.claim import Claim, Quote
 from experiments.pictures.style import BLUE, GREEN, ORANGE, WELL
@@ -97,14 +97,15 @@ class WaysOut(Claim[dict[str, WayOut]]):
                 f"{self.optimal_prob:g}",
                 way.exponent,
                 FREE_OF_START,
+                interval=CURVATURE,
             )
             for label, way in evidence.items()
         ]
-        free = [
-            way.optimises_return
+        free = {
+            (way.escape_time, way.exponent)  # rules that make the same updates count once
             for way, finding in zip(evidence.values(), findings, strict=True)
-            if finding.verdict == HOLDS
-        ]
+            if finding.verdict == HOLDS and way.optimises_return
+        }
         for label, way in evidence.items():
             if not way.optimises_return:
                 findings.append(
@@ -119,8 +120,9 @@ class WaysOut(Claim[dict[str, WayOut]]):
             *findings,
             Finding(
                 "With exact gradients there are ways out without bias and without the dependence.",
-                "rules that maximise the return and do not depend on pi_1(a*)",
-                exact(sum(free)),
+                "rules that maximise the return and do not depend on pi_1(a*); rules with the same "
+                "escape times, natural-pg and neurd, are one",
+                exact(len(free)),
                 (1.0, np.inf),
             ),
         ]

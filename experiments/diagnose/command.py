@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,12 @@ from pathlib import Path
 import tyro
 
 from agents.diagnosis import Diagnosis, EscapeRoute
-from agents.diagnosis.training import statistics_beside
+from agents.diagnosis.policies.training import statistics_beside
 from agents.diagnosis.verdicts import count_text
 from experiments.diagnose.loading import import_module, load_agent, load_model, quiet_stdout
+from experiments.files import check_file
 from gw_envs.checks import BadInput
+from gw_envs.threads import one_thread_each
 
 MOST_ROWS = 8
 
@@ -65,8 +66,7 @@ model, where rl-zoo3 puts it, if it is there."""
 
 def main(arguments: list[str]) -> int:
     """Diagnose the model the arguments name and print verdict, routes and cost."""
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # small networks: threads only cost
-        os.environ.setdefault(name, "1")
+    one_thread_each()
     options: DiagnoseOptions = tyro.cli(
         DiagnoseOptions,
         prog="python -m experiments diagnose",
@@ -74,6 +74,8 @@ def main(arguments: list[str]) -> int:
         "model runs code that its file holds: diagnose only files you trust.",
         args=arguments,
     )
+    if options.figure is not None:
+        check_file("figure", options.figure)
     with quiet_stdout():
         found = diagnose_file(options)
     if options.json:

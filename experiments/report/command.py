@@ -23,7 +23,7 @@ from experiments.analysis.plateaus import quartiles, suboptimality_on_grid, upda
 from experiments.analysis.run_table import RunTable, count_problems, in_order, label, read_runs
 from experiments.analysis.scaling import axis_name, combinations, scaling_axes, scalings
 from experiments.analysis.statistics import Estimate, Survival, log_rank
-from experiments.files import write_atomically
+from experiments.files import check_file, save_text
 from experiments.report import figures
 from experiments.report.replay import Replay, replay, triangle_runs
 from experiments.results import read_results
@@ -57,8 +57,9 @@ def main(arguments: list[str]) -> int:
         description="Write one self-contained page about a folder of results.",
         args=arguments,
     )
+    check_file("output", options.output)
     page = make_report(options.results)
-    write_atomically(options.output, lambda target: target.write_text(page, encoding="utf-8"))
+    save_text(page, options.output)
     print(f"wrote {options.output} ({len(page.encode()) / 1e6:.1f} MB)")
     return 0
 
@@ -101,7 +102,7 @@ def render(content: dict[str, Any]) -> str:
 def facts(runs: RunTable, escapes: Any) -> list[tuple[str, str]]:
     """What the folder holds, in a few numbers."""
     statuses = Counter(runs["status"])
-    kinds = Counter(escapes["escape/kind"].to_pylist())
+    kinds = Counter(escapes[metrics.EVENT_KIND].to_pylist())
     censored = sum(runs[metrics.CENSORED])
     return [
         ("runs", f"{len(runs):,} on {count_problems(runs)}"),

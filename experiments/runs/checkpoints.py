@@ -1,9 +1,9 @@
 """Checkpoints of a run: what it was and how far it has come, so that `--resume` can go on.
 
-A checkpoint is a pickle of the agents (environments and random generators included) and of their
-traces: resume only runs that you trust. It is written whole or not at all, replaces the one before
-and is removed when the run has finished. A resumed run makes the same updates that the run would
-have made, so that its tables are those of a run that was never stopped.
+A checkpoint is a pickle of the learners (an agent's environments and random generators included)
+and of their traces: resume only runs that you trust. It is written whole or not at all, replaces
+the one before and is removed when the run has finished. A resumed run makes the same updates that
+the run would have made, so that its tables are those of a run that was never stopped.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.files import write_atomically
+from experiments.files import save_text, write_atomically
 from experiments.options.config import BOOKKEEPING, SETTINGS_FILE
 from gw_envs.checks import BadInput
 
 if TYPE_CHECKING:
-    from agents.interface import Agent
     from experiments.options.config import RunConfig
     from experiments.runs.trace import Trace
 
@@ -29,19 +28,19 @@ def write_settings(folder: Path, config: RunConfig) -> None:
     import yaml
 
     text = yaml.safe_dump(config.settings(), sort_keys=False)
-    write_atomically(folder / SETTINGS_FILE, lambda target: target.write_text(text))
+    save_text(text, folder / SETTINGS_FILE)
 
 
 def save_checkpoint(
-    folder: Path, config: RunConfig, agents: list[Agent], groups: list[list[Trace]]
+    folder: Path, config: RunConfig, learners: list[Any], groups: list[list[Trace]]
 ) -> None:
     """Replace the folder's checkpoint; called between two updates."""
-    data = pickle.dumps({"settings": decisive(config), "agents": agents, "groups": groups})
+    data = pickle.dumps({"settings": decisive(config), "learners": learners, "groups": groups})
     write_atomically(folder / CHECKPOINT_FILE, lambda target: target.write_bytes(data))
 
 
-def load_checkpoint(folder: Path, config: RunConfig) -> tuple[list[Agent], list[list[Trace]]]:
-    """The agents and traces of a folder's checkpoint.
+def load_checkpoint(folder: Path, config: RunConfig) -> tuple[list[Any], list[list[Trace]]]:
+    """The learners and traces of a folder's checkpoint.
 
     Raises:
         ValueError: if there is none, it is damaged, or it is of other settings.
@@ -56,6 +55,11 @@ def load_checkpoint(folder: Path, config: RunConfig) -> tuple[list[Agent], list[
         state: dict[str, Any] = pickle.loads(path.read_bytes())
     except Exception as error:  # a damaged pickle may raise anything
         raise BadInput(f"resume={str(folder)!r}: the checkpoint is damaged ({error}).") from None
+    if not isinstance(state, dict) or state.keys() != {"settings", "learners", "groups"}:
+        raise BadInput(
+            f"resume={str(folder)!r}: the checkpoint is of another version; start the run again "
+            "with --config."
+        )
     now = decisive(config)
     other = [key for key, value in state["settings"].items() if now.get(key) != value]
     if other or now.keys() != state["settings"].keys():
@@ -64,7 +68,7 @@ def load_checkpoint(folder: Path, config: RunConfig) -> tuple[list[Agent], list[
             f"resume={str(folder)!r} goes on with the settings it began with: {changes}; leave "
             "these options out, or start a new run."
         )
-    return state["agents"], state["groups"]
+    return state["learners"], state["groups"]
 
 
 def decisive(config: RunConfig) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The picture of a run in a well."""
+"""The picture of a run: in a well, or of the training of an embedding."""
 
 from __future__ import annotations
 
@@ -9,9 +9,19 @@ from typing import Any
 import numpy as np
 
 from agents import metrics
-from experiments.files import write_atomically
-from experiments.pictures.style import BLUE, ORANGE, RED, STATE_COLORS, WELL
+from experiments.files import save_figure
+from experiments.pictures.style import (
+    BLUE,
+    ORANGE,
+    RED,
+    STATE_COLORS,
+    WELL,
+    color_of,
+    legend,
+    new_figure,
+)
 from experiments.runs.trace import Trace
+from gw_envs.metric_learning.distance_bins import EDGES
 from gw_envs.theory import WELL_FRACTION, escape_threshold
 
 
@@ -24,10 +34,8 @@ def draw_run(title: str, well: Any, traces: Sequence[Trace], path: Path) -> None
         traces: the runs to draw.
         path: PNG to write.
     """
-    from matplotlib.figure import Figure
-
     drifts = well.drift_horizon > 0
-    figure = Figure(figsize=(8.5, 9.5 if drifts else 7), layout="constrained")
+    figure = new_figure(8.5, 9.5 if drifts else 7)
     axes = figure.subplots(3 if drifts else 2, 1, sharex=True)
     last = max(10, *(trace.updates for trace in traces))
     for panel in axes:
@@ -45,8 +53,8 @@ def draw_run(title: str, well: Any, traces: Sequence[Trace], path: Path) -> None
     axes[1].set_ylabel("probability of the best action, pi(a*)")
     axes[-1].set_xlabel("policy updates")
     for panel in axes:
-        _legend(panel)
-    write_atomically(path, lambda target: figure.savefig(target, dpi=120, format="png"))
+        legend(panel)
+    save_figure(figure, path, dpi=120)
 
 
 def _draw_one_state(top: Any, bottom: Any, well: Any, traces: Sequence[Trace]) -> None:
@@ -81,7 +89,7 @@ def _draw_states(top: Any, bottom: Any, well: Any, traces: Sequence[Trace]) -> N
     """One run, a colour per state; each state's well begins at its dotted line."""
     trace = traces[0]
     for state in range(well.num_states):
-        color = STATE_COLORS[state % len(STATE_COLORS)]
+        color = color_of(state)
         edge = WELL_FRACTION * float(well.reward_gaps[state])
         label = f"state {state} (best action {int(well.optimal_actions[state])})"
         for panel, key in ((top, metrics.SUBOPTIMALITY), (bottom, metrics.OPTIMAL_PROB)):
@@ -108,7 +116,7 @@ def _draw_drift(panel: Any, well: Any, last: int) -> None:
         panel.plot(clocks, rewards[:, 0], color="black", lw=1.6, label="every action")
         return
     for action in range(rewards.shape[1]):
-        color = STATE_COLORS[action % len(STATE_COLORS)]
+        color = color_of(action)
         name = well.action_names[action]
         panel.plot(clocks, rewards[:, action], color=color, lw=1.6, label=f"{action}: {name}")
 
@@ -128,8 +136,60 @@ def _mark_escape(panel: Any, updates: Any, values: Any, time: int | None, color:
         panel.plot([], [], "o", color="white", mec="black", ms=7, label="escape")
 
 
-def _legend(panel: Any) -> None:
-    """One entry per label, in the emptiest corner."""
-    handles, labels = panel.get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
-    panel.legend(unique.values(), unique.keys(), loc="best", fontsize=8.5)
+def draw_training(title: str, traces: Sequence[Trace], path: Path) -> None:
+    """Test metrics, the validation recall that the well is judged by, the first run's bins.
+
+    Args:
+        title: the experiment's name.
+        traces: the training runs; each is a thin line, their mean a thick one.
+        path: PNG to write.
+    """
+    figure = new_figure(8.5, 10)
+    top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=(1.3, 1, 1))
+    for (metric, label), color in zip(metrics.RETRIEVAL_NAMES.items(), STATE_COLORS, strict=True):
+        curves = [_epochs(trace, metrics.TEST[metric]) for trace in traces]
+        for epochs, values in curves:
+            top.plot(epochs, values, color=color, lw=0.6, alpha=0.5)
+        epochs, mean = _mean(curves)
+        top.plot(epochs, mean, color=color, lw=1.8, label=label)
+    for trace in traces:
+        epochs, values = _epochs(trace, metrics.VALIDATION_RECALL)
+        middle.plot(epochs, values, color=BLUE, lw=1)
+        inside = np.array([row[metrics.IN_WELL] for row in trace.rows])
+        span = middle.get_xaxis_transform()
+        middle.fill_between(epochs, 0, 1, where=inside, transform=span, color=WELL, alpha=0.3, lw=0)
+    start = np.mean([trace.rows[0][metrics.VALIDATION_RECALL] for trace in traces])
+    middle.axhline(start, color="black", ls=":", lw=1, label="start (mean of runs)")
+    middle.fill_between([], [], color=WELL, alpha=0.3, label="in the well")
+    _draw_bins(figure, bottom, traces[0])
+    top.set_title(title)
+    top.set_ylabel("on classes not trained on")
+    middle.set_ylabel("validation recall@1")
+    bottom.set_xlabel("epoch")
+    for panel in (top, middle):
+        panel.grid(alpha=0.3)
+        legend(panel, ncols=3)
+    save_figure(figure, path, dpi=110)
+
+
+def _draw_bins(figure: Any, panel: Any, trace: Trace) -> None:
+    """The sampling distribution over time, as a heat map."""
+    epochs, bins = _epochs(trace, metrics.BINS)
+    width = epochs[1] - epochs[0] if len(epochs) > 1 else 1.0
+    edges = np.concatenate([epochs - width / 2, [epochs[-1] + width / 2]])
+    shades = np.log10(np.maximum(bins.T, 1e-6))
+    mesh = panel.pcolormesh(edges, EDGES, shades, cmap="cividis", vmin=-6, vmax=0)
+    figure.colorbar(mesh, ax=panel, label="log10 bin probability (-6: or less)")
+    panel.set_ylabel(f"distance of negatives, seed {trace.seed}")
+
+
+def _epochs(trace: Trace, key: str) -> tuple[Any, Any]:
+    """Epochs and values of a training run."""
+    epochs = np.array([row[metrics.EPOCH] for row in trace.rows])
+    return epochs, np.array([row[key] for row in trace.rows])
+
+
+def _mean(curves: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Mean over runs, as far as all of them go."""
+    length = min(len(values) for _, values in curves)
+    return curves[0][0][:length], np.mean([values[:length] for _, values in curves], axis=0)

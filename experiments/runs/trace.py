@@ -36,6 +36,8 @@ class Trace:
     Attributes:
         state_bounds: lower bound of each state's escape time under exact gradients from this
             start; for a sampled run they are a reference, not a guarantee.
+        marks: updates at which a row is kept, beside the first escapes of this run's own states, so
+            that its rows are the same alone and in company; None: at every record.
         rows: of the table `trajectories`.
         events: of the table `escapes`.
         logged: everything the tracker was told, in order.
@@ -50,6 +52,7 @@ class Trace:
     seed: int
     state_bounds: list[float]
     tracker: Tracker
+    marks: frozenset[int] | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     logged: list[dict[str, Any]] = field(default_factory=list)
@@ -70,12 +73,14 @@ class Trace:
         return escape_ratio(self.escape_time, self.bound)
 
     def keep(self, record: Record, run: int) -> None:
-        """Add and log the record of run number `run` of the batch.
+        """Add and log the record of run number `run` of the batch, if it is of one of our marks.
 
         A resumed agent begins with the record of the update it stopped at, which is dropped where
         it is there already.
         """
         self.updates = record.update
+        if self.marks is not None and record.update not in self.marks:
+            return
         if self.rows and record.update <= self.rows[-1][metrics.UPDATE]:
             return
         for row in record_rows(record, run, self.bound):
@@ -84,7 +89,9 @@ class Trace:
                 self.log(row)
 
     def see(self, event: EscapeEvent, global_step: int) -> None:
-        """Add and log an event."""
+        """Add and log an event; the record of a first escape is kept."""
+        if self.marks is not None and event.is_first_escape:
+            self.marks |= {event.update}
         row = event_row(event, global_step)
         self.events.append(row)
         self.log({metrics.UPDATE: event.update, **row})
@@ -124,36 +131,24 @@ def record_rows(record: Record, run: int, bound: float) -> Iterator[dict[str, An
     axes = {metrics.UPDATE: record.update, metrics.GLOBAL_STEP: record.global_step}
     yield axes | {
         metrics.EPISODIC_RETURN: float(record.episodic_return[run]),
-        **_state_columns(record.suboptimality[run], record.optimal_prob[run]),
-        metrics.ENTROPY: float(record.entropy[run]),
-        metrics.GRADIENT_NORM: float(record.gradient_norm[run]),
+        **metrics.policy_columns(record, run),
         metrics.LOWER_BOUND: bound,
     }
     num_states = record.state_optimal_prob.shape[1]
     for state in range(num_states if num_states > 1 else 0):
-        columns = _state_columns(
-            record.state_suboptimality[run, state], record.state_optimal_prob[run, state]
-        )
-        yield {"state": state} | axes | columns
-
-
-def _state_columns(subopt: float, prob: float) -> dict[str, float]:
-    return {
-        metrics.SUBOPTIMALITY: float(subopt),
-        metrics.OPTIMAL_PROB: float(prob),
-        metrics.LOG10_OPTIMAL_PROB: math.log10(prob) if prob > 0 else -math.inf,
-    }
+        yield {"state": state} | axes | metrics.state_columns(record, run, state)
 
 
 def event_row(event: EscapeEvent, global_step: int) -> dict[str, Any]:
     """One row per event, with the logged keys as its columns."""
-    values = [getattr(event, column.removeprefix("escape/")) for column in metrics.ESCAPE_COLUMNS]
-    columns = dict(zip(metrics.ESCAPE_COLUMNS, values, strict=True))
+    fields = {c: c.removeprefix(metrics.ESCAPE_FAMILY) for c in metrics.ESCAPE_COLUMNS}
+    columns = {column: getattr(event, name) for column, name in fields.items()}
     return {metrics.GLOBAL_STEP: global_step} | columns
 
 
 def run_row(config: RunConfig, trace: Trace) -> dict[str, Any]:
-    """The row of the table `runs`."""
+    """The row of the table `runs`; its configuration is that of this run alone."""
+    own = config.flat() | {"seed": trace.seed, "num_seeds": 1}
     whole_run = [row for row in trace.rows if "state" not in row]
     last: Mapping[str, Any] = whole_run[-1] if whole_run else {}
     return {
@@ -168,12 +163,12 @@ def run_row(config: RunConfig, trace: Trace) -> dict[str, Any]:
         metrics.GLOBAL_STEP: last.get(metrics.GLOBAL_STEP, 0),
         metrics.ESCAPE_TIME: trace.escape_time,
         metrics.CENSORED: trace.escape_time is None,
-        "escape/relative_error": trace.relative_error,
+        metrics.RELATIVE_ERROR: trace.relative_error,
         metrics.LOWER_BOUND: trace.bound,
-        "escape/ratio_to_bound": trace.ratio,
+        metrics.RATIO_TO_BOUND: trace.ratio,
         metrics.SUBOPTIMALITY: last.get(metrics.SUBOPTIMALITY),
         metrics.OPTIMAL_PROB: last.get(metrics.OPTIMAL_PROB),
-        "config": json.dumps(config.flat(), sort_keys=True),
+        "config": json.dumps(own, sort_keys=True),
         "versions": _versions(),
     }
 

@@ -10,28 +10,31 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agents.metrics import AXES, ESCAPE_COLUMNS, ESCAPE_TABLE, FIGURE, GLOBAL_STEP, UPDATE
 from gw_envs.checks import BadInput
+
+if TYPE_CHECKING:
+    from experiments.options.config import RunConfig
 
 FLUSH_SECONDS = 1.0
 
 
 class Tracker(Protocol):
-    """What a run needs of a tracker."""
+    """What a run needs of a tracker; by themselves these methods track nothing."""
 
     def define(self) -> None:
         """Declare the axes of the keys; called once, before the first row."""
-        ...
+        return None
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Take one row; it holds the axes `update` and `global_step` beside what they index."""
-        ...
+        return None
 
     def finish(
         self,
@@ -41,29 +44,17 @@ class Tracker(Protocol):
         exit_code: int = 0,
     ) -> None:
         """Close the run with its summary, the table of its events and its picture."""
-        ...
+        return None
 
 
-class NullTracker:
-    """Tracks nothing: `track="disabled"`."""
-
-    def define(self) -> None:
-        """Nothing to declare."""
-
-    def log(self, row: Mapping[str, Any]) -> None:
-        """Drop the row."""
-
-    def finish(
-        self,
-        summary: Mapping[str, Any],
-        escapes: Sequence[Mapping[str, Any]] = (),
-        figure: Path | None = None,
-        exit_code: int = 0,
-    ) -> None:
-        """Nothing to close."""
+TrackerFactory = Callable[[str, Mapping[str, Any]], Tracker]
 
 
-class WandbTracker:
+class NullTracker(Tracker):
+    """Tracks nothing, as the protocol's own methods do: `track="disabled"`."""
+
+
+class WandbTracker(Tracker):
     """One Weights & Biases run.
 
     Args:
@@ -139,6 +130,21 @@ class WandbTracker:
             self._run.log(closing)
         self._run.summary.update(dict(summary))
         self._run.finish(exit_code=exit_code)
+
+
+def tracker_factory(config: RunConfig, folder: Path) -> TrackerFactory:
+    """Trackers as `config.run.track` says: Weights & Biases files under `folder`, or none."""
+    options = config.run
+    if options.track == "disabled":
+        return lambda name, settings: NullTracker()
+    return lambda name, settings: WandbTracker(
+        options.track,
+        folder,
+        project=options.wandb_project,
+        group=config.exp_name,
+        name=name,
+        config=settings,
+    )
 
 
 def check_track(track: str) -> None:

@@ -1,8 +1,9 @@
 """What the protocol says of each sentence of the paper about ASR's gravity well.
 
 All numbers are of the test classes. Runs of two cells with the same seed start from the same
-network, so differences are paired by seed; their intervals are Student's (95 %, n - 1 degrees of
-freedom) and assume that the differences of seeds are roughly normal.
+network, so differences are paired by seed. The intervals of a section's mean differences hold
+together with 95 %, by sign flips (`experiments.analysis.sign_flips`), and so do those of its
+counts, by exact binomial laws and equal parts of the 5 %.
 """
 
 from __future__ import annotations
@@ -10,152 +11,115 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from agents.metrics import RETRIEVAL_NAMES
-from experiments.analysis.estimates import quantile, share, share_difference
+from experiments.analysis.estimates import each_of, largest, quantile, share, smallest
 from experiments.analysis.finding import Finding
-from experiments.analysis.statistics import Estimate, Survival, kaplan_meier
-from experiments.sampling.protocol import AGENTS, METRICS
-from gw_envs.checks import BadInput, Floats
+from experiments.analysis.sign_flips import sign_flip_p_values, simultaneous
+from experiments.analysis.statistics import Estimate
+from experiments.sampling.curves import Runs
+from experiments.sampling.protocol import METRICS
+from gw_envs.checks import Floats
 
 AROUND_15 = slice(12, 19)  # epochs
-LAST = slice(-5, None)
+BELOW, ABOVE = (-math.inf, 0.0), (0.0, math.inf)
+CHANGE = "mean of epochs 12 to 18 less the start"
+COUNTED = each_of(4)  # confidence of each finding of `asr_well` that counts runs or epochs
 
 
 @dataclass(frozen=True)
-class Runs:
-    """The protocol's curves.
+class Paired:
+    """A statement on the mean of paired differences, to be judged together with others.
 
     Attributes:
-        curves: (distribution, agent) -> metric -> [seeds, epochs + 1], seeds ascending.
-        in_well: (distribution, agent) -> bool [seeds, epochs + 1], judged by test rows.
+        statement, measure, true_in, name: of the `Finding`.
+        differences: one per seed, [seeds].
     """
 
-    curves: dict[tuple[str, str], dict[str, Floats]]
-    in_well: dict[tuple[str, str], Floats]
-
-    @classmethod
-    def from_table(cls, table: Any) -> Runs:
-        """From a table of `protocol.stored_results`.
-
-        Raises:
-            ValueError: if a run is not as long as the others.
-        """
-        columns = {name: np.asarray(table[name]) for name in ("seed", "epoch")}
-        columns |= {name: np.asarray(table[name], dtype=np.float64) for name in METRICS}
-        columns["in_well"] = np.asarray(table["test_in_well"])
-        kinds = list(
-            zip(table["distribution"].to_pylist(), table["agent"].to_pylist(), strict=True)
-        )
-        curves, in_well = {}, {}
-        for kind in dict.fromkeys(kinds):
-            rows = np.array([k == kind for k in kinds])
-            order = np.lexsort((columns["epoch"][rows], columns["seed"][rows]))
-            seeds = len(np.unique(columns["seed"][rows]))
-            if rows.sum() % seeds:
-                raise BadInput(f"runs of {kind} differ in length; one of them ended early.")
-            own = {name: columns[name][rows][order].reshape(seeds, -1) for name in columns}
-            curves[kind] = {name: own[name] for name in METRICS}
-            in_well[kind] = own["in_well"]
-        return cls(curves, in_well)
-
-    def by_distribution(self, names: Sequence[str]) -> dict[str, dict[str, dict[str, Floats]]]:
-        """Curves as distribution -> agent -> metric, of the distributions that there are."""
-        return {
-            name: {a: self.curves[name, a] for a in AGENTS if (name, a) in self.curves}
-            for name in names
-            if any((name, a) in self.curves for a in AGENTS)
-        }
-
-    def change(self, kind: tuple[str, str], metric: str, epochs: slice) -> Floats:
-        """Mean over epochs less the start, [seeds]."""
-        values = self.curves[kind][metric]
-        return np.asarray(values[:, epochs].mean(axis=1) - values[:, 0])
-
-    def end(self, kind: tuple[str, str], metric: str) -> Floats:
-        """Mean over the last five epochs, [seeds]."""
-        return np.asarray(self.curves[kind][metric][:, LAST].mean(axis=1))
-
-    def lowest_epoch(self, kind: tuple[str, str]) -> Floats:
-        """Epoch at which recall@1 is lowest, [seeds]."""
-        return self.curves[kind]["recall_at_1"].argmin(axis=1).astype(np.float64)
-
-    def fell(self, kind: tuple[str, str]) -> Floats:
-        """Whether the run was in the well at the end of some epoch, [seeds]."""
-        return np.asarray(self.in_well[kind].any(axis=1))
-
-    def returns(self, kind: tuple[str, str]) -> Survival | None:
-        """Epochs from falling until back at the start's level, of the runs that fell."""
-        times, censored = [], []
-        for inside in self.in_well[kind]:
-            if inside.any():
-                after = inside[int(inside.argmax()) :]
-                back = not after.all()
-                times.append(int(after.argmin()) if back else len(after))
-                censored.append(not back)
-        return kaplan_meier(times, censored) if times else None
-
-    def came_back(self, kind: tuple[str, str]) -> tuple[int, int]:
-        """How many runs came back, and how many fell."""
-        survival = self.returns(kind)
-        return (0, 0) if survival is None else (survival.runs - survival.censored, survival.runs)
+    statement: str
+    measure: str
+    differences: Floats
+    true_in: tuple[float, float]
+    name: str = ""
 
 
-def paired(differences: Floats) -> Estimate:
-    """Mean of paired differences with Student's interval; no interval for fewer than two."""
-    from scipy import stats
-
-    n = len(differences)
-    value = float(np.mean(differences))
-    if n < 2:
-        return Estimate(value, math.nan, math.nan)
-    half = float(stats.t.ppf(0.975, n - 1) * np.std(differences, ddof=1) / math.sqrt(n))
-    return Estimate(value, value - half, value + half)
+def judge_together(stated: Sequence[Paired]) -> list[Finding]:
+    """Findings whose intervals hold together; the measure says what exact sign flips give."""
+    table = np.stack([s.differences for s in stated], axis=1)
+    found = []
+    for s, estimate, together in zip(
+        stated, simultaneous(table), sign_flip_p_values(table), strict=True
+    ):
+        alone = float(sign_flip_p_values(s.differences)[0])
+        tested = f"; sign flips: p = {alone:.3g} alone, {together:.3g} stepwise among {len(stated)}"
+        measure = s.measure + (tested if 0.0 in s.true_in else "")
+        found.append(Finding(s.statement, measure, estimate, s.true_in, s.name))
+    return found
 
 
 def findings(runs: Runs) -> list[Finding]:
-    """Every sentence, in the paper's order, then the controls."""
-    ends = [*who_ends_higher(runs), *broad_and_narrow(runs)]
-    return [*who_falls(runs), *when(runs), *ends, *controls(runs)]
+    """Every sentence: the section on the well, then that on broad sampling."""
+    return [*asr_well(runs), *broad_and_narrow(runs)]
 
 
-def who_falls(runs: Runs) -> list[Finding]:
-    """All curves fall with normal_high; with normal_low they are flat."""
-    high, low = ("normal_high", "ppo"), ("normal_low", "ppo")
-    found = [
-        Finding(
-            f"normal_high, PPO: {RETRIEVAL_NAMES[metric]} is below its start around epoch 15.",
-            "mean of epochs 12 to 18 less the start",
-            paired(runs.change(high, metric, AROUND_15)),
-            (-math.inf, 0.0),
-        )
-        for metric in METRICS
-    ]
-    difference = runs.change(low, "recall_at_1", AROUND_15)
-    difference = difference - runs.change(high, "recall_at_1", AROUND_15)
+def asr_well(runs: Runs) -> list[Finding]:
+    """Who falls, with and without a policy; when; who ends higher; the controls."""
+    parts = [f(runs) for f in (who_falls, how_flat, no_policy_acts, who_ends_higher, controls)]
+    stated = [paired for part in parts for paired in part]
+    judged = iter(judge_together(stated))
+    falls, flat, without, ends, control = ([next(judged) for _ in part] for part in parts)
     return [
-        *found,
-        Finding(
-            "normal_low, PPO: recall@1 is not below its start around epoch 15.",
-            "mean of epochs 12 to 18 less the start",
-            paired(runs.change(low, "recall_at_1", AROUND_15)),
-            (0.0, math.inf),
+        *falls,
+        *in_six(falls),
+        *flat,
+        *without,
+        fall_without_policy(runs),
+        *when(runs),
+        *ends,
+        in_all_six(runs, ends),
+        *control,
+        who_comes_back(runs),
+    ]
+
+
+def who_falls(runs: Runs) -> list[Paired]:
+    """All curves fall with normal_high, and none with other distributions."""
+    high, low = ("normal_high", "ppo"), ("normal_low", "ppo")
+    change = runs.change(low, "recall_at_1", AROUND_15)
+    return [
+        *(
+            Paired(
+                f"normal_high, PPO: {RETRIEVAL_NAMES[metric]} is below its start around epoch 15.",
+                CHANGE,
+                runs.change(high, metric, AROUND_15),
+                BELOW,
+                f"fall-{metric}",
+            )
+            for metric in METRICS
         ),
-        Finding(
+        Paired(
+            "normal_low, PPO: recall@1 is not below its start around epoch 15.",
+            CHANGE,
+            change,
+            ABOVE,
+            "low-does-not-fall",
+        ),
+        Paired(
             "normal_low falls less than normal_high around epoch 15 (recall@1, PPO).",
             "change of normal_low less change of normal_high",
-            paired(difference),
-            (0.0, math.inf),
+            change - runs.change(high, "recall_at_1", AROUND_15),
+            ABOVE,
+            "low-falls-less",
         ),
         *(
-            Finding(
+            Paired(
                 f"{name}, PPO: recall@1 is below its start around epoch 15 ({reading}).",
-                "mean of epochs 12 to 18 less the start",
-                paired(runs.change((name, "ppo"), "recall_at_1", AROUND_15)),
-                (-math.inf, 0.0),
+                CHANGE,
+                runs.change((name, "ppo"), "recall_at_1", AROUND_15),
+                BELOW,
+                f"{name}-falls",
             )
             for name, reading in (
                 ("wide", "high variance of the bins"),
@@ -165,39 +129,140 @@ def who_falls(runs: Runs) -> list[Finding]:
     ]
 
 
+def how_flat(runs: Runs) -> list[Paired]:
+    """Normal low is flat: read absolutely, and beside normal high."""
+    high, low = ("normal_high", "ppo"), ("normal_low", "ppo")
+    flat = {m: np.ptp(runs.curves[low][m], axis=1) for m in ("recall_at_1", "nmi")}
+    steep = {m: np.ptp(runs.curves[high][m], axis=1) for m in flat}
+    return [
+        Paired(
+            "normal_low, PPO: recall@1 is flat: within 0.01 of its start around epoch 15.",
+            CHANGE,
+            runs.change(low, "recall_at_1", AROUND_15),
+            (-0.01, 0.01),
+        ),
+        *(
+            Paired(
+                f"normal_low is relatively flat: {RETRIEVAL_NAMES[metric]} ranges less than with "
+                "normal_high (PPO).",
+                "largest less smallest value of a run, normal_low less normal_high",
+                flat[metric] - steep[metric],
+                BELOW,
+                f"low-flatter-{metric}",
+            )
+            for metric in flat
+        ),
+    ]
+
+
+def in_six(falls: list[Finding]) -> list[Finding]:
+    """All of the six metrics fall; the five that the paper names."""
+    six = [f.estimate for f in falls if f.name.startswith("fall-")]
+    count = Estimate(
+        sum(e.value < 0 for e in six), sum(e.high < 0 for e in six), sum(e.low < 0 for e in six)
+    )
+    return [
+        Finding(
+            "normal_high, PPO: all curves fall, each of the six metrics around epoch 15.",
+            "metrics below their start, of six",
+            count,
+            (6.0, 6.0),
+            "all-fall",
+        ),
+        Finding(
+            "normal_high, PPO: the five named metrics (four recalls and NMI) fall around epoch 15.",
+            "largest of the five changes",
+            largest([f.estimate for f in falls if f.name.startswith("fall-")][:5]),
+            BELOW,
+            "five-fall",
+        ),
+    ]
+
+
+def no_policy_acts(runs: Runs) -> list[Paired]:
+    """Is the fall that of a policy? With frozen bins there is none."""
+    frozen = runs.change(("normal_high", "frozen"), "recall_at_1", AROUND_15)
+    steered = runs.change(("normal_high", "ppo"), "recall_at_1", AROUND_15)
+    return [
+        Paired(
+            "normal_high, frozen bins: where no policy acts recall@1 is not below its start around "
+            "epoch 15.",
+            CHANGE,
+            frozen,
+            ABOVE,
+            "no-policy-no-fall",
+        ),
+        Paired(
+            "normal_high: recall@1 falls at least as deep under PPO as where no policy acts.",
+            "change around epoch 15, PPO less frozen bins",
+            steered - frozen,
+            BELOW,
+            "policy-deepens",
+        ),
+    ]
+
+
+def fall_without_policy(runs: Runs) -> Finding:
+    """How many runs fall where no policy acts."""
+    steered, frozen = (runs.fell(("normal_high", agent)) for agent in ("ppo", "frozen"))
+    return Finding(
+        "normal_high: where no policy acts most runs do not fall.",
+        f"share of the {len(frozen)} runs with frozen bins that fell (under PPO {steered.sum()} of "
+        f"{len(steered)})",
+        share(int(frozen.sum()), len(frozen), COUNTED),
+        (0.0, 0.5),
+        "no-policy-no-well",
+    )
+
+
 def when(runs: Runs) -> list[Finding]:
     """The lowest point, and the way back."""
     high = ("normal_high", "ppo")
     back, fell = runs.came_back(high)
+    epochs = runs.curves[high]["recall_at_1"].shape[1] - 1
+    lowest = quantile(runs.lowest_epoch(high), 0.5, COUNTED)
     return [
         Finding(
             "normal_high, PPO: the lowest recall@1 comes around epoch 15.",
             "median epoch of the lowest recall@1",
-            quantile(runs.lowest_epoch(high), 0.5),
+            Estimate(lowest.value, max(lowest.low, 0.0), min(lowest.high, float(epochs))),
             (10.0, 20.0),
+            "around-15",
         ),
         Finding(
             "normal_high, PPO: most runs that fell come back to their start.",
             f"share of the {fell} runs that fell",
-            share(back, fell),
+            share(back, fell, COUNTED),
             (0.5, 1.0),
         ),
     ]
 
 
-def who_ends_higher(runs: Runs) -> list[Finding]:
+def who_ends_higher(runs: Runs) -> list[Paired]:
     """normal_high above normal_low in all six."""
+    high, low = ("normal_high", "ppo"), ("normal_low", "ppo")
     return [
-        Finding(
+        Paired(
             f"normal_high ends above normal_low in {RETRIEVAL_NAMES[metric]} (PPO).",
             "mean of the last five epochs, high less low",
-            paired(
-                runs.end(("normal_high", "ppo"), metric) - runs.end(("normal_low", "ppo"), metric)
-            ),
-            (0.0, math.inf),
+            runs.end(high, metric) - runs.end(low, metric),
+            ABOVE,
         )
         for metric in METRICS
     ]
+
+
+def in_all_six(runs: Runs, ends: list[Finding]) -> Finding:
+    """Higher in all six: the smallest of the differences decides."""
+    table = np.stack([paired.differences for paired in who_ends_higher(runs)], axis=1)
+    return Finding(
+        "normal_high ends above normal_low in all six metrics (PPO).",
+        "smallest of the six differences; sign flips of the six: p = "
+        f"{sign_flip_p_values(table).min():.3g}",
+        smallest([finding.estimate for finding in ends]),
+        ABOVE,
+        "all-end-higher",
+    )
 
 
 def broad_and_narrow(runs: Runs) -> list[Finding]:
@@ -205,44 +270,53 @@ def broad_and_narrow(runs: Runs) -> list[Finding]:
     wide, narrow = ("wide", "ppo"), ("normal_low", "ppo")
     early = [runs.change(kind, "recall_at_1", AROUND_15) for kind in (wide, narrow)]
     late = [runs.end(kind, "recall_at_1") for kind in (wide, narrow)]
-    return [
-        Finding(
+    stated = [
+        Paired(
             "Around epoch 15 wide bins are behind narrow ones in recall@1 (PPO).",
             "mean of epochs 12 to 18 less the start, wide less normal_low",
-            paired(early[0] - early[1]),
-            (-math.inf, 0.0),
+            early[0] - early[1],
+            BELOW,
+            "letters-early",
         ),
-        Finding(
+        Paired(
             "Wide bins end above narrow ones in recall@1 (PPO).",
             "mean of the last five epochs, wide less normal_low",
-            paired(late[0] - late[1]),
-            (0.0, math.inf),
+            late[0] - late[1],
+            ABOVE,
+            "letters-late",
         ),
+    ]
+    return judge_together(stated)
+
+
+def controls(runs: Runs) -> list[Paired]:
+    """Is it the learning sampler that brings a run back?"""
+    return [
+        Paired(
+            f"normal_high: {name} ends above {what} in recall@1.",
+            f"mean of the last five epochs, {name} less {what}",
+            runs.end(("normal_high", agent), "recall_at_1")
+            - runs.end(("normal_high", control), "recall_at_1"),
+            ABOVE,
+        )
+        for agent, name in (("ppo", "PPO"), ("sb3-softmax-pg", "REINFORCE"))
+        for control, what in (("frozen", "frozen bins"), ("random", "random actions"))
     ]
 
 
-def controls(runs: Runs) -> list[Finding]:
-    """Is it the learning sampler that brings a run back?"""
-    found = []
-    for agent, name in (("ppo", "PPO"), ("sb3-softmax-pg", "REINFORCE")):
-        for control, what in (("frozen", "frozen bins"), ("random", "random actions")):
-            ends = [runs.end(("normal_high", a), "recall_at_1") for a in (agent, control)]
-            found.append(
-                Finding(
-                    f"normal_high: {name} ends above {what} in recall@1.",
-                    f"mean of the last five epochs, {name} less {what}",
-                    paired(ends[0] - ends[1]),
-                    (0.0, math.inf),
-                )
-            )
-    back = [runs.came_back(("normal_high", agent)) for agent in ("ppo", "frozen")]
-    if all(fell for _, fell in back):
-        found.append(
-            Finding(
-                "normal_high: runs that fell come back more often under PPO than with frozen bins.",
-                "share of runs that came back, PPO less frozen",
-                share_difference(*back[0], *back[1]),
-                (0.0, 1.0),
-            )
-        )
-    return found
+def who_comes_back(runs: Runs) -> Finding:
+    """McNemar's exact test: only the seeds in which one of the two comes back tell."""
+    from scipy import stats
+
+    kinds = ("normal_high", "ppo"), ("normal_high", "frozen")
+    both_fell = runs.fell(kinds[0]) & runs.fell(kinds[1])
+    steered, frozen = (runs.back(kind)[both_fell] for kind in kinds)
+    first, told = int((steered & ~frozen).sum()), int((steered ^ frozen).sum())
+    p = stats.binomtest(first, told).pvalue if told else 1.0
+    return Finding(
+        "normal_high: where only one of the two comes back it is mostly PPO, not frozen bins.",
+        f"share of the {told} such seeds, of {both_fell.sum()} in which both fell; McNemar: p = "
+        f"{p:.3g}",
+        share(first, told, COUNTED),
+        (0.5, 1.0),
+    )

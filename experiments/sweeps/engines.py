@@ -1,7 +1,7 @@
 """Where batches run: in this process or in a pool of our own. `ray_engine` has the third place.
 
 An engine takes batches up to its `slots` and hands back one after the other what became of them:
-an `Outcome`, or a `Lost` where the worker died. Which batch was lost is known exactly, since a
+a `BatchResult`, or a `Lost` where the worker died. Which batch was lost is known exactly, since a
 worker of the pool has one batch at a time; only the dead worker is replaced.
 """
 
@@ -19,7 +19,8 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
-from experiments.sweeps.execution import Job, Outcome, execute
+from experiments.sweeps.execution import BatchResult, Job, execute
+from gw_envs.threads import one_thread_each
 
 Batch = tuple[Job, ...]
 
@@ -44,7 +45,7 @@ class Engine(Protocol):
         """Take a batch; never called with `slots` of them on their way."""
         ...
 
-    def next(self) -> tuple[Batch, Outcome | Lost]:
+    def next(self) -> tuple[Batch, BatchResult | Lost]:
         """Wait for a batch, any of those on their way, and hand it back."""
         ...
 
@@ -65,7 +66,7 @@ class SerialEngine:
         """Keep the batch until `next`."""
         self._waiting.append(batch)
 
-    def next(self) -> tuple[Batch, Outcome | Lost]:
+    def next(self) -> tuple[Batch, BatchResult | Lost]:
         """Run the batch."""
         batch = self._waiting.popleft()
         return batch, execute(batch)
@@ -115,7 +116,7 @@ class ProcessEngine:
         self._workers.append(worker)
         self._send(worker, batch)
 
-    def next(self) -> tuple[Batch, Outcome | Lost]:
+    def next(self) -> tuple[Batch, BatchResult | Lost]:
         """Receive from the first worker that answers or dies."""
         busy = {w.connection: w for w in self._workers if w.batch}
         worker = busy[wait(list(busy))[0]]  # type: ignore[index]
@@ -143,15 +144,6 @@ class ProcessEngine:
             return False
         worker.batch = batch
         return True
-
-
-def one_thread_each() -> None:
-    """Small matrices: threads cost more than they bring, and change the last bits of sums.
-
-    Libraries read this when they are imported.
-    """
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
 
 
 def _context() -> BaseContext:

@@ -6,21 +6,29 @@ or outlives its driver leaves no trace, and workers on other machines need no sh
 
 from __future__ import annotations
 
-import json
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.metrics import UPDATE
-from agents.softmax_pg import log_spaced
 from experiments.options.config import make_config
-from experiments.results import TABLES, make_table
+from experiments.results import TABLES, Rows, make_table
+from experiments.runs import make_run
 from experiments.runs.tracking import NullTracker
-from experiments.runs.well import Run
+from gw_envs.checks import BadInput
 
 # The same input gives the same error again: trying once is enough.
-LASTING_ERRORS = (ValueError, ArithmeticError, TypeError, AssertionError)
+LASTING_ERRORS = (
+    ValueError,
+    ArithmeticError,
+    TypeError,
+    AssertionError,
+    LookupError,
+    AttributeError,
+    NameError,
+)
+LAST_LINES = 20  # of a traceback: a handful of frames, the innermost among them
 
 
 @dataclass(frozen=True)
@@ -46,17 +54,20 @@ class Failure:
 
     Attributes:
         job: it.
-        error: what it raised, in a line.
+        error: what it raised, in a line: bad input says itself what is wrong, of anything else the
+            line names file and place.
         lasting: whether it would raise the same again.
+        traceback: its last lines; empty for bad input.
     """
 
     job: Job
     error: str
     lasting: bool
+    traceback: str = ""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class BatchResult:
     """What a batch of jobs came to.
 
     Attributes:
@@ -72,7 +83,7 @@ class Outcome:
     seconds: float = 0.0
 
 
-def execute(jobs: Sequence[Job]) -> Outcome:
+def execute(jobs: Sequence[Job]) -> BatchResult:
     """Run the jobs, one after the other."""
     began = time.monotonic()
     rows: dict[str, list[Any]] = {name: [] for name in TABLES}
@@ -82,52 +93,41 @@ def execute(jobs: Sequence[Job]) -> Outcome:
         try:
             made = _run(job)
         except Exception as error:
-            text = f"{type(error).__name__}: {error}"
-            failures.append(Failure(job, text, isinstance(error, LASTING_ERRORS)))
+            failures.append(_failure(job, error))
             continue
         for name, more in made.items():
-            rows[name] += more
+            rows.setdefault(name, []).extend(more)
         done += job.run_ids
-    tables = {name: _parquet_bytes(name, rows[name]) for name in TABLES} if done else {}
-    return Outcome(tuple(done), tables, tuple(failures), time.monotonic() - began)
+    tables = {name: _parquet_bytes(name, rows[name]) for name in rows} if done else {}
+    return BatchResult(tuple(done), tables, tuple(failures), time.monotonic() - began)
 
 
-def _run(job: Job) -> dict[str, list[Any]]:
+def _run(job: Job) -> dict[str, Rows]:
     """The rows of a job's runs, by table."""
-    run = Run(make_config(**job.options), show_progress=False)
+    run = make_run(make_config(**job.options), show_progress=False)
     run.train(lambda name, settings: NullTracker())
-    if len(job.run_ids) > 1:
-        _drop_rows_of_others(run)
-    runs, trajectories, escapes = run.rows()
-    found = tuple(row["run_id"] for row in runs)
+    tables = run.tables()
+    found = tuple(row["run_id"] for row in tables["runs"])
     if found != job.run_ids:
         raise AssertionError(f"runs {found} were made instead of {job.run_ids}")
-    return {
-        "runs": [{**row, **_own_columns(job, row["seed"])} for row in runs],
-        "trajectories": list(trajectories),
-        "escapes": list(escapes),
-    }
+    own = {"axes": job.axes, "tags": job.tags}
+    return tables | {"runs": [{**row, **own} for row in tables["runs"]]}
 
 
-def _drop_rows_of_others(run: Run) -> None:
-    """Leave each run the rows it has when made alone; an agent records all where one escapes."""
-    marks = set(log_spaced(run.config.run.max_updates).tolist())
-    for trace in run.traces:
-        own = marks | set(trace.state_escape_times)
-        trace.rows = [row for row in trace.rows if row[UPDATE] in own]
+def _failure(job: Job, error: Exception) -> Failure:
+    """What is told of a job that raised."""
+    if isinstance(error, BadInput):
+        return Failure(job, str(error), lasting=True)
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "site-packages" not in frame.filename]
+    place = (ours or frames)[-1]  # the innermost outside libraries: our code, or the user's
+    text = f"{type(error).__name__}: {error} ({place.filename}:{place.lineno}, in {place.name})"
+    lasting = isinstance(error, LASTING_ERRORS)
+    return Failure(job, text, lasting, "\n".join(lines[-LAST_LINES:]))
 
 
-def _own_columns(job: Job, seed: int) -> dict[str, str]:
-    """Columns that must not depend on which seeds were made together."""
-    config = job.options | {"seed": seed, "num_seeds": 1}
-    return {
-        "config": json.dumps(config, sort_keys=True),
-        "axes": job.axes,
-        "tags": job.tags,
-    }
-
-
-def _parquet_bytes(name: str, rows: list[Any]) -> bytes:
+def _parquet_bytes(name: str, rows: Rows) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

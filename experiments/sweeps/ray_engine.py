@@ -8,7 +8,7 @@ import socket
 from typing import Any
 
 from experiments.sweeps.engines import Batch, Lost
-from experiments.sweeps.execution import Outcome, execute
+from experiments.sweeps.execution import BatchResult, execute
 from gw_envs.checks import BadInput
 
 SECONDS_TO_CONNECT = 5.0
@@ -60,14 +60,16 @@ class RayEngine:
         """Start a task."""
         self._on_the_way[self._execute.remote(batch)] = batch
 
-    def next(self) -> tuple[Batch, Outcome | Lost]:
+    def next(self) -> tuple[Batch, BatchResult | Lost]:
         """Wait for a task."""
         ready, _ = self._ray.wait(list(self._on_the_way), num_returns=1)
         batch = self._on_the_way.pop(ready[0])
         try:
             return batch, self._ray.get(ready[0])
         except self._ray.exceptions.RayError as error:
-            return batch, Lost(str(error).strip().splitlines()[0])
+            cause = getattr(error, "cause", None)  # of a task that raised: what it raised
+            lines = str(error if cause is None else cause).strip().splitlines()
+            return batch, Lost(lines[0] if cause is None else f"{type(cause).__name__}: {lines[0]}")
 
     def close(self) -> None:
         """Drop the tasks and leave the cluster; one that was started here ends."""

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.results import make_writable
+from experiments.files import make_writable
+from experiments.runs import make_run
 from experiments.runs.tracking import graceful_termination
-from experiments.runs.well import make_agents
 from experiments.sweeps.engines import Batch, Engine, Lost
-from experiments.sweeps.execution import Failure, Job, Outcome
+from experiments.sweeps.execution import BatchResult, Failure, Job
 from experiments.sweeps.specification import Point, Sweep
 from experiments.sweeps.storage import done_runs, write_part
 
@@ -48,7 +48,7 @@ class Progress:
 
 
 def check_points(sweep: Sweep) -> None:
-    """Make the agents of enough points to see every value of every axis once.
+    """Make, and do not start, the runs of enough points to see every value of every axis once.
 
     Raises:
         ValueError: naming the option that is out of range.
@@ -57,7 +57,7 @@ def check_points(sweep: Sweep) -> None:
     for point in sweep.points:
         values = {(key, json.dumps(value)) for key, value in point.axes.items()}
         if not seen or values - seen:
-            make_agents(point.config)
+            make_run(point.config)
             seen |= values | {("", "")}
 
 
@@ -142,7 +142,7 @@ class _Scheduler:
                 batch.append(self._jobs.popleft())
         return tuple(batch)
 
-    def _take(self, batch: Batch, outcome: Outcome | Lost) -> None:
+    def _take(self, batch: Batch, outcome: BatchResult | Lost) -> None:
         if isinstance(outcome, Lost):
             for job in batch:
                 self._again(Failure(job, outcome.reason, lasting=False), blamed=len(batch) == 1)
@@ -169,6 +169,7 @@ class _Scheduler:
             {
                 "run_id": run_id,
                 "error": failure.error,
+                "traceback": failure.traceback,
                 "attempts": self._attempts[run_id],
                 "axes": json.loads(job.axes),
                 "tags": json.loads(job.tags),

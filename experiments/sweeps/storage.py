@@ -1,6 +1,6 @@
-"""A sweep's folder: parts while it runs, three tables when it is joined, the list of failures.
+"""A sweep's folder: parts while it runs, tables when it is joined, the list of failures.
 
-A part, `parts/<name>/`, holds the three tables of one batch; it counts once its `runs.parquet` is
+A part, `parts/<name>/`, holds the tables of one batch; it counts once its `runs.parquet` is
 there, which is written last. Joining merges all parts into the folder's own tables, in the order
 of `run_id`, and then removes them. A run that stands in two places is taken once, so that joining
 can be interrupted anywhere and started again.
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.files import write_atomically
-from experiments.results import TABLES, read_results, write_tables
+from experiments.results import MORE_TABLES, TABLES, read_results, write_tables, written_order
 from gw_envs.checks import BadInput
 
 PARTS = "parts"
@@ -37,7 +37,7 @@ def write_part(folder: Path, run_ids: Sequence[str], tables: Mapping[str, bytes]
         StorageError: if it cannot be written; the batch is then absent.
     """
     name = hashlib.sha256(" ".join(run_ids).encode()).hexdigest()[:16]
-    for table in TABLES:
+    for table in written_order(tables):
         _write(folder / PARTS / name / f"{table}.parquet", tables[table])
 
 
@@ -54,7 +54,7 @@ def done_runs(folder: Path) -> set[str]:
 
 
 def join_parts(folder: Path) -> list[Path]:
-    """Merge the parts into the folder's three tables; return their paths.
+    """Merge the parts into the folder's tables; return their paths.
 
     What other processes add meanwhile is left for the next time.
 
@@ -69,15 +69,15 @@ def join_parts(folder: Path) -> list[Path]:
     if not sources:
         raise BadInput(f"results folder {str(folder)!r} has no results to join.")
     if sources == [folder]:
-        return [folder / f"{name}.parquet" for name in TABLES]
-    kept: dict[str, list[Any]] = {name: [] for name in TABLES}
+        return [folder / f"{name}.parquet" for name in _tables_of(folder)]
+    kept: dict[str, list[Any]] = {}
     seen: set[str] = set()
     for source in sources:
         new = set(_read(source, "runs", ["run_id"])["run_id"].to_pylist()) - seen
         seen |= new
-        for name in TABLES:
-            kept[name].append(_rows_of(_read(source, name), new))
-    joined = {name: pa.concat_tables(kept[name]).sort_by("run_id") for name in TABLES}
+        for name in _tables_of(source):
+            kept.setdefault(name, []).append(_rows_of(_read(source, name), new))
+    joined = {name: pa.concat_tables(kept[name]).sort_by("run_id") for name in kept}
     try:
         paths = write_tables(folder, joined)
     except OSError as error:
@@ -101,6 +101,12 @@ def _sources(folder: Path) -> list[Path]:
     """Folders with whole results: the joined one first, then the parts by name."""
     candidates = [folder, *sorted((folder / PARTS).glob("*"))]
     return [source for source in candidates if (source / "runs.parquet").exists()]
+
+
+def _tables_of(source: Path) -> list[str]:
+    """Which tables a folder with whole results must have, and may."""
+    more = [name for name in MORE_TABLES if (source / f"{name}.parquet").exists()]
+    return written_order([*TABLES, *more])
 
 
 def _read(source: Path, name: str, columns: Sequence[str] | None = None) -> Any:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from gw_envs.checks import BadInput, Floats, check_float, check_int, check_policy
 from gw_envs.theory.drifting import drift_escape_updates, well_escape_updates
 from gw_envs.theory.printed_theorem import ceiling_range, check_rewards_path, printed_escape_time
+from gw_envs.theory.readings import Reading, read
 from gw_envs.theory.wells import WELL_FRACTION, escape_threshold, in_well
 
 
@@ -45,6 +46,8 @@ class StateAudit:
         optimal_prob: pi_1(a*|s).
         reward_gap: Delta(s) of the printed theorem.
         effective_gaps: (smallest, largest) of r_*(t) - r_i(t) over i and the clocks seen.
+        first_gap: largest of them at clock 0.
+        rewards_given: whether r(t) does not depend on the policy (discount 0).
         ceilings: (low, high), the betas that satisfy the printed premise; none where low > high.
         initial_suboptimality: of the first policy, at clock 0.
         printed_time: t0 = C/(Delta(s) pi_1(a*|s)), in the paper's counting (t = n + 1).
@@ -60,6 +63,8 @@ class StateAudit:
     optimal_prob: float
     reward_gap: float
     effective_gaps: tuple[float, float]
+    first_gap: float
+    rewards_given: bool
     ceilings: tuple[float, float]
     initial_suboptimality: float
     printed_time: float
@@ -87,6 +92,20 @@ class StateAudit:
         if self.escape_time is not None:
             return self.escape_time + 1 >= self.printed_time
         return True if self.updates + 1 >= self.printed_time else None
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """Which readings of the printed sentence this start refutes (`gw_envs.theory.readings`)."""
+        return read(
+            rewards_given=self.rewards_given,
+            premise_holds=self.premise_holds,
+            gaps=self.effective_gaps,
+            first_gap=self.first_gap,
+            edge=WELL_FRACTION * self.reward_gap,
+            reward_gap=self.reward_gap,
+            printed_holds=self.printed_holds,
+            starts_in_well=self.starts_in_well,
+        )
 
     @property
     def verdict(self) -> str:
@@ -150,7 +169,8 @@ def audit(
     Raises:
         ValueError: naming the argument that is out of range.
     """
-    printed_escape_time(0.5, 1.0, learning_rate, constant)  # refuses either out of range
+    eta = check_float("learning_rate", learning_rate, 0, open_low=True)
+    printed_escape_time(0.5, 1.0, eta, constant)  # refuses a constant out of range
     budget = check_int("max_updates", max_updates, 0)
     world_at, horizon = _as_worlds(instance)
     if drift_horizon is not None:
@@ -165,8 +185,8 @@ def audit(
     for action in best.tolist():
         check_int("optimal_action", action, 0, shape[1] - 1)
     path = _Path(first, policy, best.astype(int), reward_gap)
-    path.follow(world_at, learning_rate, budget, min(horizon, budget))
-    return tuple(path.audit_state(s, learning_rate, constant) for s in range(shape[0]))
+    path.follow(world_at, eta, budget, min(horizon, budget))
+    return tuple(path.audit_state(s, eta, constant) for s in range(shape[0]))
 
 
 class _Path:
@@ -242,6 +262,8 @@ class _Path:
             optimal_prob=x0,
             reward_gap=gap,
             effective_gaps=(float(gaps.min()), float(gaps.max())),
+            first_gap=float(gaps[0].max()),
+            rewards_given=self.frozen_gap,
             ceilings=ceiling_range(values, gap, best),
             initial_suboptimality=float(shortfalls[0]),
             printed_time=printed_escape_time(x0, gap, eta, constant),

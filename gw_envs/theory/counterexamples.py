@@ -1,9 +1,10 @@
-"""Four instances on which a printed or a tempting escape bound fails, ready to run.
+"""Five instances on which a printed or a tempting escape bound fails, ready to run.
 
-CE1-CE3 satisfy every premise of the paper's Theorem 2 and break its conclusion; CE4 breaks the
-repair that comes to mind first, C/(largest gap * pi_1(a*)) for every initial policy. All have one
-state, a* = action 0 and eta = 1. Updates (n, direct iteration) and flow times (gradient flow,
-eta = 1) are different clocks and are never mixed.
+CE1-CE3 and CE5 satisfy every premise of the paper's Theorem 2 and break its conclusion, each under
+other readings of it (`gw_envs.theory.readings`); CE4 breaks the repair that comes to mind first,
+C/(largest gap * pi_1(a*)) for every initial policy. All have one state and a* = action 0; eta is 1,
+in CE5 0.1. Updates (n, direct iteration) and flow times (gradient flow, eta = 1) are different
+clocks and are never mixed.
 """
 
 from __future__ import annotations
@@ -133,6 +134,48 @@ def draining_mass(optimal_prob: float = 1e-3, num_medium: int = 400) -> Countere
     )
 
 
+def alternating_arms(
+    optimal_prob: float = 1e-2, second_share: float = 0.5, clocks: int = 20_000
+) -> Counterexample:
+    """CE5: Delta is the exact gap at every t and every b_i <= b_1, and yet no start waits for t0.
+
+    K = 3, eta = 0.1, b_1 = .95, Delta = .005: r(t) is (.955, .95, 0) and (.955, 0, .95) in turn, so
+    that each wrong arm is nearly as good as a* half of the time and on the average far worse.
+    Stated for `alternating_starts`, 1e-5 <= pi_1(a*) <= 0.1, where the latest escape comes at .198
+    t0. Deeper starts are not claimed: there (T + 1)/t0 rises with the depth, .123, .185 and .268 at
+    pi_1(a*) = 1e-5, 3e-6 and 1e-6 from an even split.
+
+    Args:
+        optimal_prob: x0.
+        second_share: share of the rest that the second arm begins with, in (0, 1).
+        clocks: how long the rewards alternate before the last ones are held.
+    """
+    x0 = _check_start(optimal_prob, 1.0)
+    share = check_float("second_share", second_share, 0, 1, open_low=True, open_high=True)
+    pairs = -(-check_int("clocks", clocks, 2) // 2)
+    return Counterexample(
+        name="CE5 arms that take turns",
+        claim="sub-optimality >= 0.0045 before t0 = 900/x0; it falls below at least five times "
+        "sooner, from every start tried.",
+        rewards=np.tile([[0.955, 0.95, 0.0], [0.955, 0.0, 0.95]], (pairs, 1)),
+        policy=np.array([x0, (1 - x0) * share, (1 - x0) * (1 - share)]),
+        reward_gap=0.005,
+        claimed_time=0.45 / (0.1 * 0.005 * x0),
+        learning_rate=0.1,
+    )
+
+
+def alternating_starts(lowest: float = 1e-5) -> list[tuple[float, float]]:
+    """The 66 starts of CE5, (pi_1(a*), share of the second arm): eleven depths, six splits.
+
+    Args:
+        lowest: the deepest pi_1(a*), below 0.1.
+    """
+    depths = np.geomspace(_check_start(lowest, 0.1), 0.1, 11)
+    splits = (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
+    return [(float(x0), share) for x0 in depths for share in splits]
+
+
 def flow_time(rewards: Floats, policy: Floats, escape_prob: float = 0.1) -> float:
     """Time (eta = 1) at which gradient flow first has pi(a*) = escape_prob; constant rewards.
 
@@ -158,7 +201,7 @@ def flow_time(rewards: Floats, policy: Floats, escape_prob: float = 0.1) -> floa
     if path.shape[0] != 1:
         raise BadInput(f"rewards of shape {path.shape} must be constant: one row.")
     arms, counts = np.unique(np.stack([path[0], policy])[:, 1:], axis=1, return_counts=True)
-    r = np.concatenate([path[0, :1], arms[0]])
+    r = np.concatenate([path[0, :1], arms[0]]) - path[0, 0]
     weight = np.concatenate([[1.0], counts])
     start = np.log(np.concatenate([np.asarray(policy)[:1], arms[1]]))
 
@@ -168,7 +211,7 @@ def flow_time(rewards: Floats, policy: Floats, escape_prob: float = 0.1) -> floa
 
     def slope(_: float, theta: Floats) -> Floats:
         pi = probabilities(theta)
-        return pi * (r - (weight * pi) @ r)
+        return pi * (r - (weight * pi) @ r)  # exactly 0 for equal arms, where r is 0
 
     def arrival(_: float, theta: Floats) -> float:
         return float(probabilities(theta)[0] - escape_prob)

@@ -76,7 +76,7 @@ def logged_keys():
     """Every name in metrics.py that a run logs, and every column with a namespace."""
     keys = set()
     for name, value in vars(metrics).items():
-        if name.isupper() and isinstance(value, str | tuple):
+        if name.isupper() and isinstance(value, str | tuple) and not name.endswith("_FAMILY"):
             keys |= {value} if isinstance(value, str) else set(value)
     return keys | {column for table in COLUMNS.values() for column in table if "/" in column}
 

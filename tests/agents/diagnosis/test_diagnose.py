@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from agents.diagnosis import SoftmaxTable, diagnose
-from agents.diagnosis.actors import as_actor
 from agents.diagnosis.betting import limits
 from agents.diagnosis.playing import Arena, Branch, Fork
+from agents.diagnosis.policies.actors import as_actor
 from agents.diagnosis.prediction import complete_advantages, updates_to_take
 from agents.diagnosis.verdicts import state_text
 from gw_envs import theory

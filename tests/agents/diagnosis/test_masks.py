@@ -10,7 +10,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.diagnosis import diagnose
-from agents.diagnosis.actions import Actions
+from agents.diagnosis.policies.actions import Actions
 
 
 class Doors(gym.Env):

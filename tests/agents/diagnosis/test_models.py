@@ -53,15 +53,15 @@ def test_a_model_of_other_spaces_is_refused(model):
 def test_the_monitor_records_its_keys_and_leaves_training_as_it_was(model):
     from stable_baselines3 import PPO
 
-    from agents.diagnosis import plateau_keys as keys
+    from agents import metrics
 
     ppo, monitor, _ = model
     logged = monitor.logged
-    assert set(keys.PLATEAU_KEYS) <= set(logged)
-    assert 0 < logged[keys.PLATEAU_ENTROPY] <= np.log(2) + 1e-6
-    assert 1 <= logged[keys.PLATEAU_EFFECTIVE_ACTIONS] <= 2 + 1e-6
-    assert 0 <= logged[keys.PLATEAU_LOST_UPDATES] < 1
-    assert logged[keys.PLATEAU_GRADIENT_NORM] > 0
+    assert set(metrics.PLATEAU_KEYS) <= set(logged)
+    assert 0 < logged[metrics.PLATEAU_ENTROPY] <= np.log(2) + 1e-6
+    assert 1 <= logged[metrics.PLATEAU_EFFECTIVE_ACTIONS] <= 2 + 1e-6
+    assert 0 <= logged[metrics.PLATEAU_LOST_UPDATES] < 1
+    assert logged[metrics.PLATEAU_GRADIENT_NORM] > 0
     alone = PPO("MlpPolicy", "CartPole-v1", n_steps=64, n_epochs=1, seed=0, device="cpu")
     alone.learn(512)
     for a, b in zip(ppo.policy.parameters(), alone.policy.parameters(), strict=True):

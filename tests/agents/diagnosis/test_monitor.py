@@ -12,8 +12,8 @@ from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormalize
 
+from agents import metrics as keys
 from agents.diagnosis import PlateauMonitor
-from agents.diagnosis import plateau_keys as keys
 
 
 class Kept(KVWriter):

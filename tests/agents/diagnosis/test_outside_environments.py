@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from agents.diagnosis import diagnose
-from agents.diagnosis.observations import own, state_text
+from agents.diagnosis.policies.observations import own, state_text
 
 BOTH = np.array([0.95, 0.05])
 

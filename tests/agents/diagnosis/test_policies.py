@@ -8,7 +8,7 @@ from torch import nn
 from torch.distributions import Categorical
 
 from agents.diagnosis import Logits, SoftmaxTable, diagnose
-from agents.diagnosis.actors import as_actor
+from agents.diagnosis.policies.actors import as_actor
 
 SEEN = [np.array([0.3, -0.2, 0.1, 0.4], np.float32), np.array([-1, 0.5, 0, 2], np.float32)]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from agents.diagnosis import diagnose
-from agents.diagnosis.observations import own
+from agents.diagnosis.policies.observations import own
 from agents.diagnosis.replay import generators, key_of, seed_generator, state_of
 
 STAY = np.array([0.95, 0.05])

@@ -14,8 +14,8 @@ from stable_baselines3.common.vec_env import (
 )
 
 from agents.diagnosis import diagnose
-from agents.diagnosis.meeting import meet
-from agents.diagnosis.observations import stack
+from agents.diagnosis.policies.meeting import meet
+from agents.diagnosis.policies.observations import stack
 
 
 class Far(gym.Env):
@@ -386,7 +386,7 @@ def test_a_value_based_model_explores_when_asked_to():
     venv = DummyVecEnv([lambda: Steps(0)])
     model = DQN("MlpPolicy", venv, buffer_size=100, device="cpu", seed=0)
     model.exploration_rate = 0.4
-    from agents.diagnosis.actors import as_actor
+    from agents.diagnosis.policies.actors import as_actor
 
     seen = [np.zeros(1, np.float32)]
     greedy = as_actor(model, Steps(0)).probabilities(seen)[0]

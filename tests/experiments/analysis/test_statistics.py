@@ -16,6 +16,7 @@ from experiments.analysis.statistics import (
     log_log_slope,
     log_rank,
 )
+from gw_envs.checks import BadInput
 
 # Freireich et al. 1963, weeks of remission of acute leukaemia; the censored are marked by a minus.
 DRUG = [6, 6, 6, -6, 7, -9, 10, -10, -11, 13, 16, -17, -19, -20, 22, 23, -25, -32, -32, -34, -35]
@@ -45,7 +46,7 @@ def test_kaplan_meier_of_the_leukaemia_data():
     assert {t: round(s, 3) for t, s in zip(curve.times, curve.survival, strict=True)} == PUBLISHED
     assert (curve.runs, curve.censored, curve.last) == (21, 12, 35)
     assert curve.median.value == 23
-    assert curve.median.low == 13  # log-log interval; its upper end is not reached
+    assert curve.median.low == 10  # log-log intervals give 13; the upper end is not reached
     assert curve.median.high == math.inf
     assert kaplan_meier(*split(PLACEBO)).median.value == 8
 
@@ -70,13 +71,31 @@ def test_log_rank_by_definition():
     assert test.chi_square == pytest.approx(excess**2 / variance, rel=1e-12)
 
 
-def test_intervals_are_those_of_greenwood_on_the_log_log_scale():
+@given(st.lists(st.integers(1, 8), min_size=1, max_size=30), st.sampled_from([0.8, 0.95]))
+def test_without_censoring_the_interval_is_clopper_and_pearsons(times, confidence):
+    curve = kaplan_meier(times, [False] * len(times), confidence)
+    for t, low, high in zip(curve.times, curve.low, curve.high, strict=True):
+        left = sum(s > t for s in times)
+        ends = stats.binomtest(left, len(times)).proportion_ci(confidence)
+        assert (low, high) == pytest.approx((ends.low, ends.high), abs=1e-9)
+    ends = stats.binomtest(len(times), len(times)).proportion_ci(confidence)
+    assert curve.first_low == pytest.approx(ends.low)
+
+
+def test_with_censoring_the_ends_are_quantiles_of_products_of_beta_draws():
+    # Fay, Brittain and Proschan 2013: Beta(y - d + 1, d) per step, times Beta(y', 1) for the
+    # low. Two moments match the product to .005, Monte Carlo is good to .001.
     curve = kaplan_meier(*split(DRUG))
-    greenwood = {6: 0.0764, 7: 0.0869, 10: 0.0963, 13: 0.1068, 16: 0.1141, 22: 0.1282, 23: 0.1346}
-    for t, s, low, high in zip(curve.times, curve.survival, curve.low, curve.high, strict=True):
-        half = 1.959964 * greenwood[t] / s / abs(math.log(s))
-        assert low == pytest.approx(s ** math.exp(half), abs=2e-3)
-        assert high == pytest.approx(s ** math.exp(-half), abs=2e-3)
+    times, cut = split(DRUG)
+    rng = np.random.default_rng(6)
+    product = np.ones(400_000)
+    for i, t in enumerate(curve.times):
+        at_risk, events = (times >= t).sum(), ((times == t) & ~cut).sum()
+        product = product * rng.beta(at_risk - events + 1, events, product.size)
+        following = curve.times[i + 1] if i + 1 < len(curve.times) else times.max()
+        lower = product * rng.beta((times >= following).sum(), 1, product.size)
+        assert curve.high[i] == pytest.approx(np.quantile(product, 0.975), abs=0.006)
+        assert curve.low[i] == pytest.approx(np.quantile(lower, 0.025), abs=0.006)
 
 
 samples = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_size=25)
@@ -111,16 +130,49 @@ def test_censored_runs_pull_the_median_up_where_the_mean_of_the_escaped_would_no
     assert kaplan_meier(times, censored).median.value == math.inf
 
 
-def test_the_interval_of_the_median_covers_it():
-    rng = np.random.default_rng(3)
-    truth, covered, trials = math.log(2), 0, 400
+CENSORING = {  # of exponential escape times of mean 1: a budget, or runs stopped at random
+    "none": lambda rng, n: np.full(n, math.inf),
+    "budget": lambda rng, n: np.full(n, 1.5),
+    "random": lambda rng, n: rng.exponential(3.0, n),
+}
+
+
+@pytest.mark.parametrize("censoring", CENSORING)
+@pytest.mark.parametrize("runs", [3, 5, 10, 30])
+def test_intervals_of_quantiles_cover_as_often_as_they_say(runs, censoring):
+    rng = np.random.default_rng(runs)
+    truth = {q: -math.log(1 - q) for q in (0.5, 0.9)}
+    covered, trials = dict.fromkeys(truth, 0), 400
     for _ in range(trials):
-        times = rng.exponential(size=60)
-        curve = kaplan_meier(np.minimum(times, 1.2), times > 1.2)
-        covered += curve.median.low <= truth <= curve.median.high
+        times, ends = rng.exponential(size=runs), CENSORING[censoring](rng, runs)
+        curve = kaplan_meier(np.minimum(times, ends), times > ends)
+        for q in truth:
+            estimate = curve.quantile(q)
+            covered[q] += estimate.low <= truth[q] <= estimate.high
     error = 3 * math.sqrt(0.95 * 0.05 / trials)
-    assert covered / trials > 0.95 - error
-    assert covered / trials < 1.0
+    assert min(covered.values()) / trials > 0.95 - error
+
+
+def test_thirty_runs_are_enough_for_a_median_that_says_something():
+    times = np.random.default_rng(4).exponential(size=30)
+    median = kaplan_meier(times, [False] * 30).median
+    ranks = [int(r) for r in stats.binom.ppf([0.025, 0.975], 30, 0.5)]
+    assert [median.low, median.high] == np.sort(times)[[ranks[0] - 1, ranks[1]]].tolist()
+
+
+def test_an_end_that_few_runs_do_not_fix_is_open():
+    last = kaplan_meier([5, 6, 9], [0, 0, 0]).quantile(0.9)
+    assert (last.value, last.low, last.high) == (9, 5, math.inf)
+    median = kaplan_meier([5, 6, 9], [0, 0, 0]).median
+    assert (median.value, median.low, median.high) == (6, 0, math.inf)
+    stuck = kaplan_meier([100] * 10, [True] * 10).median  # beyond the budget, nobody knows where
+    assert (stuck.value, stuck.low, stuck.high) == (math.inf, 100, math.inf)
+
+
+def test_log_rank_where_the_groups_could_not_have_differed():
+    for first, second in (([5, 5, 5], [5, 5, 5]), ([1, 1], [1])):
+        test = log_rank(first, [0] * len(first), second, [0] * len(second))
+        assert (test.chi_square, test.p_value) == (0, 1)
 
 
 def test_iqm_is_the_mean_of_the_middle_half():
@@ -165,7 +217,32 @@ def test_pairs_are_decided_only_where_censoring_allows():
     assert (pairs.decided, pairs.undecided) == (3, 2)
     assert pairs.earlier.value == pytest.approx(2 / 3)
     assert pairs.p_value == pytest.approx(stats.binomtest(2, 3).pvalue)
-    assert math.isnan(pairs.ratio.value)  # one pair's ratio is unknown
+    assert math.isnan(pairs.ratio.value)  # between 0.5 and 1, as the unknown pair may be
+    first, second = ([2, 4, 6, 9, 8], [0, 0, 0, 1, 0]), ([1, 2, 3, 9, 4], [0, 0, 0, 1, 0])
+    pairs = compare_pairs(*first, *second)
+    assert pairs.ratio.value == 2  # whatever the pair of which nothing is known
+    assert (pairs.ratio.low, pairs.ratio.high) == (0, math.inf)
+
+
+def test_a_median_ratio_that_censoring_leaves_open():
+    pairs = compare_pairs([50, 100, 100, 100, 100], [0, 1, 1, 1, 1], [10, 95, 95, 95, 95], [0] * 5)
+    assert math.isnan(pairs.ratio.value)
+    assert (pairs.ratio.low, pairs.ratio.high) == (pytest.approx(100 / 95), math.inf)
+    pairs = compare_pairs([10, 95, 95, 95, 95], [0] * 5, [50, 100, 100, 100, 100], [0, 1, 1, 1, 1])
+    assert (pairs.ratio.low, pairs.ratio.high) == (0, pytest.approx(95 / 100))
+
+
+@pytest.mark.parametrize("budget", [1.0, 3.0, 30.0])
+def test_intervals_of_the_median_ratio_cover_it_under_censoring(budget):
+    rng = np.random.default_rng(7)
+    covered, trials = 0, 400
+    for _ in range(trials):
+        first, second = 2 * rng.exponential(size=12), rng.exponential(size=12)
+        ratio = compare_pairs(
+            np.minimum(first, budget), first > budget, np.minimum(second, budget), second > budget
+        ).ratio
+        covered += ratio.low <= 2 <= ratio.high
+    assert covered / trials > 0.95 - 3 * math.sqrt(0.95 * 0.05 / trials)
 
 
 def test_median_ratio_of_pairs():
@@ -190,6 +267,12 @@ def test_median_ratio_of_pairs():
         (lambda: kaplan_meier([1.0], [False, True]), "one length"),
         (lambda: kaplan_meier([1.0], [False]).quantile(1.0), r"q=1\.0"),
         (lambda: log_rank([1], [True], [1], [True]), "without an escape"),
+        (lambda: kaplan_meier([1], ["no"]), r"censored=\['no'\] must be numbers"),
+        (lambda: kaplan_meier([1], [math.nan]), "censored holds nan"),
+        (lambda: kaplan_meier([1], [5]), "censored holds 5"),
+        (lambda: iqm([]), r"values=\[\] must hold finite scores"),
+        (lambda: iqm([1.0, math.nan]), "finite scores"),
+        (lambda: bootstrap_iqm(5), "scores=5 must be a list of tasks"),
         (lambda: bootstrap_iqm([[1.0], []]), "finite scores"),
         (lambda: log_log_slope([1, 2], [1, 2]), "at least 3"),
         (lambda: log_log_slope([1, 2, 3], [1, -2, 3]), "positive"),
@@ -197,5 +280,5 @@ def test_median_ratio_of_pairs():
     ],
 )
 def test_bad_input(call, text):
-    with pytest.raises(ValueError, match=text):
+    with pytest.raises(BadInput, match=text):
         call()

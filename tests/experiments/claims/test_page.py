@@ -8,11 +8,20 @@ from pathlib import Path
 import pytest
 
 from experiments.__main__ import main
-from experiments.analysis.finding import Finding
+from experiments.analysis.finding import CURVATURE, Finding, every, some
 from experiments.analysis.statistics import Estimate
-from experiments.claims import CLAIMS, claim_class
+from experiments.claims import CLAIMS, claim_class, sentences
 from experiments.claims.command import at_full_length
-from experiments.claims.page import FIGURES, load, render, store, write_page
+from experiments.claims.page import (
+    FIGURES,
+    by_name,
+    load,
+    print_sentences,
+    render,
+    store,
+    write_page,
+)
+from experiments.claims.sentences import Sentence
 from experiments.claims.theorem_1 import TheoremOne
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -53,6 +62,60 @@ def test_running_one_claim_again_renews_its_part_alone(tmp_path):
     again = write_page(tmp_path).read_text()
     assert "| 1.1 | **holds** |" in again
     assert again.split("| 2.1 |", 1)[1].split("##")[0] == page.split("| 2.1 |", 1)[1].split("##")[0]
+
+
+def stored_sentence(tmp_path, monkeypatch, estimates, rule):
+    """A page whose one sentence is decided by findings with these numbers; true below 0."""
+    found = [
+        Finding(f"statement {i}", "m", Estimate(*ends), (-math.inf, 0.0), f"f{i}")
+        for i, ends in enumerate(estimates)
+    ]
+    store(tmp_path, claim_class("attraction")(), found)
+    names = tuple(finding.name for finding in found)
+    sentence = Sentence("words", "here", "attraction", names, rule)
+    monkeypatch.setattr(sentences, "SENTENCES", (sentence,))
+    return render(tmp_path)
+
+
+def test_a_sentence_follows_from_its_findings(tmp_path, monkeypatch, capsys):
+    below, above, across = (-2.0, -3.0, -1.0), (2.0, 1.0, 3.0), (0.5, -1.0, 2.0)
+    cases = [
+        ([below, below], every, "holds", 0),
+        ([below, across], every, "undecided", 1),
+        ([below, across, above], every, "fails", 2),
+        ([above, across, below], some, "holds", 2),
+        ([above, across], some, "undecided", 1),
+        ([above, above], some, "fails", 0),
+    ]
+    for estimates, rule, verdict, decider in cases:
+        page = stored_sentence(tmp_path, monkeypatch, estimates, rule)
+        value, low, high = estimates[decider]
+        row = f"| words (here) | **{verdict}** | {value:.4g} [{low:.4g}, {high:.4g}] |"
+        assert f"{row} [1.{decider + 1}](#attraction) statement {decider} (" in page
+        print_sentences(tmp_path)
+        out = capsys.readouterr().out
+        assert out.startswith(verdict) and f"1.{decider + 1} statement {decider}" in out
+    assert "Of 1 sentences 0 hold, 1 fail, 0 are undecided." in out
+
+
+def test_every_sentence_is_decided_by_findings_that_there_are():
+    findings = by_name(DOCS)
+    for sentence in sentences.SENTENCES:
+        assert sentence.told_by(findings), sentence
+        assert len(set(sentence.findings)) == len(sentence.findings)
+    named = {(s.claim, name) for s in sentences.SENTENCES for name in s.findings}
+    assert named <= findings.keys()
+    page = (DOCS / "claims.md").read_text()
+    assert page.count("|\n") > len(sentences.SENTENCES)
+    assert page.index("Sentence by sentence") < page.index("The statements that decide")
+    assert page.rindex("## ") == page.index("## All statements")
+
+
+def test_intervals_say_what_they_are_of(tmp_path):
+    line = Finding("s", "m", Estimate(1.0, 0.9, 1.1), (0.0, 2.0), interval=CURVATURE)
+    store(tmp_path, claim_class("attraction")(), [line])
+    assert load(tmp_path, "attraction")[1] == [line]
+    assert "[0.9, 1.1] curvature |" in render(tmp_path)
 
 
 def test_full_settings_give_way_to_those_of_the_user():

@@ -8,15 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.analysis.estimates import (
+    departure,
+    each_of,
     exact,
+    largest,
     median_ratio,
     quantile,
     ratio,
     share,
     share_difference,
     slope,
+    smallest,
 )
-from experiments.analysis.finding import FAILS, HOLDS, UNDECIDED, Finding
+from experiments.analysis.finding import FAILS, HOLDS, UNDECIDED, Finding, every, some
 from experiments.analysis.statistics import Estimate
 
 numbers = st.floats(-1e6, 1e6)
@@ -91,6 +95,19 @@ def test_quantile_interval_covers_the_true_one():
     assert 0.93 <= inside / 1000 <= 0.985
 
 
+@pytest.mark.parametrize("draws", [3, 5, 10, 30])
+def test_quantile_intervals_of_few_draws_cover_too(draws):
+    rng = np.random.default_rng(draws)
+    for q in (0.5, 0.9):
+        inside = 0
+        for _ in range(500):
+            estimate = quantile(rng.exponential(size=draws), q)
+            inside += estimate.low <= -math.log(1 - q) <= estimate.high
+        assert inside / 500 > 0.95 - 3 * math.sqrt(0.95 * 0.05 / 500)
+    assert quantile([1.0, 2.0, 3.0], 0.9) == Estimate(pytest.approx(2.8), 1.0, math.inf)
+    assert quantile([1.0, 2.0, 3.0], 0.5) == Estimate(2.0, -math.inf, math.inf)
+
+
 def test_median_ratio_and_slope():
     rng = np.random.default_rng(3)
     ratio = median_ratio(3 * rng.lognormal(size=400), rng.lognormal(size=400))
@@ -99,6 +116,44 @@ def test_median_ratio_and_slope():
     fitted = slope([1.0, 10.0, 100.0], [2.0, 20.0, 200.0])
     assert (fitted.value, fitted.low, fitted.high) == pytest.approx((1, 1, 1))
     assert exact(3) == Estimate(3.0, 3.0, 3.0)
+
+
+def test_departures_and_the_worst_of_many():
+    off = departure(Estimate(1.1, 1.05, 1.2), 1.0)
+    assert (off.value, off.low, off.high) == pytest.approx((0.1, 0.05, 0.2))
+    near = departure(Estimate(1.01, 0.7, 1.02), 1.0)
+    assert (near.value, near.low, near.high) == pytest.approx((0.01, 0.0, 0.3))
+    worst = largest([off, near])
+    assert (worst.value, worst.low, worst.high) == pytest.approx((0.1, 0.05, 0.3))
+    least = smallest([off, near])
+    assert (least.value, least.low, least.high) == pytest.approx((0.01, 0.0, 0.2))
+    assert each_of(10) == pytest.approx(0.995)
+
+
+@given(st.floats(-5, 5), st.floats(0, 3), st.floats(0, 3), st.floats(0.1, 5))
+def test_a_departure_lies_within_its_interval(value, below, above, law):
+    found = departure(Estimate(value, value - below, value + above), law)
+    assert 0 <= found.low <= found.value + 1e-12
+    assert found.value <= found.high + 1e-12
+
+
+def test_worst_of_cells_covers_the_worst_truth():
+    # 24 cells of 400 draws at a share that is off by .02 in one of them: the interval has .02.
+    rng, inside = np.random.default_rng(8), 0
+    for _ in range(300):
+        misses = []
+        for off in (0.02, *[0.0] * 23):
+            seen = share(rng.binomial(400, 0.3 + off), 400, each_of(24))
+            misses.append(departure(Estimate(*(1 + e - 0.3 for e in vars(seen).values())), 1.0))
+        worst = largest(misses)
+        inside += worst.low <= 0.02 <= worst.high
+    assert inside / 300 > 0.95 - 3 * math.sqrt(0.95 * 0.05 / 300)
+
+
+def test_verdicts_combine():
+    assert every([HOLDS, HOLDS]) == some([FAILS, HOLDS, UNDECIDED]) == HOLDS
+    assert every([HOLDS, UNDECIDED]) == some([FAILS, UNDECIDED]) == UNDECIDED
+    assert every([UNDECIDED, FAILS]) == some([FAILS, FAILS]) == FAILS
 
 
 def test_ratio_takes_the_widest_ends():

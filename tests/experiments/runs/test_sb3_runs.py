@@ -149,7 +149,9 @@ def test_every_agent_has_its_own_options_and_budget():
 def test_settings_are_written_and_read_back(tmp_path):
     outcome, _ = execute(tmp_path, "sb3-softmax-pg", mean_rewards=(1.0, 0.5), max_updates=2)
     config = parse_config(["--config", str(outcome.folder / "config.yaml")])
-    assert config.flat() | {"resume": None} == outcome_flat(outcome)
+    assert config.run.num_seeds == 2
+    alone = {"resume": None, "num_seeds": 1}  # a row tells of one run
+    assert config.flat() | alone == outcome_flat(outcome)
 
 
 def outcome_flat(outcome):
@@ -226,6 +228,10 @@ def test_what_cannot_be_resumed_is_refused(tmp_path, monkeypatch, capsys):
     (folder / CHECKPOINT_FILE).write_bytes(before[CHECKPOINT_FILE][:1000])
     assert train.main(["--resume", str(folder)]) == 2
     assert "the checkpoint is damaged" in capsys.readouterr().err
+    old = {"settings": {}, "agents": [], "groups": []}
+    (folder / CHECKPOINT_FILE).write_bytes(pickle.dumps(old))
+    assert train.main(["--resume", str(folder)]) == 2
+    assert "the checkpoint is of another version" in capsys.readouterr().err
     (folder / CHECKPOINT_FILE).unlink()
     assert train.main(["--resume", str(folder)]) == 2
     assert "stopped before its first checkpoint" in capsys.readouterr().err

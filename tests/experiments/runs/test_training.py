@@ -6,8 +6,9 @@ import pytest
 import train
 from agents import metrics
 from agents.sampling_agents import SamplerSettings, train_sampler
-from experiments.options.config import make_config
+from experiments.options.config import make_config, parse_config
 from experiments.runs import make_run
+from experiments.runs.checkpoints import CHECKPOINT_FILE
 from experiments.runs.training import TrainingRun
 
 TINY = {
@@ -57,7 +58,7 @@ def test_a_run_writes_what_it_logs(tmp_path, agent):
     for tracker, trace in zip(trackers, outcome.traces, strict=True):
         logged = [row for row in tracker.rows if "sampling/loss" in row]
         assert [row[metrics.UPDATE] for row in logged] == list(range(7))
-        assert logged == trace.rows
+        assert logged == [{k: v for k, v in row.items() if k != "bins"} for row in trace.rows]
         assert tracker.summary[metrics.CENSORED] == (trace.escape_time is None)
     runs = pq.read_table(outcome.folder / "runs.parquet")
     assert runs["status"].to_pylist() == ["finished"] * 2
@@ -69,7 +70,7 @@ def test_events_are_the_wells_of_the_training_run(tmp_path, monkeypatch):
     config = make_config(**TINY, agent="frozen", output=str(tmp_path))
     run = TrainingRun(config)
     real = run.env._info
-    monkeypatch.setattr(run.env, "_info", lambda: real() | {"in_well": inside[run.env._steps]})
+    monkeypatch.setattr(run.env, "_info", lambda: real() | {"in_well": inside[run.env.run.steps]})
     outcome = run.execute()
     events = pq.read_table(outcome.folder / "escapes.parquet").to_pylist()
     assert [(e["escape/kind"], e["escape/update"], e["escape/dwell"]) for e in events] == [
@@ -78,6 +79,40 @@ def test_events_are_the_wells_of_the_training_run(tmp_path, monkeypatch):
         ("enter", 5, 1),
     ]
     assert outcome.traces[0].escape_time == 4
+
+
+def test_a_run_stopped_in_its_second_seed_goes_on_with_it(tmp_path, monkeypatch):
+    options = TINY | {"agent": "random", "num_seeds": 3, "checkpoint_seconds": 0.0}
+    whole = TrainingRun(make_config(**options, output=tmp_path / "whole")).execute().folder
+    run = TrainingRun(make_config(**options, output=tmp_path / "stopped"))
+    real, steps = run.env._info, []
+
+    def stopping():
+        steps.append(1)
+        if len(steps) == 7 + 3:
+            raise KeyboardInterrupt
+        return real()
+
+    monkeypatch.setattr(run.env, "_info", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        run.execute()
+    (folder,) = (tmp_path / "stopped").iterdir()
+    stopped = pq.read_table(folder / "runs.parquet")
+    assert stopped["status"].to_pylist() == ["finished", "interrupted"]
+    assert (folder / CHECKPOINT_FILE).exists()
+    trackers = []
+
+    def factory(name, settings):
+        trackers.append(FakeTracker())
+        return trackers[-1]
+
+    resumed = make_run(parse_config(["--resume", str(folder)]), factory)
+    assert resumed.execute().folder == folder
+    for name in ("sampling", "trajectories", "escapes"):
+        mine, theirs = (pq.read_table(f / f"{name}.parquet") for f in (folder, whole))
+        assert repr(mine.to_pylist()) == repr(theirs.to_pylist())
+    assert [len([r for r in t.rows if "sampling/loss" in r]) for t in trackers] == [7] * 3
+    assert not (folder / CHECKPOINT_FILE).exists()
 
 
 def test_it_is_a_command_of_train(tmp_path, capsys):

@@ -104,7 +104,7 @@ def test_the_tables_say_what_the_trackers_were_told(tmp_path):
         assert [r[metrics.UPDATE] for r in mine] == [r[metrics.UPDATE] for r in logged]
         assert [r[metrics.OPTIMAL_PROB] for r in mine] == [r[metrics.OPTIMAL_PROB] for r in logged]
         events = [r for r in escapes if r["run_id"] == row["run_id"]]
-        told = [r for r in tracker.rows if "escape/kind" in r]
+        told = [r for r in tracker.rows if metrics.EVENT_KIND in r]
         assert [[e[c] for c in metrics.ESCAPE_COLUMNS[:-1]] for e in events] == [
             [e[c] for c in metrics.ESCAPE_COLUMNS[:-1]] for e in told
         ]
@@ -122,7 +122,7 @@ def test_a_censored_run_has_no_escape_time(tmp_path):
 
 def test_an_interrupted_run_keeps_its_rows_and_says_so(tmp_path):
     run, trackers = small(tmp_path, max_updates=20_000)
-    agent = run.agents[1]
+    agent = run.learners[1]
     step = agent._step
 
     def interrupt():

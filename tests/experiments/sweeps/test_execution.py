@@ -1,15 +1,13 @@
 """A batch of jobs: rows that do not depend on the company they were made in, and failures apart."""
 
-import io
 import json
 
-import pyarrow.parquet as pq
 import pytest
 
-from experiments.results import TABLES
 from experiments.sweeps.execution import execute
 from experiments.sweeps.scheduling import make_job
 from experiments.sweeps.specification import INSTEAD, make_sweep
+from tests.experiments.sweeps.reading import rows_of
 
 SMALL = {"num_actions": 3, "optimal_prob": 0.05, "max_updates": 120}
 
@@ -17,11 +15,6 @@ SMALL = {"num_actions": 3, "optimal_prob": 0.05, "max_updates": 120}
 def jobs_of(**data):
     sweep = make_sweep({"name": "a", "tags": ["tiny"]} | data)
     return [make_job(point) for point in sweep.points]
-
-
-def rows_of(outcome):
-    tables = {name: pq.read_table(io.BytesIO(outcome.tables[name])) for name in TABLES}
-    return {name: table.sort_by("run_id").to_pylist() for name, table in tables.items()}
 
 
 def test_seeds_made_together_are_to_the_bit_those_made_alone():

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from experiments.results import TABLES
 from experiments.sweeps import scheduling
 from experiments.sweeps.engines import Lost, SerialEngine
-from experiments.sweeps.execution import Failure, Outcome, execute
+from experiments.sweeps.execution import BatchResult, Failure, execute
 from experiments.sweeps.scheduling import ATTEMPTS, Progress, check_points, run_missing
 from experiments.sweeps.specification import make_sweep
 from experiments.sweeps.storage import StorageError, done_runs
 
-BASE = {"gradient": "sampled", "num_actions": 3, "optimal_prob": 0.05, "max_updates": 2}
+BASE = {"gradient": "sampled", "num_actions": 3, "initial_policy": "normal", "max_updates": 2}
 SWEEP = make_sweep({"name": "a", "base": BASE, "grid": {"sigma": list(range(1, 13))}})
 IDS = [i for point in SWEEP.points for i in point.run_ids]
 
@@ -38,7 +38,7 @@ class ScriptedEngine:
         answer = self.script(batch, len(self.batches))
         if answer is None:
             run_ids = tuple(i for job in batch for i in job.run_ids)
-            answer = Outcome(
+            answer = BatchResult(
                 run_ids, {name: b"" for name in TABLES}, (), self.seconds * len(run_ids)
             )
         return batch, answer
@@ -150,7 +150,7 @@ def test_an_error_that_may_pass_is_retried_and_one_that_will_not_is_not(tmp_path
         calls.append(job.run_ids[0])
         passing = job.run_ids[0] == IDS[0] and calls.count(IDS[0]) < ATTEMPTS
         if passing or job.run_ids[0] == IDS[1]:
-            return Outcome(failures=(Failure(job, "no", lasting=not passing),), seconds=0.1)
+            return BatchResult(failures=(Failure(job, "no", lasting=not passing),), seconds=0.1)
         return None
 
     progress = drive(ScriptedEngine(fail, seconds=2.0), tmp_path)
@@ -167,7 +167,7 @@ def test_seeds_that_fail_together_are_taken_apart(tmp_path, written):
     def fail(batch, call):
         (job,) = batch
         if ids[2] in job.run_ids:
-            return Outcome(failures=(Failure(job, "ValueError: no", lasting=True),))
+            return BatchResult(failures=(Failure(job, "ValueError: no", lasting=True),))
         return None
 
     engine = ScriptedEngine(fail)
@@ -226,19 +226,20 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 
 def test_every_value_of_every_axis_is_checked_before_anything_runs():
+    corner = BASE | {"initial_policy": "corner"}
     grid = {"optimal_prob": [0.1, 0.2, 1.5], "learning_rate": [0.1, 0.2]}
     with pytest.raises(ValueError, match=r"optimal_prob=1\.5"):
-        check_points(make_sweep({"name": "a", "base": BASE, "grid": grid}))
+        check_points(make_sweep({"name": "a", "base": corner, "grid": grid}))
     grid = {"optimal_prob": [0.1, 0.2], "learning_rate": [0.1, -0.2]}
     with pytest.raises(ValueError, match=r"learning_rate=-0\.2"):
-        check_points(make_sweep({"name": "a", "base": BASE, "grid": grid}))
+        check_points(make_sweep({"name": "a", "base": corner, "grid": grid}))
     with pytest.raises(ValueError, match="num_actions=1"):
         check_points(make_sweep({"name": "a", "base": BASE | {"num_actions": 1}}))
 
 
 def test_few_points_are_checked_of_many(monkeypatch):
     made = []
-    monkeypatch.setattr(scheduling, "make_agents", made.append)
+    monkeypatch.setattr(scheduling, "make_run", made.append)
     check_points(
         make_sweep(
             {

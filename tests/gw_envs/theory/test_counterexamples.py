@@ -1,11 +1,15 @@
 """The counterexamples do what they claim, in updates and in the flow's time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from gw_envs.theory import drift_escape_bound, flow_escape_time
+from gw_envs.theory import audit, drift_escape_bound, flow_escape_time
 from gw_envs.theory.counterexamples import (
     all_arms_equal,
+    alternating_arms,
+    alternating_starts,
     arm_above_base,
     draining_mass,
     flow_time,
@@ -70,6 +74,64 @@ def test_ce4_flow_times():
         assert drift_escape_bound(example.policy) < time < example.claimed_time
 
 
+@pytest.mark.parametrize("x0, share, updates", [(0.1, 0.5, 1778), (0.1, 0.9, 1472)])
+def test_ce5_no_start_waits_though_every_gap_is_delta(x0, share, updates):
+    example = alternating_arms(x0, share)
+    assert example.claimed_time == pytest.approx(900 / x0)
+    assert example.escape_updates() == updates
+    assert (updates + 1) / example.claimed_time < 0.198
+    report = example.audit()
+    assert report.premise_holds and report.starts_in_well and report.printed_holds is False
+    assert report.effective_gaps == pytest.approx((0.005, 0.955))  # every b_i <= b_1
+    gaps = example.rewards[:, :1] - example.rewards[:, 1:]
+    np.testing.assert_allclose(gaps.min(axis=1), 0.005)  # Delta is the gap at every clock
+    assert report.well_bound < updates
+
+
+def test_the_starts_of_ce5():
+    starts = alternating_starts()
+    assert len(set(starts)) == 66
+    assert min(x for x, _ in starts) == pytest.approx(1e-5)
+    assert max(x for x, _ in starts) == pytest.approx(0.1)
+
+
+def verdicts(report):
+    return {reading.name: reading.verdict for reading in report.readings}
+
+
+def test_which_readings_an_instance_refutes():
+    assert verdicts(all_arms_equal().audit(50)) == {
+        "anything": "true",
+        "instance": "refuted",
+        "some start": "refuted",
+        "every start": "not decided",
+    }
+    assert verdicts(arm_above_base().audit(50))["instance"] == "not decided"
+    early = verdicts(gap_above_delta().audit())
+    assert (early["some start"], early["every start"]) == ("not decided", "refuted")
+    assert early["instance"] == "true"  # every b_i <= b_1
+    assert verdicts(alternating_arms(0.1).audit())["every start"] == "refuted"
+
+
+def test_a_start_that_waits_bears_witness_for_the_existential_reading():
+    # CE3's instance from another start keeps the printed inequality up to t0.
+    (report,) = audit([[0.9, 0.0]], [0.7, 0.3], 1.0, reward_gap=0.05)
+    assert report.printed_holds
+    assert verdicts(report)["some start"] == "true"
+    assert verdicts(report)["every start"] == "not decided"
+
+
+def test_where_the_values_depend_on_the_policy_one_start_tells_nothing_of_others():
+    report = replace(all_arms_equal().audit(50), rewards_given=False)
+    assert verdicts(report)["instance"] == verdicts(report)["some start"] == "not decided"
+
+
+def test_without_the_premise_nothing_is_promised():
+    (report,) = audit([[0.5, 0.9], [0.95, 0.9]], [0.01, 0.99], 1.0, reward_gap=0.05)
+    assert not report.premise_holds
+    assert set(verdicts(report).values()) == {"true", "not decided"}
+
+
 @pytest.mark.parametrize("k", [2, 5])
 def test_flow_time_of_the_symmetric_well(k):
     policy = np.array([1e-3] + [0.999 / (k - 1)] * (k - 1))
@@ -82,3 +144,10 @@ def test_flow_time_of_the_symmetric_well(k):
 def test_flow_that_never_arrives():
     with pytest.raises(RuntimeError, match="has not reached"):
         flow_time(np.array([0.5, 0.5]), np.array([0.01, 0.99]))
+
+
+@pytest.mark.parametrize("x0", [1e-16, 1e-100])
+def test_a_flow_of_equal_arms_stands_still_and_says_so(x0):
+    """Rounding of r - pi.r once made it creep, step by step, to the flow's time 1e4/x0."""
+    with pytest.raises(RuntimeError, match="has not reached"):
+        flow_time([0.6, 0.6, 0.6], np.array([x0, 0.5, 0.5]))

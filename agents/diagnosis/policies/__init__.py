@@ -1,0 +1,1 @@
+"""A policy of any kind and its environment: read, dressed as in training, asked for actions."""

@@ -1,0 +1,222 @@
+"""What every run shares: traces and trackers, checkpoints, tables, the end however it comes."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from experiments.files import make_writable
+from experiments.options.config import RunConfig
+from experiments.results import Rows, write_results
+from experiments.runs.checkpoints import (
+    load_checkpoint,
+    remove_checkpoint,
+    save_checkpoint,
+    set_aside_wandb,
+    write_settings,
+)
+from experiments.runs.trace import Trace, run_row
+from experiments.runs.tracking import (
+    Tracker,
+    TrackerFactory,
+    check_track,
+    graceful_termination,
+    tracker_factory,
+)
+from gw_envs.checks import check_float
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """What a run leaves: its traces, the paths of what was written, and a table to print."""
+
+    folder: Path
+    traces: list[Trace]
+    tables: list[Path]
+    figure: Path
+    summary: str
+
+
+class RecordedRun(ABC):
+    """A checked configuration, ready to run; nothing is written before `execute`.
+
+    A subclass names its learners and says how one of them learns. Learners take turns; each has a
+    group of traces, one per seed that it makes at once.
+
+    Args:
+        config: the configuration. With `config.run.resume` the run goes on from the last checkpoint
+            in that folder, which must be of the same settings.
+        make_tracker: a factory (run name, config) -> Tracker; default by `config.run.track`.
+        show_progress: whether each learner has its progress bar.
+
+    Attributes:
+        learners: whatever learns, picklable, in order.
+        groups: of each learner begun, one trace per run.
+
+    Raises:
+        ValueError: naming the option that is out of range.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        make_tracker: TrackerFactory | None = None,
+        show_progress: bool = True,
+    ) -> None:
+        self.config = config
+        check_float("checkpoint_seconds", config.run.checkpoint_seconds, 0)
+        check_track(config.run.track)
+        self._make_tracker = make_tracker
+        self._no_bar = None if show_progress else True  # None: no bar where nobody looks
+        self._folder: Path | None = None
+        self._saved = 0.0
+        self.learners = self._make_learners()
+        self.groups: list[list[Trace]] = []
+        if config.run.resume is not None:
+            self.learners, self.groups = load_checkpoint(config.run.resume, config)
+
+    @property
+    def marks(self) -> frozenset[int] | None:
+        """Updates at which a trace keeps a row, beside its own first escapes; None: at every one.
+
+        A learner may stop at more: where another of its runs escapes.
+        """
+        return None
+
+    @abstractmethod
+    def _make_learners(self) -> list[Any]:
+        """Check every option and make what learns; nothing is written."""
+
+    @abstractmethod
+    def _runs_of(self, learner: Any) -> Iterable[tuple[str, int, list[float]]]:
+        """Gradient, seed and each state's lower bound, of every run that a learner makes."""
+
+    @abstractmethod
+    def _learn(self, learner: Any, traces: list[Trace]) -> None:
+        """Train to the end of the budget; the traces keep what is seen on the way."""
+
+    @abstractmethod
+    def _draw(self, path: Path) -> None:
+        """Draw what the traces show."""
+
+    @abstractmethod
+    def _summary(self) -> str:
+        """The table to print."""
+
+    @property
+    def traces(self) -> list[Trace]:
+        """The traces of all runs begun."""
+        return [trace for group in self.groups for trace in group]
+
+    def execute(self) -> RunResults:
+        """Run every learner to its budget; write tables and picture.
+
+        On SIGTERM, Ctrl-C or an error the rows so far are written first and the unfinished runs
+        marked "interrupted". A process killed outright leaves no table, and of W&B all but the
+        last second. Either can be resumed from its last checkpoint, if it was
+        `checkpoint_seconds` old.
+
+        Raises:
+            ValueError: if the output folder cannot be written.
+        """
+        folder = self.config.run.resume or make_folder(self.config)
+        write_settings(folder, self.config)
+        factory = self._make_tracker or tracker_factory(self.config, folder)
+        with graceful_termination():
+            try:
+                self.train(factory, folder)
+            except BaseException:
+                self._write(folder, "interrupted")
+                for trace in self.traces:
+                    trace.finish(exit_code=1)
+                raise
+            tables = self._write(folder, "finished")
+            figure = folder / "run.png"
+            self._draw(figure)
+            for trace in self.traces:
+                trace.finish(figure=figure)
+        remove_checkpoint(folder)
+        return RunResults(folder, self.traces, tables, figure, self._summary())
+
+    def train(self, factory: TrackerFactory, folder: Path | None = None) -> None:
+        """Run every learner to its budget and keep what it shows; only checkpoints are written.
+
+        Args:
+            factory: makes the trackers.
+            folder: where checkpoints go; None: there are none.
+        """
+        self._folder, self._saved = folder, time.monotonic()
+        if folder is not None and self.groups:
+            set_aside_wandb(folder)
+        for trace in self.traces:
+            trace.replay(self._tracker(factory, trace.gradient, trace.seed))
+        for i, learner in enumerate(self.learners):
+            if i == len(self.groups):
+                self._begin(learner, factory)
+            group = self.groups[i]
+            if any(trace.status != "finished" for trace in group):
+                self._learn(learner, group)
+                for trace in group:
+                    trace.status = "finished"
+                self._checkpoint()
+
+    def tables(self) -> dict[str, Rows]:
+        """What the runs have shown so far, as rows by table."""
+        return {
+            "runs": [run_row(self.config, trace) for trace in self.traces],
+            "trajectories": [{"run_id": t.run_id} | row for t in self.traces for row in t.rows],
+            "escapes": [{"run_id": t.run_id} | row for t in self.traces for row in t.events],
+        }
+
+    def _bar(self, name: str, total: int | None, unit: str, done: int = 0) -> Any:
+        """A learner's progress bar."""
+        from tqdm import tqdm
+
+        return tqdm(total=total, initial=done, desc=name, unit=f" {unit}", disable=self._no_bar)
+
+    def _checkpoint(self) -> None:
+        """Save how far the run has come, if the last checkpoint is old enough."""
+        due = time.monotonic() - self._saved > self.config.run.checkpoint_seconds
+        if self._folder is not None and due:
+            save_checkpoint(self._folder, self.config, self.learners, self.groups)
+            self._saved = time.monotonic()
+
+    def _begin(self, learner: Any, factory: TrackerFactory) -> None:
+        """Open a trace for every run of a learner."""
+        group: list[Trace] = []
+        self.groups.append(group)
+        marks = self.marks
+        for gradient, seed, bounds in self._runs_of(learner):
+            tracker = self._tracker(factory, gradient, seed)
+            run_id = self.config.run_id(gradient, seed)
+            group.append(Trace(run_id, gradient, seed, bounds, tracker, marks))
+
+    def _tracker(self, factory: TrackerFactory, gradient: str, seed: int) -> Tracker:
+        exp_name = self.config.exp_name
+        own = {"exp_name": exp_name, "gradient": gradient, "seed": seed}
+        tracker = factory(f"{exp_name}-{gradient}-{seed}", self.config.flat() | own)
+        tracker.define()
+        return tracker
+
+    def _write(self, folder: Path, status: str) -> list[Path]:
+        for trace in self.traces:
+            if trace.status == "running":
+                trace.status = status
+        return write_results(folder, **self.tables())
+
+
+def make_folder(config: RunConfig) -> Path:
+    """A new folder under `output`, named by experiment and time.
+
+    Raises:
+        ValueError: if it cannot be made or written.
+    """
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
+    folder = config.run.output / f"{config.exp_name}-{stamp}"
+    make_writable("output", folder, config.run.output)
+    return folder
