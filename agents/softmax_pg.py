@@ -26,6 +26,7 @@ from agents.updates import (
     soft_action_values,
 )
 from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int, check_policy
+from gw_envs.theory import WELL_FRACTION
 
 if TYPE_CHECKING:
     from agents.simulation.stepping import Stepper
@@ -132,6 +133,8 @@ class SoftmaxPG:
         self.detector = EscapeDetector(self.well.optimal_actions, self.bounds)
         self._now: Evaluation
         self._observe()
+        if isinstance(self.rule, ExactRule):
+            self.rule.check_start(self.policy, self._now.values, 1 - WELL_FRACTION)
 
     @property
     def policy(self) -> Floats:

@@ -61,7 +61,9 @@ def policy_at_distance(rule: ExactRule, distance: ArrayLike, num_actions: int) -
     above = np.asarray(distance, dtype=np.float64)[..., None]
     if not np.all(above > 0):
         raise BadInput(f"distance={distance!r} must be above 0.")
-    return rule.policy(1 + above * (np.arange(num_actions) > 0))
+    theta = rule.theta_from_policy(np.full((*above.shape[:-1], num_actions), 1 / num_actions))
+    theta[..., :num_actions] = 1 + above * (np.arange(num_actions) > 0)  # the rest is memory
+    return rule.policy(theta)
 
 
 def run_rule(
@@ -103,6 +105,7 @@ def run_rule(
     theta = rule.theta_from_policy(start)
     pi = rule.policy(theta)
     values = np.broadcast_to(rewards, pi.shape)
+    rule.check_start(pi, values, 1 - escape_fraction if escape_prob is None else escape_prob)
     escape_time = np.where(outside(pi), 0, -1)
     noted, probs, subs = [0], [pi[..., best]], [pi @ gaps]
     for update in range(1, max_updates + 1):

@@ -108,6 +108,7 @@ class NormalizedGradient(GradientRule):
     rate = Rate(
         text="linear at eta = 1/6; escape in ln(1/x0)/(eta sqrt(K/(K-1))) updates",
         escape_exponent=0.0,
+        log_exponent=1.0,
         source="Mei et al., ICML 2021",
     )
 
@@ -175,12 +176,12 @@ class ArmijoGradient(ExactRule):
             source="Lu et al., RLJ 2024",
         )
 
-    def step(
+    def increment(
         self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0
     ) -> Floats:
-        """theta + accepted rate * gradient, same shape as theta."""
+        """Accepted rate * gradient, same shape as theta."""
         rate = self.accepted_rate(theta, values, learning_rate, weight)
-        return theta + rate * softmax_gradient(theta, values, weight)
+        return rate * softmax_gradient(theta, values, weight)
 
     def accepted_rate(
         self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0
