@@ -320,7 +320,7 @@ def test_delight_lowers_the_exponent_where_an_arm_is_harmful(name, options, gaps
 
 
 def test_a_learnt_temperature_gains_the_square_of_the_logarithm():
-    """K=2: dv = 2 x (1-x) GAP dn (kappa^2 + delta^2/2) in v = kappa delta, where 2 kappa^2 - delta^2
+    """K=2: dv = x (1-x) GAP (2 kappa^2 + delta^2) dn in v = kappa delta, where 2 kappa^2 - delta^2
     is conserved: (2 kappa^2 + delta^2)^2 = (2 - v0^2)^2 + 8 v^2."""
     rule, starts = make_rule("temperature-pg"), np.geomspace(1e-5, 1e-3, 5)
 

@@ -1,8 +1,8 @@
 """Updates to escape of the rules people train with, computed by another program before these were.
 
-K = 6, wrong arms alike and equally likely, eta = 1, edge .1. Verdicts are r = (1, 0, ...), the plain
-well is r = (.7, .5, ...). Adam's count at x0 = 1e-12, 4,167,554, is left to an engine that jumps;
-its law there is measured in test_rates at a larger epsilon.
+K = 6, wrong arms alike and equally likely, eta = 1, edge .1. Verdicts are r = (1, 0, ...), the
+plain well is r = (.7, .5, ...). Adam's count at x0 = 1e-12, 4,167,554, is left to an engine that
+jumps; its law there is measured in test_rates at a larger epsilon.
 """
 
 import numpy as np
