@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -134,7 +135,9 @@ class SoftmaxPG:
         self._now: Evaluation
         self._observe()
         if isinstance(self.rule, ExactRule):
-            self.rule.check_start(self.policy, self._now.values, 1 - WELL_FRACTION)
+            stuck = self.rule.stuck(self.policy, self._now.values, 1 - WELL_FRACTION)
+            if stuck:
+                warnings.warn(stuck, stacklevel=2)
 
     @property
     def policy(self) -> Floats:

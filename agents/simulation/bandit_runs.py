@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -105,7 +106,9 @@ def run_rule(
     theta = rule.theta_from_policy(start)
     pi = rule.policy(theta)
     values = np.broadcast_to(rewards, pi.shape)
-    rule.check_start(pi, values, 1 - escape_fraction if escape_prob is None else escape_prob)
+    stuck = rule.stuck(pi, values, 1 - escape_fraction if escape_prob is None else escape_prob)
+    if stuck:
+        warnings.warn(stuck, stacklevel=2)
     escape_time = np.where(outside(pi), 0, -1)
     noted, probs, subs = [0], [pi[..., best]], [pi @ gaps]
     for update in range(1, max_updates + 1):

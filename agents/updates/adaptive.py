@@ -322,5 +322,7 @@ def step_of_divergence(policy: Floats, direction: Floats, kl: float) -> Floats:
 
 def _second_order(z: Floats) -> Floats:
     """e^z - 1 - z >= 0, to full precision near 0."""
-    series = z * z / 2 * (1 + z / 3 * (1 + z / 4 * (1 + z / 5 * (1 + z / 6 * (1 + z / 7)))))
-    return np.where(np.abs(z) < 0.02, series, np.expm1(z) - z)
+    near = np.abs(z) < 0.02
+    y = np.where(near, z, 0.0)
+    series = y * y / 2 * (1 + y / 3 * (1 + y / 4 * (1 + y / 5 * (1 + y / 6 * (1 + y / 7)))))
+    return np.where(near, series, np.expm1(z) - z)

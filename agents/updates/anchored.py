@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,19 +92,19 @@ class AnchoredGradient(Remembering, SoftmaxGradient):
             critical = gap / climb
         return np.where(np.isnan(critical), np.inf, critical)
 
-    def check_start(self, policy: Floats, values: Floats, edge: float) -> None:
-        """Warn where the temperature is critical for the start."""
+    def stuck(self, policy: Floats, values: Floats, edge: float) -> str:
+        """That the temperature is critical for the start, and what would not be."""
         best = np.argmax(values, axis=-1)[..., None]
         start = np.take_along_axis(policy, best, axis=-1)[..., 0]
         second, first = np.moveaxis(np.sort(values, axis=-1)[..., -2:], -1, 0)
         critical = self.critical_temperature(first - second, start, edge)
-        if np.any(self.temperature >= critical):
-            warnings.warn(
-                f"temperature={self.temperature:g} holds kl-pg in its well for good: from "
-                f"pi(a*)={float(start.min()):.3g} only a temperature below "
-                f"tau_c={float(np.min(critical)):.4g} lets it past {edge:g} (equal gaps).",
-                stacklevel=3,
-            )
+        if np.all(self.temperature < critical):
+            return ""
+        return (
+            f"temperature={self.temperature:g} holds kl-pg in its well for good: from "
+            f"pi(a*)={float(start.min()):.3g} only a temperature below "
+            f"tau_c={float(np.min(critical)):.4g} lets it past {edge:g} (equal gaps)."
+        )
 
     def first_memory(self, logits: Floats) -> list[Floats]:
         """ln ref."""

@@ -153,14 +153,15 @@ class ExactRule(UpdateRule, ABC):
         """The parameters after one update: theta + increment; theta itself is not changed."""
         return theta + self.increment(theta, values, learning_rate, weight)
 
-    def check_start(self, policy: Floats, values: Floats, edge: float) -> None:
-        """Warn where the rule, started from this policy, will not do what it is for.
+    def stuck(self, policy: Floats, values: Floats, edge: float) -> str:
+        """Why a run of this rule that starts here never leaves its well; empty where it does.
 
         Args:
             policy: the first policies, [..., K].
             values: mean rewards or Q-values, [..., K].
             edge: pi(a*) at which a well of equal gaps ends, in (0, 1).
         """
+        return ""
 
     def default_learning_rate(self, advantage_bound: float = 1.0) -> float:
         """The step size of the rule's source where no |U| exceeds the bound; 1 if it has none."""

@@ -96,9 +96,7 @@ def test_a_batch_must_hold_a_group():
     with pytest.raises(ValueError, match=r"batch_size=1 holds no group of 8 .*at least 8"):
         SoftmaxPG(update="grpo", gradient="sampled")
     with pytest.raises(ValueError, match="batch_size=4 holds no group of 8"):
-        SoftmaxPG(
-            update="adam-pg", update_options={"of": "rloo"}, gradient="sampled", batch_size=4
-        )
+        SoftmaxPG(update="adam-pg", update_options={"of": "rloo"}, gradient="sampled", batch_size=4)
     with pytest.raises(ValueError, match="infinite group has only the exact form of max-rl"):
         options = {"rollouts": float("inf")}
         SoftmaxPG(update="max-rl", update_options=options, gradient="sampled", batch_size=8)

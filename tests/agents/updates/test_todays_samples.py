@@ -115,6 +115,22 @@ def test_groups_share_a_run_and_a_first_state():
     np.testing.assert_allclose(scored.returns, 1.25 * np.array([[1, 0, 1, 1, 1, 1, 1, 0, 1, 1]]))
 
 
+def test_dividing_by_the_mean_is_maximum_likelihood_of_one_rollout_less():
+    """Score (R - mean)/mean, 0 without a success, as trainers offer it: the exact max-rl of G-1."""
+    batch = pulls(np.random.default_rng(14), np.tile(POLICY, (RUNS, 1)), 8, CHANCES / 5)
+
+    def score(returns):
+        mean = returns.mean(axis=-1, keepdims=True)
+        return (returns - mean) / np.where(mean > 0, mean, 1.0)
+
+    sampled = batch.scored(score, 8).mean(SoftmaxGradient().estimate)[:, 0]
+    exact = make_rule("max-rl", rollouts=7).direction(np.log(POLICY), CHANCES / 5)
+    error = sampled.std(axis=0) / np.sqrt(RUNS)
+    assert np.all(np.abs(sampled.mean(axis=0) - exact) <= 4 * error)
+    of_eight = make_rule("max-rl").direction(np.log(POLICY), CHANCES / 5)
+    assert np.any(np.abs(sampled.mean(axis=0) - of_eight) > 4 * error)
+
+
 @pytest.mark.parametrize("name", ["positive-pg", "negative-pg", "clip-cov"])
 def test_one_sided_estimates_are_exact_without_noise_and_biased_with_it(name):
     rule, exact = make_sampled_rule(name), make_rule(name).direction(np.log(POLICY), CHANCES)
