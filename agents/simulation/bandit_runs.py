@@ -33,6 +33,8 @@ class RuleRun:
         suboptimality: [n, ...], sum_a pi(a)(r* - r(a)) at those updates, in units of reward.
         final_theta: [..., K], and the rule's memory if it has one.
         final_policy: [..., K].
+        pulls: what the rule's sampled form would draw in as many updates as the escape took (or the
+            run made), in expectation, [...]; NaN without one.
     """
 
     escape_time: NDArray[np.int64]
@@ -41,6 +43,7 @@ class RuleRun:
     suboptimality: Floats
     final_theta: Floats
     final_policy: Floats
+    pulls: Floats
 
 
 def policy_at_distance(rule: ExactRule, distance: ArrayLike, num_actions: int) -> Floats:
@@ -111,9 +114,11 @@ def run_rule(
         warnings.warn(stuck, stacklevel=2)
     escape_time = np.where(outside(pi), 0, -1)
     noted, probs, subs = [0], [pi[..., best]], [pi @ gaps]
+    pulls = np.zeros(pi.shape[:-1])
     for update in range(1, max_updates + 1):
         if stop_at_escape and np.all(escape_time >= 0):
             break
+        pulls = pulls + np.where(escape_time < 0, rule.pulls(pi, values), 0.0)
         theta = rule.step(theta, values, learning_rate)
         pi = rule.policy(theta)
         escaped = (escape_time < 0) & outside(pi)
@@ -129,6 +134,7 @@ def run_rule(
         suboptimality=np.stack(subs),
         final_theta=theta,
         final_policy=pi,
+        pulls=pulls,
     )
 
 

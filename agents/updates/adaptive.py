@@ -110,6 +110,10 @@ class AdamGradient(Remembering, GradientRule, SampledRule):
         """That of the rule `of`, [..., K]."""
         return self.sampled_base.estimate(policy, action, reward, baseline)
 
+    def pulls(self, policy: Floats, values: Floats) -> Floats | float:
+        """Those of the rule `of`."""
+        return self.base.pulls(policy, values)
+
     def check_batch_size(self, batch_size: int) -> None:
         """What the rule `of` asks for."""
         self.sampled_base.check_batch_size(batch_size)

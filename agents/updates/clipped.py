@@ -276,6 +276,14 @@ class DynamicSampling(VerdictRule, SizedGroupRule):
         length, chance = mixed_groups(self.group_size, success, failure)
         return length / chance
 
+    def pulls(self, policy: Floats, values: Floats) -> Floats | float:
+        """G/P(0 < m < G): groups are drawn until one is informative."""
+        success, failure, _ = success_contrast(self.name, policy, values)
+        if not np.isfinite(self.group_size):
+            return self.group_size
+        chance = success * failure * mixed_groups(self.group_size, success, failure)[1]
+        return (self.group_size / np.where(chance > 0, chance, np.inf))[..., 0]
+
     def score(self, returns: Floats) -> Floats:
         """(R_i - mean)/std; a silent group is left out."""
         return standardised(returns, np.nan)

@@ -69,6 +69,10 @@ class GroupRule(SoftmaxGradient):
                 f"{self.name} learns from; it must be at least {self.finite_size}."
             )
 
+    def pulls(self, policy: Floats, values: Floats) -> Floats | float:
+        """G."""
+        return self.size
+
     def sampled_direction(self, theta: Floats, batch: Batch) -> Floats:
         """The mean of score * (e_A - pi) over the complete groups of each run."""
         return batch.scored(self.score, self.finite_size).mean(self.estimate)

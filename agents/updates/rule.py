@@ -163,6 +163,15 @@ class ExactRule(UpdateRule, ABC):
         """
         return ""
 
+    def pulls(self, policy: Floats, values: Floats) -> Floats | float:
+        """What one update of the sampled form draws, in expectation, [...]; NaN if there is none.
+
+        Args:
+            policy: [..., K].
+            values: mean rewards or Q-values, [..., K].
+        """
+        return 1.0 if isinstance(self, SampledRule) else float("nan")
+
     def default_learning_rate(self, advantage_bound: float = 1.0) -> float:
         """The step size of the rule's source where no |U| exceeds the bound; 1 if it has none."""
         return 1.0
