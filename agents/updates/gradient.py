@@ -76,7 +76,10 @@ class AlternateEstimate(SampledRule):
     counts as biased. At a corner the regular estimate has neither mean nor variance, this one is a
     walk that reward noise drives out, quicker with a baseline above the reward (optimistic).
 
-    Source: Garg et al., AISTATS 2022 (arXiv 2112.11622).
+    Source: Garg et al., AISTATS 2022 (arXiv 2112.11622). Escape law (derived) with a baseline V
+    above every wrong arm's reward b: each wrong pull lowers its own logit by eta (V - b), so
+    L (K-1)/(eta (V-b)) pulls, L = logit(edge) - logit(x0): a logarithm, and a* need never be seen.
+    For V > r(a*) a* is pushed down as well once it is pulled, and is not the limit: a bias.
     """
 
     unbiased: ClassVar[bool] = False

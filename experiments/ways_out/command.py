@@ -34,7 +34,8 @@ TABLES = ("comparison.parquet", "comparison.csv")
 FIGURE = "comparison.png"
 NOTES = """
 Rules are grouped by what they do to 1/pi(a*) on wells of equal gaps, the quickest first. A root is
-x0^-alpha, alpha < 1; a constant may hide a logarithm; unchanged is softmax-pg's time to 2 %.
+x0^-alpha, alpha < 1; a constant may hide a logarithm; unchanged is softmax-pg's time to 2 %, or
+a time that is not known (censored).
 T: updates until the policy is out of the well. pulls: what the sampled form would draw in these
 updates, the silent groups that dapo draws again included; - where it has none, and a
 star where they are fewer than 1/pi(a*): a sampled run has hardly seen a* by then and does not

@@ -203,7 +203,7 @@ def compare_rules(
     arms in proportion. In several states the last one to escape counts, as in every run.
 
     Args:
-        contenders: the rules; default `all_contenders`.
+        contenders: the rules; default `all_contenders`, with discount those without verdicts.
         env_id: one of our environments.
         env_kwargs: its constructor's arguments.
         instance: a well of `gw_envs.instances` with its own start, instead of an environment.
@@ -228,7 +228,9 @@ def compare_rules(
     else:
         policy = np.array([instance.policy])
         optimal_prob = float(policy[0, track.best[0]])
-    entered = all_contenders() if contenders is None else list(contenders)
+    entered = list(all_contenders() if contenders is None else contenders)
+    if contenders is None and track.advantage_bound > 1:  # returns, no probabilities of success
+        entered = [contender for contender in entered if not contender.rule.uses_verdicts]
     if not entered:
         raise BadInput("contenders=[] must name at least one rule.")
     plain = _race(track, Entry(make_rule("softmax-pg"), 1.0, policy[None], budget))
@@ -291,7 +293,8 @@ def _race_rule(
     starts = np.stack([_at_depth(policy, track.best, x) for x in depths])
     races = _race(track, Entry(rule, rate, starts, max_updates))
     race = _beyond_escape(track, rule, rate, policy, max_updates)
-    proved = _proved(track, rule)
+    proved, taken = _proved(track, rule), int(race.escape_time[0])
+    ratio = rate * taken / plain_time if min(taken, plain_time) > 0 else 1.0
     distant, distance_race = _same_distance(rule, policy, track.best), None
     if distant is policy:
         distance_race = race
@@ -300,7 +303,7 @@ def _race_rule(
     return RuleResult(
         replace(contender, learning_rate=rate),
         proved,
-        _family(proved, rate * race.escape_time[0] / plain_time, track.stuck(rule, policy)),
+        _family(proved, ratio, track.stuck(rule, policy)),
         depths,
         races.escape_time,
         _law(depths, races.escape_time),

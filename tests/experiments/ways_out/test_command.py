@@ -137,6 +137,15 @@ def test_in_several_states_with_discount_the_gradient_stays_and_the_natural_one_
     assert comparison.ranked[0].contender.name == "natural-pg"
 
 
+def test_with_discount_the_default_leaves_out_what_needs_probabilities():
+    chain = {"env_id": "ChainWell-v0", "env_kwargs": {"chain_length": 2}, "optimal_prob": 0.2}
+    results = compare_rules(**chain, max_updates=3).results
+    names = {result.contender.name for result in results}
+    verdicts = {name for name in exact_rules() if make_rule(name).uses_verdicts}
+    assert names == set(exact_rules()) - verdicts
+    assert verdicts == {"grpo", "dapo", "pass-at-k", "max-rl"}
+
+
 def test_a_panel_for_each_family_of_rules():
     contenders = [Contender(name) for name in ("natural-pg", "softmax-pg", "dr-grpo", "trpo")]
     options = {"env_kwargs": WELL, "optimal_prob": 0.01, "max_updates": 6000}
