@@ -56,6 +56,7 @@ class Rollouts:
         value = 0.0 if baseline_value is None else baseline_value
         self.baseline_value = check_float("baseline_value", value)
         self.runs, self.batch_size = len(seeds), check_int("batch_size", batch_size, 1)
+        self.rule.check_batch_size(self.batch_size)
         # spawn_key 1: actions, 2: environment; 0 is taken by random initial policies.
         actions = _children(seeds, 1, self.batch_size)
         worlds = _children(seeds, 2, self.batch_size)

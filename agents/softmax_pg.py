@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -26,6 +27,7 @@ from agents.updates import (
     soft_action_values,
 )
 from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int, check_policy
+from gw_envs.theory import WELL_FRACTION
 
 if TYPE_CHECKING:
     from agents.simulation.stepping import Stepper
@@ -121,6 +123,10 @@ class SoftmaxPG:
         self.detector = EscapeDetector(self.well.optimal_actions, self.bounds)
         self._now: Evaluation
         self._observe()
+        if isinstance(self.rule, ExactRule):
+            stuck = self.rule.stuck(self.policy, self._now.values, 1 - WELL_FRACTION)
+            if stuck:
+                warnings.warn(stuck, stacklevel=2)
 
     @property
     def policy(self) -> Floats:

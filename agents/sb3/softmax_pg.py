@@ -45,7 +45,8 @@ def _moves_logits(rule: Any) -> bool:
         rule.follows_gradient
         and rule.policy is UpdateRule.policy
         and rule.move is UpdateRule.move
-        and rule.sampled_step is SampledRule.sampled_step
+        and rule.sampled_direction is SampledRule.sampled_direction
+        and rule.sampled_increment is SampledRule.sampled_increment
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -32,6 +33,8 @@ class RuleRun:
         suboptimality: [n, ...], sum_a pi(a)(r* - r(a)) at those updates, in units of reward.
         final_theta: [..., K], and the rule's memory if it has one.
         final_policy: [..., K].
+        pulls: what the rule's sampled form would draw in as many updates as the escape took (or the
+            run made), in expectation, [...]; NaN without one.
     """
 
     escape_time: NDArray[np.int64]
@@ -40,6 +43,7 @@ class RuleRun:
     suboptimality: Floats
     final_theta: Floats
     final_policy: Floats
+    pulls: Floats
 
 
 def policy_at_distance(rule: ExactRule, distance: ArrayLike, num_actions: int) -> Floats:
@@ -61,7 +65,9 @@ def policy_at_distance(rule: ExactRule, distance: ArrayLike, num_actions: int) -
     above = np.asarray(distance, dtype=np.float64)[..., None]
     if not np.all(above > 0):
         raise BadInput(f"distance={distance!r} must be above 0.")
-    return rule.policy(1 + above * (np.arange(num_actions) > 0))
+    theta = rule.theta_from_policy(np.full((*above.shape[:-1], num_actions), 1 / num_actions))
+    theta[..., :num_actions] = 1 + above * (np.arange(num_actions) > 0)  # the rest is memory
+    return rule.policy(theta)
 
 
 def run_rule(
@@ -103,11 +109,16 @@ def run_rule(
     theta = rule.theta_from_policy(start)
     pi = rule.policy(theta)
     values = np.broadcast_to(rewards, pi.shape)
+    stuck = rule.stuck(pi, values, 1 - escape_fraction if escape_prob is None else escape_prob)
+    if stuck:
+        warnings.warn(stuck, stacklevel=2)
     escape_time = np.where(outside(pi), 0, -1)
     noted, probs, subs = [0], [pi[..., best]], [pi @ gaps]
+    pulls = np.zeros(pi.shape[:-1])
     for update in range(1, max_updates + 1):
         if stop_at_escape and np.all(escape_time >= 0):
             break
+        pulls = pulls + np.where(escape_time < 0, rule.pulls(pi, values), 0.0)
         theta = rule.step(theta, values, learning_rate)
         pi = rule.policy(theta)
         escaped = (escape_time < 0) & outside(pi)
@@ -123,6 +134,7 @@ def run_rule(
         suboptimality=np.stack(subs),
         final_theta=theta,
         final_policy=pi,
+        pulls=pulls,
     )
 
 

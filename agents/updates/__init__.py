@@ -6,8 +6,17 @@ what a rule must offer; a new one is one class with `@register("its-name")` abov
 is imported here.
 """
 
+from agents.updates.adaptive import AdamGradient, CountBonus, TemperatureGradient, TrustRegion
+from agents.updates.anchored import AnchoredGradient
 from agents.updates.arithmetic import advantages
+from agents.updates.asymmetric import AsymmetricGradient, NegativeGradient, PositiveGradient
 from agents.updates.batch import Batch
+from agents.updates.clipped import (
+    ClippedSurrogate,
+    CovarianceClip,
+    CovariancePenalty,
+    DynamicSampling,
+)
 from agents.updates.delightful import DelightfulGradient
 from agents.updates.frozen_rollout import FrozenRolloutGradient
 from agents.updates.gradient import (
@@ -16,6 +25,14 @@ from agents.updates.gradient import (
     NormalizedGradient,
     SoftmaxGradient,
 )
+from agents.updates.groups import (
+    CentredGroup,
+    GroupRelative,
+    LeaveOneOut,
+    MaximumLikelihood,
+    PassAtK,
+)
+from agents.updates.memory import Remembering
 from agents.updates.mirror import MirrorAscent, NaturalGradient, NeuralReplicator
 from agents.updates.registry import (
     RULES,
@@ -40,23 +57,41 @@ from agents.updates.transforms import EscortGradient, TsallisGradient
 
 __all__ = [
     "RULES",
+    "AdamGradient",
     "AlternateEstimate",
+    "AnchoredGradient",
     "ArmijoGradient",
+    "AsymmetricGradient",
     "Batch",
+    "CentredGroup",
+    "ClippedSurrogate",
+    "CountBonus",
+    "CovarianceClip",
+    "CovariancePenalty",
     "DelightfulGradient",
+    "DynamicSampling",
     "EntropyGradient",
     "EscortGradient",
     "ExactRule",
     "FrozenRolloutGradient",
     "GradientRule",
+    "GroupRelative",
+    "LeaveOneOut",
     "LogBarrierGradient",
+    "MaximumLikelihood",
     "MirrorAscent",
     "NaturalGradient",
+    "NegativeGradient",
     "NeuralReplicator",
     "NormalizedGradient",
+    "PassAtK",
+    "PositiveGradient",
     "Rate",
+    "Remembering",
     "SampledRule",
     "SoftmaxGradient",
+    "TemperatureGradient",
+    "TrustRegion",
     "TsallisGradient",
     "UpdateRule",
     "advantages",

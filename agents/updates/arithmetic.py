@@ -7,12 +7,46 @@ from numpy.typing import NDArray
 
 from gw_envs.checks import BadInput, Floats
 
+Real = Floats | float
+
 
 def advantages(policy: Floats, values: Floats) -> Floats:
-    """U(a) = values(a) - pi.values, in two passes so that a dominant arm's U does not cancel."""
-    mean = np.sum(policy * values, axis=-1, keepdims=True)
-    centred = values - mean
+    """U(a) = values(a) - pi.values, in two passes so that a dominant arm's U does not cancel.
+
+    Values are measured from the first arm's: where all are equal, U is 0 and no rounding.
+    """
+    differences = values - values[..., :1]
+    centred = differences - np.sum(policy * differences, axis=-1, keepdims=True)
     return centred - np.sum(policy * centred, axis=-1, keepdims=True)
+
+
+def ratio_excess(policy: Floats, moved: Floats) -> Floats:
+    """rho - 1, rho = softmax(ln policy + moved) / policy, however small it is, [..., K].
+
+    Args:
+        policy: [..., K].
+        moved: what has been added to its logits, [..., K].
+    """
+    # Only differences of logits matter: from the likeliest arm's, whose own is then exactly 0.
+    likeliest = np.argmax(policy, axis=-1)[..., None]
+    growth = np.expm1(np.minimum(moved - np.take_along_axis(moved, likeliest, axis=-1), 700.0))
+    total = 1 + np.sum(policy * growth, axis=-1, keepdims=True)
+    return advantages(policy, growth) / total
+
+
+def push(policy: Floats, pull: Floats, excess: Real = 0.0) -> Floats:
+    """sum_a q(a) pull(a) (e_a - pi), q the policy that played and pi = q (1 + excess), [..., K].
+
+    Written as q (pull - q.pull - excess q.pull), since q pull - pi (q.pull) is a difference of
+    nearly equal numbers for an arm that has nearly all the mass.
+
+    Args:
+        policy: q, [..., K].
+        pull: [..., K].
+        excess: pi/q - 1, [..., K]; 0 for the policy itself.
+    """
+    total = np.sum(policy * pull, axis=-1, keepdims=True)
+    return policy * (advantages(policy, pull) - excess * total)
 
 
 def parameter_axes(weight: Floats | float) -> tuple[int, ...]:

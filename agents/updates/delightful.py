@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.policies import softmax
-from agents.updates.arithmetic import advantages, column, one_hot
+from agents.updates.arithmetic import advantages, column, one_hot, push
 from agents.updates.gradient import SoftmaxGradient
 from agents.updates.registry import register
 from agents.updates.regularized import log_softmax
@@ -55,8 +55,8 @@ class DelightfulGradient(SoftmaxGradient):
         """The gated gradient, [..., K]."""
         policy = softmax(theta)
         advantage = advantages(policy, values)
-        gated = gate(advantage, -log_softmax(theta), self.temperature) * policy * advantage
-        return weight * (gated - policy * gated.sum(axis=-1, keepdims=True))
+        gates = gate(advantage, -log_softmax(theta), self.temperature)
+        return weight * push(policy, gates * advantage)
 
     def estimate(
         self, policy: Floats, action: NDArray[np.int64], reward: Floats, baseline: Real = 0.0

@@ -76,7 +76,10 @@ class AlternateEstimate(SampledRule):
     counts as biased. At a corner the regular estimate has neither mean nor variance, this one is a
     walk that reward noise drives out, quicker with a baseline above the reward (optimistic).
 
-    Source: Garg et al., AISTATS 2022 (arXiv 2112.11622).
+    Source: Garg et al., AISTATS 2022 (arXiv 2112.11622). Escape law (derived) with a baseline V
+    above every wrong arm's reward b: each wrong pull lowers its own logit by eta (V - b), so
+    L (K-1)/(eta (V-b)) pulls, L = logit(edge) - logit(x0): a logarithm, and a* need never be seen.
+    For V > r(a*) a* is pushed down as well once it is pulled, and is not the limit: a bias.
     """
 
     unbiased: ClassVar[bool] = False
@@ -108,6 +111,7 @@ class NormalizedGradient(GradientRule):
     rate = Rate(
         text="linear at eta = 1/6; escape in ln(1/x0)/(eta sqrt(K/(K-1))) updates",
         escape_exponent=0.0,
+        log_exponent=1.0,
         source="Mei et al., ICML 2021",
     )
 
@@ -175,12 +179,12 @@ class ArmijoGradient(ExactRule):
             source="Lu et al., RLJ 2024",
         )
 
-    def step(
+    def increment(
         self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0
     ) -> Floats:
-        """theta + accepted rate * gradient, same shape as theta."""
+        """Accepted rate * gradient, same shape as theta."""
         rate = self.accepted_rate(theta, values, learning_rate, weight)
-        return theta + rate * softmax_gradient(theta, values, weight)
+        return rate * softmax_gradient(theta, values, weight)
 
     def accepted_rate(
         self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0

@@ -37,7 +37,7 @@ class NaturalGradient(GradientRule, SampledRule):
     surely (Chung et al., ICML 2021; Mei et al., NeurIPS 2021 and 2022).
 
     Source: Kakade 2001; Agarwal et al., JMLR 2021 (MDP); Mei et al. 2021 (arXiv 2110.15572), proved
-    rate: linear, sub-optimality <= its start * exp(-c(n)), c = ln(pi_1(a*)(e^{eta Delta}-1)+1), any
+    rate: linear, sub-optimality <= its start * exp(-c n), c = ln(pi_1(a*)(e^{eta Delta}-1)+1), any
     eta > 0. With arms of equal reward below the best the log-odds of a* rise by exactly eta Delta
     per update.
     """
@@ -46,6 +46,7 @@ class NaturalGradient(GradientRule, SampledRule):
     rate = Rate(
         text="linear for any eta > 0; escape in ln(1/x0)/(eta Delta) updates",
         escape_exponent=0.0,
+        log_exponent=1.0,
         source="Agarwal et al., JMLR 2021; Mei et al., NeurIPS 2021",
     )
 
@@ -99,6 +100,7 @@ class NeuralReplicator(GradientRule):
         return Rate(
             text="linear on fixed rewards (Hedge); escape in ln(1/x0)/(eta Delta) updates",
             escape_exponent=0.0,
+            log_exponent=1.0,
             source="Hennes et al., AAMAS 2020",
             bias="" if self.threshold is None else "the return among logits of size <= threshold",
         )
@@ -134,20 +136,21 @@ class MirrorAscent(ExactRule):
     rate = Rate(
         text="linear for eta <= 1 (MDP: eta < 1-discount); escape in ln(1/x0)/ln(1+eta Delta)",
         escape_exponent=0.0,
+        log_exponent=1.0,
         source="Asad et al., AISTATS 2025",
     )
 
-    def step(
+    def increment(
         self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0
     ) -> Floats:
-        """theta + ln(1 + eta U), same shape as theta."""
+        """ln(1 + eta U), same shape as theta."""
         change = learning_rate * advantages(softmax(theta), values)
         if not np.all(change > -1):
             raise BadInput(
                 f"learning_rate={learning_rate!r} is too large for mirror-ascent: 1 + eta*U must "
                 f"be positive and U reaches {float(np.min(change / learning_rate)):.6g}."
             )
-        return theta + np.log1p(change)
+        return np.log1p(change)
 
     def default_learning_rate(self, advantage_bound: float = 1.0) -> float:
         """1, or .99 / advantage_bound where that is less: 1 + eta U must stay positive."""

@@ -78,9 +78,10 @@ class LogBarrierGradient(SoftmaxGradient):
     estimate.
 
     Source: Agarwal et al., JMLR 2021; LB-SGB (arXiv 2603.15001) for the sampled form. Proved rate:
-    O(S^2 K^2/((1-discount)^6 eps^2)) updates to accuracy eps with lam of order eps. Against a
-    corner the log-odds of every rare arm rise by eta lam per update (S = 1), so that it is left in
-    ln(1/x0)/(eta lam) updates.
+    O(S^2 K^2/((1-discount)^6 eps^2)) updates to accuracy eps with lam of order eps. In a well whose
+    wrong arms are equally likely the log-odds of a* rise by eta lam/(K-1) per update (S = 1), so it
+    is left in (K-1) ln(1/x0)/(eta lam) updates; in a corner, where one arm has all the mass, they
+    rise by eta lam.
 
     Attributes:
         barrier: lam > 0, in units of return.
@@ -92,8 +93,9 @@ class LogBarrierGradient(SoftmaxGradient):
     def rate(self) -> Rate:
         """See `Rate`."""
         return Rate(
-            text="eps-optimal in O(1/eps^2) updates with lam ~ eps; escape in ln(1/x0)/(eta lam)",
+            text="eps-optimal in O(1/eps^2) updates, lam ~ eps; escape in (K-1) ln(1/x0)/(eta lam)",
             escape_exponent=0.0,
+            log_exponent=1.0,
             source="Agarwal et al., JMLR 2021",
             bias=f"return + {self.barrier:g} * mean of ln pi",
         )

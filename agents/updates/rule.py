@@ -12,8 +12,12 @@ plain number for one state (1, the true gradient's factor there) and the array d
 weights over states is 1/(1-discount). eta is the learning rate.
 
 A rule that remembers (moments of an optimiser, a reference policy) carries its memory on theta's
-last axis, behind the K parameters: `theta_from_policy` lays it out, `policy` reads past it, `step`
-or `move` keeps it up to date. Whoever runs rules then keeps, saves and stacks one array.
+last axis, behind the K parameters (`agents.updates.memory`): `theta_from_policy` lays it out,
+`policy` reads past it, `increment` keeps it up to date. Whoever runs rules then keeps, saves and
+stacks one array.
+
+Every update is theta + increment, and rules compute the increment by itself, not as a difference of
+parameters: deep in a well it is far below the spacing of floats at theta.
 """
 
 from __future__ import annotations
@@ -28,10 +32,9 @@ from numpy.typing import NDArray
 
 from agents.baselines import optimal_baseline
 from agents.policies import softmax
+from agents.updates.arithmetic import Real
 from agents.updates.batch import Batch
 from gw_envs.checks import Floats
-
-Real = Floats | float
 
 
 @dataclass(frozen=True)
@@ -40,17 +43,19 @@ class Rate:
 
     Attributes:
         text: the rate in words, with its conditions.
-        escape_exponent: alpha in T ~ x0^-alpha, the updates that the equal-gap bandit needs from
-            pi(a*) = x0 to a fixed threshold as x0 -> 0; 0 where T grows like ln(1/x0) or less.
+        escape_exponent: alpha in T ~ x0^-alpha ln(1/x0)^beta, the updates that the equal-gap bandit
+            needs from pi(a*) = x0 to a fixed threshold as x0 -> 0.
         source: where the rate is proved.
         bias: the objective the rule maximises where it is not the return; empty where its limit is
             the best policy.
+        log_exponent: beta; with alpha = 0, 1 is a logarithm and 0 a bounded number.
     """
 
     text: str
     escape_exponent: float
     source: str
     bias: str = ""
+    log_exponent: float = 0.0
 
 
 CODE_ONLY = {"code_only": True}  # metadata of a hyper-parameter that text cannot give
@@ -102,14 +107,17 @@ class UpdateRule:
         return np.log(policy)
 
     def move(self, theta: Floats, direction: Floats, learning_rate: Real) -> Floats:
-        """theta + learning_rate * direction; where an optimiser takes another step, that one.
+        """What a step along a direction adds to theta: learning_rate times it, or an optimiser's.
 
         Args:
             theta: parameters, with the rule's memory if it has one.
             direction: of the exact form, or the sampled form's estimate of it, [..., K].
             learning_rate: eta > 0, a number or [..., 1].
+
+        Returns:
+            The change, same shape as theta, that of the memory included.
         """
-        return theta + learning_rate * direction
+        return learning_rate * direction
 
 
 class ExactRule(UpdateRule, ABC):
@@ -120,10 +128,13 @@ class ExactRule(UpdateRule, ABC):
             `temperature`.
         uses_objective: whether an MDP of discount > 0 must give the return as the rule's
             `objective`, a function of theta.
+        uses_verdicts: whether `values` are probabilities of success, in [0, 1]. The rate is then
+            that of a verdict: a* always succeeds, the others never.
     """
 
     uses_soft_values: ClassVar[bool] = False
     uses_objective: ClassVar[bool] = False
+    uses_verdicts: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -131,10 +142,35 @@ class ExactRule(UpdateRule, ABC):
         """What the rule with these hyper-parameters is proved to do; a class attribute will do."""
 
     @abstractmethod
+    def increment(
+        self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0
+    ) -> Floats:
+        """What one update adds to theta, same shape, to the precision of a float however small."""
+
     def step(
         self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0
     ) -> Floats:
-        """The parameters after one update, same shape as theta; theta itself is not changed."""
+        """The parameters after one update: theta + increment; theta itself is not changed."""
+        return theta + self.increment(theta, values, learning_rate, weight)
+
+    def stuck(self, policy: Floats, values: Floats, edge: float) -> str:
+        """Why a run of this rule that starts here never leaves its well; empty where it does.
+
+        Args:
+            policy: the first policies, [..., K].
+            values: mean rewards or Q-values, [..., K].
+            edge: pi(a*) at which a well of equal gaps ends, in (0, 1).
+        """
+        return ""
+
+    def pulls(self, policy: Floats, values: Floats) -> Floats | float:
+        """What one update of the sampled form draws, in expectation, [...]; NaN if there is none.
+
+        Args:
+            policy: [..., K].
+            values: mean rewards or Q-values, [..., K].
+        """
+        return 1.0 if isinstance(self, SampledRule) else float("nan")
 
     def default_learning_rate(self, advantage_bound: float = 1.0) -> float:
         """The step size of the rule's source where no |U| exceeds the bound; 1 if it has none."""
@@ -148,7 +184,7 @@ class GradientRule(ExactRule):
     def direction(self, theta: Floats, values: Floats, weight: Real = 1.0) -> Floats:
         """What one unit of learning rate adds to theta, [..., K]."""
 
-    def step(
+    def increment(
         self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0
     ) -> Floats:
         """`move` along the direction."""
@@ -190,13 +226,31 @@ class SampledRule(UpdateRule, ABC):
         """
         return optimal_baseline(policy, values)
 
-    def sampled_step(self, theta: Floats, batch: Batch, learning_rate: float) -> Floats:
-        """The parameters after one update on a batch: `move` along the mean estimate.
+    def check_batch_size(self, batch_size: int) -> None:
+        """Refuse a number of episodes per run and update from which the rule cannot learn.
 
-        Overridden by a rule that looks at a run's group of episodes together, or that takes
-        several inner steps on one batch.
+        Raises:
+            ValueError: naming `batch_size`.
         """
-        return self.move(theta, batch.mean(self.estimate), learning_rate)
+
+    def sampled_direction(self, theta: Floats, batch: Batch) -> Floats:
+        """What a batch says of the exact form's direction, [..., K]: the mean estimate.
+
+        Overridden by a rule that looks at a group of episodes together, or whose estimate needs
+        its memory.
+        """
+        return batch.mean(self.estimate)
+
+    def sampled_increment(self, theta: Floats, batch: Batch, learning_rate: float) -> Floats:
+        """What an update on a batch adds to theta: `move` along the sampled direction.
+
+        Overridden by a rule that takes several inner steps on one batch.
+        """
+        return self.move(theta, self.sampled_direction(theta, batch), learning_rate)
+
+    def sampled_step(self, theta: Floats, batch: Batch, learning_rate: float) -> Floats:
+        """The parameters after one update on a batch: theta + sampled_increment."""
+        return theta + self.sampled_increment(theta, batch, learning_rate)
 
 
 def code_options(rule: type[UpdateRule]) -> frozenset[str]:

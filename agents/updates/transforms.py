@@ -27,7 +27,8 @@ class EscortGradient(GradientRule):
     c = inf_n pi_n(a*) where softmax has c^2, at eta_n(s) = (1-discount)^3 ||theta||_p^2 /
     (10 p^2 K^{1/p}) (in one state ||theta||_p^2/(9 p^2 K^{1/p})). In a well of the equal-gap bandit
     dx/dn ~ eta p^2 Delta x^{2-2/p}, so x0^-(1-2/p) updates for p > 2, ln(1/x0) for p = 2, and a
-    bounded number below. Late, only p = 2 is linear; p > 2 has n^{-p/(p-2)}.
+    bounded number below. Late, only p = 2 is linear; p > 2 has n^{-p/(p-2)}. p = 2, pi(a) =
+    theta(a)^2/||theta||^2, is the Hadamard parametrisation (arXiv 2305.19575).
 
     Attributes:
         power: p >= 1.
@@ -43,6 +44,7 @@ class EscortGradient(GradientRule):
         return Rate(
             text="sub-optimality O(c^-(2-2/p)/n), c = inf pi_n(a*); escape x0^-(1-2/p) for p > 2",
             escape_exponent=max(0.0, 1 - 2 / self.power),
+            log_exponent=float(self.power == 2),
             source="Mei et al., NeurIPS 2020",
         )
 

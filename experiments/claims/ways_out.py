@@ -70,10 +70,10 @@ class WaysOut(Claim[dict[str, WayOut]]):
 
     def run(self) -> dict[str, WayOut]:
         """Two comparisons: all rules, and those that declare a logarithm from deeper starts."""
-        from experiments.ways_out.comparison import all_contenders, compare_rules
+        from experiments.ways_out.comparison import compare_rules
 
         race = compare_rules(optimal_prob=self.optimal_prob, max_updates=self.max_updates).results
-        fast = [c for c in all_contenders() if c.rule.rate.escape_exponent == 0]
+        fast = [result.contender for result in race if result.rate.escape_exponent == 0]
         deep = compare_rules(
             fast, optimal_prob=self.deep_prob, max_updates=self.max_updates
         ).results

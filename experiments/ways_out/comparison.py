@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,6 +28,8 @@ from gw_envs.theory.instances import WellInstance
 
 # pi(a*) of the starts from which the law of escape times is fitted, relative to the given one.
 DEPTHS = 10.0 ** np.array([1.0, 0.5, 0.0, -0.5, -1.0])
+# what a rule does to softmax-pg's 1/pi(a*), from least to most of it left
+FAMILIES = ("bounded", "logarithm", "root", "constant only", "unchanged", "steeper", "never")
 STARTS = ("uniform_suboptimal", "corner")
 _TIMED_UPDATES = 50
 
@@ -71,7 +74,8 @@ class RuleResult:
 
     Attributes:
         contender: the rule, with the step size it was given.
-        rate: what it is proved to do.
+        rate: what it is proved to do on such a well.
+        family: what it does to 1/pi(a*), one of `FAMILIES`.
         optimal_probs: pi(a*) of the starts, descending, [D].
         escape_times: from each of them, int64 [D]; 0 for a start outside the well.
         exponent: of escape_times ~ pi(a*)^-exponent, fitted over the starts in the well that were
@@ -87,6 +91,7 @@ class RuleResult:
 
     contender: Contender
     rate: Rate
+    family: str
     optimal_probs: Floats
     escape_times: NDArray[np.int64]
     exponent: Slope | None
@@ -99,6 +104,11 @@ class RuleResult:
     def escape_time(self) -> int:
         """From the start that was asked for."""
         return int(self.race.escape_time[0])
+
+    @property
+    def pulls(self) -> float:
+        """What the sampled form would draw in these updates; NaN without one or if censored."""
+        return float("nan") if self.escape_time < 0 else float(self.race.pulls[0])
 
     @property
     def distance_time(self) -> int:
@@ -138,13 +148,21 @@ class Comparison:
         """The results, the quickest first, those still in the well last."""
         return sorted(self.results, key=lambda r: math.inf if r.escape_time < 0 else r.escape_time)
 
+    @property
+    def families(self) -> dict[str, list[RuleResult]]:
+        """The results of each family that has any, in the order of `FAMILIES`, ranked."""
+        found = {name: [r for r in self.ranked if r.family == name] for name in FAMILIES}
+        return {name: results for name, results in found.items() if results}
+
     def rows(self) -> list[dict[str, Any]]:
         """The table, a row per rule as `ranked`; None where a number does not exist."""
         return [
             {
                 "rule": r.contender.label,
                 "learning_rate": r.contender.learning_rate,
+                "family": r.family,
                 "escape_time": _known(r.escape_time),
+                "pulls": _finite(r.pulls),
                 "escape_time_same_distance": _known(r.distance_time),
                 "fitted_exponent": None if r.exponent is None else r.exponent.slope,
                 "proved_exponent": r.rate.escape_exponent,
@@ -163,6 +181,8 @@ def all_contenders() -> list[Contender]:
     """Every exact rule at its defaults, and the variants that behave in another way."""
     variants = [Contender("armijo-pg", {"expand": True})]
     variants.append(Contender("delightful-pg", {"temperature": 0.0}))
+    variants.append(Contender("grpo", {"group_size": math.inf}))
+    variants.append(Contender("kl-pg", {"temperature": 0.5}))
     return [Contender(name) for name in sorted(exact_rules())] + variants
 
 
@@ -183,7 +203,7 @@ def compare_rules(
     arms in proportion. In several states the last one to escape counts, as in every run.
 
     Args:
-        contenders: the rules; default `all_contenders`.
+        contenders: the rules; default `all_contenders`, with discount those without verdicts.
         env_id: one of our environments.
         env_kwargs: its constructor's arguments.
         instance: a well of `gw_envs.theory.instances` with its own start, not an environment.
@@ -208,11 +228,17 @@ def compare_rules(
     else:
         policy = np.array([instance.policy])
         optimal_prob = float(policy[0, track.best[0]])
-    entered = all_contenders() if contenders is None else list(contenders)
+    entered = list(all_contenders() if contenders is None else contenders)
+    if contenders is None and track.advantage_bound > 1:  # returns, no probabilities of success
+        entered = [contender for contender in entered if not contender.rule.uses_verdicts]
     if not entered:
         raise BadInput("contenders=[] must name at least one rule.")
+    plain = _race(track, Entry(make_rule("softmax-pg"), 1.0, policy[None], budget))
     with tqdm(entered, desc="rules", unit=" rules", disable=None) as bar:
-        results = [_race_rule(track, rule, policy, optimal_prob, budget) for rule in bar]
+        results = [
+            _race_rule(track, rule, policy, optimal_prob, budget, int(plain.escape_time[0]))
+            for rule in bar
+        ]
     held = (
         f"the initial policy, pi(a*) = {optimal_prob:g} in every state, and the budget of "
         f"{budget:,} updates. Not equal: the step sizes, which are each rule's own, and the "
@@ -221,18 +247,54 @@ def compare_rules(
     return Comparison(track.name, optimal_prob, budget, held, tuple(results))
 
 
+def _race(track: Track, entry: Entry) -> Race:
+    """A race without the warning of a rule that never leaves: its family says so."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return track.race(entry)
+
+
+def _proved(track: Track, rule: ExactRule) -> Rate:
+    """The rule's rate; where wrong arms pay, taking verdicts changes no exponent of softmax-pg."""
+    if not rule.uses_verdicts or track.verdicts:
+        return rule.rate
+    text = "softmax-pg's exponent where wrong arms succeed too; for verdicts " + rule.rate.text
+    return replace(rule.rate, text=text, escape_exponent=1.0, log_exponent=0.0)
+
+
+def _family(rate: Rate, ratio: float, stuck: str) -> str:
+    """What a rule does to 1/pi(a*); `ratio` is its time, in step sizes, over softmax-pg's."""
+    alpha = rate.escape_exponent
+    if stuck:
+        return "never"
+    if alpha == 0:
+        return "logarithm" if rate.log_exponent > 0 else "bounded"
+    if alpha < 1:
+        return "root"
+    if alpha > 1:
+        return "steeper"
+    return "unchanged" if abs(ratio - 1) < 0.02 else "constant only"
+
+
 def _race_rule(
-    track: Track, contender: Contender, policy: Floats, optimal_prob: float, max_updates: int
+    track: Track,
+    contender: Contender,
+    policy: Floats,
+    optimal_prob: float,
+    max_updates: int,
+    plain_time: int,
 ) -> RuleResult:
-    """All races of one rule."""
+    """All races of one rule; `plain_time` is softmax-pg's at eta = 1, -1 where censored."""
     rule, rate = contender.rule, contender.learning_rate
     if rate is None:
         rate = rule.default_learning_rate(track.advantage_bound)
     depths = optimal_prob * DEPTHS
     depths = depths[depths < 0.9]
     starts = np.stack([_at_depth(policy, track.best, x) for x in depths])
-    races = track.race(Entry(rule, rate, starts, max_updates))
+    races = _race(track, Entry(rule, rate, starts, max_updates))
     race = _beyond_escape(track, rule, rate, policy, max_updates)
+    proved, taken = _proved(track, rule), int(race.escape_time[0])
+    ratio = rate * taken / plain_time if min(taken, plain_time) > 0 else 1.0
     distant, distance_race = _same_distance(rule, policy, track.best), None
     if distant is policy:
         distance_race = race
@@ -240,7 +302,8 @@ def _race_rule(
         distance_race = _beyond_escape(track, rule, rate, distant, max_updates)
     return RuleResult(
         replace(contender, learning_rate=rate),
-        rule.rate,
+        proved,
+        _family(proved, ratio, track.stuck(rule, policy)),
         depths,
         races.escape_time,
         _law(depths, races.escape_time),
@@ -256,12 +319,12 @@ def _beyond_escape(
 ) -> Race:
     """A race from one start that goes on after the escape, for the curves."""
     if not rule.rate.bias:
-        race = track.race(Entry(rule, rate, policy[None], max_updates))
+        race = _race(track, Entry(rule, rate, policy[None], max_updates))
         time = int(race.escape_time[0])
         if time < 0:
             return race
         max_updates = min(max_updates, 3 * time + 30)
-    return track.race(Entry(rule, rate, policy[None], max_updates, stop_at_escape=False))
+    return _race(track, Entry(rule, rate, policy[None], max_updates, stop_at_escape=False))
 
 
 def _bias(rule: ExactRule, race: Race) -> float:
@@ -280,7 +343,7 @@ def _seconds_per_update(track: Track, rule: ExactRule, rate: float, policy: Floa
     spent = []
     for _ in range(3):
         begin = time.perf_counter()
-        race = track.race(Entry(rule, rate, policy[None], _TIMED_UPDATES))
+        race = _race(track, Entry(rule, rate, policy[None], _TIMED_UPDATES))
         spent.append((time.perf_counter() - begin) / max(1, int(race.updates[-1])))
     return min(spent)
 

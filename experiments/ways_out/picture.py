@@ -1,7 +1,8 @@
-"""The picture of a comparison of rules: their curves, both views, and how their times grow."""
+"""The picture of a comparison: a panel for each thing that rules do to 1/pi(a*)."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,26 +10,32 @@ from typing import Any
 import numpy as np
 
 from experiments.files import save_figure
-from experiments.pictures.style import MARKERS, STATE_COLORS, new_figure
+from experiments.pictures.style import MARKERS, WELL, color_of, new_figure
 from experiments.ways_out.comparison import Comparison, RuleResult
-from experiments.ways_out.races import Race
 
-COLORS = ("black", *STATE_COLORS)
-FLOOR = 1e-4  # sub-optimality below which curves are not drawn
-Styles = list[dict[str, Any]]
+COLUMNS = 3
+TITLES = {
+    "bounded": "bounded: whatever the start",
+    "logarithm": "a logarithm of 1/pi(a*)",
+    "root": "a root of 1/pi(a*)",
+    "constant only": "a constant only: still 1/pi(a*)",
+    "unchanged": "unchanged: 1/pi(a*)",
+    "steeper": "steeper than 1/pi(a*)",
+    "never": "never",
+}
 
 
 def draw_comparison(comparison: Comparison, path: Path) -> None:
     """Write the picture of a comparison to a PNG; see `comparison_figure`."""
-    figure = comparison_figure(comparison)
-    save_figure(figure, path, dpi=90)
+    save_figure(comparison_figure(comparison), path, dpi=90)
 
 
 def comparison_figure(comparison: Comparison) -> Any:
-    """Draw sub-optimality against updates from both starts, and escape time against 1/pi(a*).
+    """Draw the updates to escape against 1/pi(a*), a panel per family of rules on the same axes.
 
-    Solid lines are rules whose escape time is a power of 1/pi(a*), dashed ones those for which it
-    is a logarithm or less. The second panel is left out where every rule is one on logits.
+    The grey line of every panel is softmax-pg, where it raced. The legend of a panel says T at the
+    start that was asked for and what the sampled form would draw by then; a rule that was censored
+    at every start is in the legend only.
 
     Args:
         comparison: what `compare_rules` returned.
@@ -36,36 +43,35 @@ def comparison_figure(comparison: Comparison) -> Any:
     Returns:
         A matplotlib Figure.
     """
-    results = comparison.ranked
-    styles = _styles(results)
-    other_map = [r.distance_race is not None and r.distance_race is not r.race for r in results]
-    panels = 3 if any(other_map) else 2
-    top = 1.5 * max(r.race.suboptimality.max() for r in results)
-    figure = new_figure(15, 7.6)
-    axes = figure.subplots(1, panels, squeeze=False)[0]
-    for panel in axes:
+    families = comparison.families
+    rows = math.ceil(len(families) / COLUMNS)
+    most = max(len(results) for results in families.values())
+    figure = new_figure(17, max(3.2 * rows, 0.25 * most * rows, 4.0))
+    panels = figure.subplots(rows, min(COLUMNS, len(families)), squeeze=False)
+    for panel in panels.flat[len(families) :]:
+        panel.set_visible(False)
+    depths = np.concatenate([1 / r.optimal_probs for r in comparison.results])
+    for panel, (family, results) in zip(panels.flat, families.items(), strict=False):
         panel.set_xscale("log")
         panel.set_yscale("log")
         panel.grid(alpha=0.3)
-    for r, style, other in zip(results, styles, other_map, strict=True):
-        _draw_curve(axes[0], r.race, style, _legend_text(r))
-        if panels == 3 and (other or r.contender.name == "softmax-pg"):
-            _draw_curve(axes[1], r.distance_race, style, None)
-        _draw_law(axes[-1], r, style)
-    axes[0].set_title(f"the same initial policy, pi(a*) = {comparison.optimal_prob:g}")
-    if panels == 3:
-        axes[1].set_title("the same distance of the parameters:\nsoftmax-pg and the other maps")
-    for panel in axes[:-1]:
-        panel.set_xlabel("policy updates")
-        panel.set_ylabel("sub-optimality (reward)")
-        panel.set_ylim(FLOOR, max(top, 10 * FLOOR))
-        panel.set_xlim(*axes[0].get_xlim())
-    axes[-1].set_title("how the escape time grows")
-    axes[-1].set_xlabel("1 / initial pi(a*)")
-    axes[-1].set_ylabel("updates to escape")
-    axes[-1].xaxis.set_minor_formatter("")
-    figure.suptitle(f"Ways out of {comparison.well}")
-    figure.legend(loc="outside lower center", ncols=2, fontsize=9)
+        panel.set_title(TITLES[family], fontsize=10)
+        panel.set_xlim(0.8 * depths.min(), 1.25 * depths.max())
+        panel.set_ylim(0.7, 1.5 * comparison.max_updates)
+        panel.xaxis.set_minor_formatter("")
+        _draw_softmax(panel, comparison)
+        for turn, result in enumerate(results):
+            _draw_law(panel, result, turn)
+        beside = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0)}
+        panel.legend(**beside, fontsize=8, title="T; pulls (*: < 1/pi(a*))", frameon=False)
+    for panel in panels.flat[max(0, len(families) - COLUMNS) : len(families)]:
+        panel.set_xlabel("1 / initial pi(a*)")
+    for panel in panels[:, 0]:
+        panel.set_ylabel("updates to escape")
+    figure.suptitle(
+        f"Ways out of {comparison.well} from pi(a*) = {comparison.optimal_prob:g}: "
+        "what each rule does to 1/pi(a*)"
+    )
     return figure
 
 
@@ -74,48 +80,44 @@ def law_text(result: RuleResult) -> tuple[str, str]:
     proved = result.rate.escape_exponent
     if proved == 0:
         decade = result.updates_per_decade
-        return "-" if np.isnan(decade) else f"+{decade:,.0f} a decade", "logarithm"
+        word = "logarithm" if result.rate.log_exponent > 0 else "bounded"
+        return "-" if np.isnan(decade) else f"+{decade:,.0f} a decade", word
     return "-" if result.exponent is None else f"{result.exponent.slope:.2f}", f"{proved:.2f}"
 
 
-def _legend_text(result: RuleResult) -> str:
-    fitted, proved = law_text(result)
-    time = "censored" if result.escape_time < 0 else f"T = {result.escape_time:,}"
-    rate = f"eta = {result.contender.learning_rate:.3g}"
-    return f"{result.contender.label} ({rate}): {time}; fitted {fitted}, proved {proved}"
+def pulls_text(result: RuleResult) -> str:
+    """The expected pulls, - where there is no number; a star where they hardly show a*."""
+    if not np.isfinite(result.pulls):
+        return "-"
+    star = "*" if result.pulls * result.race.optimal_prob[0, 0] < 1 else ""
+    return f"{result.pulls:,.0f}{star}"
 
 
-def _styles(results: Sequence[RuleResult]) -> Styles:
-    """Solid for power laws, dashed for logarithms; colours and markers in turn within each."""
-    styles: Styles = []
-    for r in results:
-        logarithmic = r.rate.escape_exponent == 0
-        turn = sum((s["ls"] == "--") == logarithmic for s in styles)
-        styles.append(
-            {
-                "color": COLORS[turn % len(COLORS)],
-                "marker": MARKERS[turn % len(MARKERS)],
-                "ls": "--" if logarithmic else "-",
-            }
-        )
-    return styles
+def _draw_softmax(panel: Any, comparison: Comparison) -> None:
+    """The line of softmax-pg where it raced: what every family is seen against."""
+    for result in comparison.results:
+        left = result.escape_times > 0
+        if result.contender.label == "softmax-pg" and left.any():
+            depth = 1 / result.optimal_probs[left]
+            panel.plot(depth, result.escape_times[left], color=WELL, lw=4, alpha=0.5, zorder=0)
 
 
-def _draw_curve(panel: Any, race: Race | None, style: dict[str, Any], label: str | None) -> None:
-    """Sub-optimality of a race from one start; its marker stands at the escape."""
-    if race is not None:
-        updates, values = race.updates[1:], np.maximum(race.suboptimality[1:, 0], FLOOR)
-        seen = np.cumsum(values == FLOOR) <= 1
-        panel.plot(updates[seen], values[seen], lw=1.7, **style | {"marker": None})
-        out = updates == race.escape_time[0]
-        if out.any():
-            mark = style | {"ls": "", "clip_on": False}
-            panel.plot(updates[out], values[out], ms=7, zorder=4, **mark)
-    if label is not None:
-        panel.plot([], [], label=label, ms=6, **style)
-
-
-def _draw_law(panel: Any, result: RuleResult, style: dict[str, Any]) -> None:
+def _draw_law(panel: Any, result: RuleResult, turn: int) -> None:
     left = result.escape_times > 0
-    depth = 1 / result.optimal_probs[left]
-    panel.plot(depth, result.escape_times[left], lw=1.4, ms=5, **style)
+    time = "censored" if result.escape_time < 0 else f"{result.escape_time:,}"
+    panel.plot(
+        1 / result.optimal_probs[left],
+        result.escape_times[left],
+        color=color_of(turn),
+        marker=MARKERS[turn % len(MARKERS)],
+        ls=_dashes(turn),
+        lw=1.4,
+        ms=5,
+        label=f"{result.contender.label}: {time}; {pulls_text(result)}",
+    )
+
+
+def _dashes(turn: int) -> str:
+    """Solid for the first round of colours, then dashed, then dotted."""
+    styles: Sequence[str] = ("-", "--", ":")
+    return styles[turn // 6 % len(styles)]

@@ -15,6 +15,7 @@ from agents.simulation import run_rule
 from agents.softmax_pg import Record, SoftmaxPG, log_spaced
 from agents.updates import ExactRule
 from gw_envs.checks import Floats
+from gw_envs.theory import WELL_FRACTION
 from gw_envs.theory.instances import WellInstance
 
 
@@ -48,12 +49,15 @@ class Race:
         updates: int64 [n], when the curves were taken.
         optimal_prob: [n, R], the smallest pi(a*) over states.
         suboptimality: [n, R], the largest over states.
+        pulls: that the sampled form would draw until the escape, [R]; NaN without one, and over
+            several states.
     """
 
     escape_time: NDArray[np.int64]
     updates: NDArray[np.int64]
     optimal_prob: Floats
     suboptimality: Floats
+    pulls: Floats
 
 
 class Track(Protocol):
@@ -82,6 +86,15 @@ class Track(Protocol):
     @property
     def budget(self) -> int:
         """Updates that take seconds rather than minutes."""
+        ...
+
+    @property
+    def verdicts(self) -> bool:
+        """Whether a* always pays 1 and the others nothing."""
+        ...
+
+    def stuck(self, rule: ExactRule, policy: Floats) -> str:
+        """Why a rule never leaves from a policy [S, K]; empty where it does, or is not known."""
         ...
 
     def race(self, entry: Entry) -> Race:
@@ -113,6 +126,16 @@ class BanditTrack:
         """The spread of the mean rewards."""
         return float(np.ptp(self.mean_rewards))
 
+    @property
+    def verdicts(self) -> bool:
+        """See `Track`."""
+        return set(self.mean_rewards.tolist()) == {0.0, 1.0} and self.mean_rewards.sum() == 1
+
+    def stuck(self, rule: ExactRule, policy: Floats) -> str:
+        """See `Track`."""
+        edge = 1 - WELL_FRACTION if self.escape_prob is None else self.escape_prob
+        return rule.stuck(policy[0], self.mean_rewards, edge)
+
     def race(self, entry: Entry) -> Race:
         """See `Track`."""
         run = run_rule(
@@ -126,7 +149,7 @@ class BanditTrack:
         )
         sunk = run.optimal_prob.min(axis=0) < lowest_trusted("float64", robust=False)
         times = np.where(sunk, -1, run.escape_time)
-        return Race(times, run.updates, run.optimal_prob, run.suboptimality)
+        return Race(times, run.updates, run.optimal_prob, run.suboptimality, run.pulls)
 
 
 @dataclass(frozen=True)
@@ -140,6 +163,11 @@ class EnvironmentTrack:
     num_actions: int
     advantage_bound: float
     budget: int = 2_000
+    verdicts: bool = False
+
+    def stuck(self, rule: ExactRule, policy: Floats) -> str:
+        """See `Track`."""
+        return ""
 
     def race(self, entry: Entry) -> Race:
         """See `Track`."""
@@ -166,6 +194,7 @@ class EnvironmentTrack:
             np.array([record.update for record in records]),
             np.stack([record.optimal_prob for record in records]),
             np.stack([record.suboptimality for record in records]),
+            np.full(len(entry.policies), np.nan),
         )
 
 

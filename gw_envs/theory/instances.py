@@ -55,6 +55,24 @@ def equal_gaps(
     )
 
 
+def verdict(num_actions: int = 6, optimal_prob: float = 1e-3) -> WellInstance:
+    """r = (1, 0, ..., 0), the other arms equally likely: one answer passes, all others fail.
+
+    Args:
+        num_actions: K >= 2.
+        optimal_prob: pi(a*) at the start, in (0, 0.1).
+    """
+    k = check_int("num_actions", num_actions, 2)
+    x0 = check_float("optimal_prob", optimal_prob, 0, 0.1, open_low=True, open_high=True)
+    return WellInstance(
+        "verdict",
+        (1.0, *[0.0] * (k - 1)),
+        (x0, *[(1 - x0) / (k - 1)] * (k - 1)),
+        0.1,
+        "a prompt whose only right answer is rare; rewards of a verifier",
+    )
+
+
 def harmful_arm(reward_gap: float = 0.5) -> WellInstance:
     """r = (1, 1-D, 0) from softmax(-1, 5, 1): a corner with an arm worse than it beside it.
 
@@ -94,6 +112,7 @@ def two_plateaus(optimal_prob: float = 0.01) -> WellInstance:
 
 INSTANCES: dict[str, Callable[[], WellInstance]] = {
     "equal-gaps": equal_gaps,
+    "verdict": verdict,
     "harmful-arm": harmful_arm,
     "two-plateaus": two_plateaus,
 }

@@ -223,6 +223,15 @@ def silent(model):
 
 
 def test_it_offers_the_rules_whose_estimates_are_policy_gradients_in_logits():
-    exact = {"softmax-pg", "delightful-pg", "entropy-pg", "log-barrier-pg"}
+    exact = {
+        "softmax-pg",
+        "delightful-pg",
+        "entropy-pg",
+        "log-barrier-pg",
+        "positive-pg",
+        "negative-pg",
+        "asymmetric-pg",
+        "clip-cov",
+    }
     assert set(EXACT_UPDATES) == exact
     assert set(SAMPLED_UPDATES) == exact | {"alternate"}

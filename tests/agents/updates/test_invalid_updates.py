@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from agents.rollouts import Rollouts
 from agents.simulation import policy_at_distance, run_rule
 from agents.softmax_pg import SoftmaxPG
 from agents.updates import RULES, make_rule, make_sampled_rule, register
@@ -28,6 +29,30 @@ from gw_envs.theory import instances
         ("armijo-pg", {"shrink": 0.0}, "shrink=0.0"),
         ("armijo-pg", {"max_trials": 0}, "max_trials=0"),
         ("alternate", {}, "name='alternate' has no exact form; choose one of .*softmax-pg"),
+        ("rloo", {"group_size": 1}, "group_size=1 must be a whole number of at least 2"),
+        ("grpo", {"group_size": 1}, "group_size=1 must"),
+        ("grpo", {"group_size": 2.5}, r"group_size=2\.5 must"),
+        ("dapo", {"group_size": float("nan")}, "group_size=nan must"),
+        ("dapo", {"clip_high": 0.0}, r"clip_high=0\.0"),
+        ("max-rl", {"rollouts": 0}, "rollouts=0 must"),
+        ("pass-at-k", {"k": 0}, "k=0 must"),
+        ("pass-at-k", {"k": 9}, "k=9 with group_size=8: .* k must be at most group_size"),
+        ("ppo-clip", {"inner_steps": 0}, "inner_steps=0 must"),
+        ("ppo-clip", {"clip": 1.0}, r"clip=1\.0"),
+        ("kl-cov", {"inner_steps": 0}, "inner_steps=0 must"),
+        ("clip-cov", {"threshold": -1.0}, r"threshold=-1\.0"),
+        ("trpo", {"kl": 0.0}, r"kl=0\.0"),
+        ("trpo", {"kl": -1.0}, r"kl=-1\.0"),
+        ("kl-pg", {"temperature": -0.1}, r"temperature=-0\.1"),
+        ("kl-pg", {"reference": "begin"}, "reference='begin' is unknown"),
+        ("kl-pg", {"estimator": "k2"}, "estimator='k2' is unknown.*k3"),
+        ("count-bonus", {"bonus": -1.0}, r"bonus=-1\.0"),
+        ("adam-pg", {"beta1": 1.0}, r"beta1=1\.0"),
+        ("adam-pg", {"of": "adam"}, "of='adam' is unknown"),
+        ("adam-pg", {"of": "adam-pg"}, "of='adam-pg' is no gradient rule on plain logits"),
+        ("adam-pg", {"of": "escort-pg"}, "of='escort-pg' is no gradient rule"),
+        ("adam-pg", {"of": "ppo-clip"}, "of='ppo-clip' is no gradient rule"),
+        ("adam-pg", {"of": "grpo", "of_options": {"group_size": 1}}, "group_size=1 must"),
     ],
 )
 def test_rules(name, options, message):
@@ -49,6 +74,43 @@ def test_rules(name, options, message):
 def test_estimates(name, options, message):
     with pytest.raises(ValueError, match=message):
         make_sampled_rule(name, **options)
+
+
+@pytest.mark.parametrize("name", ["grpo", "dapo", "pass-at-k", "max-rl"])
+def test_values_must_be_chances_of_success(name):
+    with pytest.raises(ValueError, match=f"values from 0 to 2 are no probabilities.*{name}"):
+        make_rule(name).step(np.log([0.9, 0.1]), np.array([2.0, 0.0]), 1.0)
+
+
+@pytest.mark.parametrize("name", ["pass-at-k", "max-rl"])
+def test_returns_must_be_verdicts(name):
+    rollouts = Rollouts(
+        "SoftmaxWell-v0", {"mean_rewards": [0.7, 0.5]}, (0,), 8, "none", None, make_rule(name)
+    )
+    policy, values = np.full((1, 1, 2), 0.5), np.array([[[0.7, 0.5]]])
+    with pytest.raises(ValueError, match=f"is no verdict: {name} needs rewards of 0 or 1"):
+        rollouts.step(np.log(policy), policy, values, 0.1)
+
+
+def test_a_batch_must_hold_a_group():
+    with pytest.raises(ValueError, match=r"batch_size=1 holds no group of 8 .*at least 8"):
+        SoftmaxPG(update="grpo", gradient="sampled")
+    with pytest.raises(ValueError, match="batch_size=4 holds no group of 8"):
+        SoftmaxPG(update="adam-pg", update_options={"of": "rloo"}, gradient="sampled", batch_size=4)
+    with pytest.raises(ValueError, match="infinite group has only the exact form of max-rl"):
+        options = {"rollouts": float("inf")}
+        SoftmaxPG(update="max-rl", update_options=options, gradient="sampled", batch_size=8)
+
+
+def test_a_critical_temperature_is_a_warning_of_the_agent():
+    with pytest.warns(UserWarning, match=r"tau_c=0\.04247"):
+        SoftmaxPG(
+            env_kwargs={"mean_rewards": [0.7, 0.5, 0.5, 0.5, 0.5, 0.5]},
+            initial_policy="uniform_suboptimal",
+            optimal_prob=1e-3,
+            update="kl-pg",
+            update_options={"temperature": 0.05},
+        )
 
 
 def test_mirror_ascent_refuses_a_step_that_leaves_the_simplex():

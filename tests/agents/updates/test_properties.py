@@ -16,6 +16,12 @@ VARIANTS = [(name, {}) for name in sorted(exact_rules())] + [
     ("escort-pg", {"scaled": False}),
     ("tsallis-pg", {"alpha": 0.1}),
     ("tsallis-pg", {"alpha": 0.95}),
+    ("grpo", {"group_size": float("inf")}),
+    ("max-rl", {"rollouts": float("inf")}),
+    ("dapo", {"inner_steps": 4}),
+    ("kl-pg", {"estimator": "k3"}),
+    ("kl-pg", {"reference": "uniform"}),
+    ("adam-pg", {"of": "grpo"}),
 ]
 
 
@@ -65,6 +71,7 @@ def test_shifts_of_theta_change_nothing(name, options, bandit, shift):
         levels = np.unique(rewards)
         assume(levels.size > 1 and np.diff(levels).min() > 1e-6)
     theta = rule.theta_from_policy(policy)
+    shift = shift * (np.arange(theta.size) < policy.size)  # logits, not what is remembered
     plain, shifted = rule.step(theta, rewards, 0.5), rule.step(theta + shift, rewards, 0.5)
     np.testing.assert_allclose(rule.policy(shifted), rule.policy(plain), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(shifted - shift, plain, rtol=1e-9, atol=1e-9)
@@ -99,6 +106,10 @@ ASCENT = [
     ("escort-pg", {"power": 4.0}, 1 / 144),
     ("tsallis-pg", {}, 0.05),
     ("tsallis-pg", {"alpha": 0.9}, 0.05),
+    ("trpo", {}, 1.0),
+    ("rloo", {}, 0.4),
+    ("dr-grpo", {}, 0.4),
+    ("ppo-clip", {"inner_steps": 3}, 0.1),
 ]
 
 
@@ -133,7 +144,7 @@ def test_runs_stacked_on_a_leading_axis_do_not_touch_each_other(name, options, b
     rule = make_rule(name, **options)
     rewards, policy = bandit
     theta = rule.theta_from_policy(np.stack([policy, policy[::-1]]))
-    values = np.broadcast_to(rewards, theta.shape)
+    values = np.broadcast_to(rewards, (2, rewards.size))
     both = rule.step(theta, values, 0.3)
     for row in range(2):
         np.testing.assert_allclose(both[row], rule.step(theta[row], rewards, 0.3), rtol=1e-12)
@@ -154,7 +165,7 @@ def test_one_state_with_a_state_axis_is_one_state(name, options):
 def test_a_plain_number_and_an_array_of_rates_agree(name, options):
     rule = make_rule(name, **options)
     theta = rule.theta_from_policy(np.array([[0.2, 0.5, 0.3], [0.1, 0.2, 0.7]]))
-    values = np.broadcast_to([0.9, 0.5, 0.1], theta.shape)
+    values = np.broadcast_to([0.9, 0.5, 0.1], (2, 3))
     several = rule.step(theta, values, np.array([[0.1], [0.4]]))
     np.testing.assert_allclose(several[1], rule.step(theta[1], values[1], 0.4), rtol=1e-13)
 
@@ -166,6 +177,6 @@ def test_declares_its_rate(name):
     assert rule.rate.text
     assert rule.rate.source
     assert rule.rate.escape_exponent >= 0
-    biased = {"entropy-pg", "log-barrier-pg"}
+    biased = {"entropy-pg", "log-barrier-pg", "kl-pg", "clip-cov", "asymmetric-pg"}
     assert bool(rule.rate.bias) == (name in biased)
     assert type(rule).__doc__

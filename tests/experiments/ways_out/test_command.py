@@ -12,7 +12,7 @@ from experiments.ways_out.comparison import Contender, all_contenders, compare_r
 from experiments.ways_out.picture import comparison_figure
 from experiments.ways_out.races import make_track, rule_options
 from gw_envs import theory
-from gw_envs.theory.instances import harmful_arm
+from gw_envs.theory.instances import harmful_arm, verdict
 
 TWO_ARMS = {"num_actions": 2, "base_reward": 0.5, "reward_gap": 0.5}
 WELL = {"num_actions": 6, "base_reward": 0.5, "reward_gap": 0.2}
@@ -70,7 +70,7 @@ def test_other_maps_also_race_from_softmaxs_distance(comparison):
 def test_every_rule_is_a_contender_at_its_defaults():
     names = [contender.name for contender in all_contenders()]
     assert set(names) == set(exact_rules())
-    assert len(names) == len(exact_rules()) + 2
+    assert len(names) == len(exact_rules()) + 4
 
 
 def test_exponent_is_that_of_the_exact_count():
@@ -137,25 +137,65 @@ def test_in_several_states_with_discount_the_gradient_stays_and_the_natural_one_
     assert comparison.ranked[0].contender.name == "natural-pg"
 
 
-def test_picture_has_a_second_view_only_where_a_map_is_not_softmax():
-    for name, panels in (("natural-pg", 2), ("escort-pg", 3)):
-        comparison = compare_rules([Contender(name)], optimal_prob=0.01, max_updates=300)
-        figure = comparison_figure(comparison)
-        assert len(figure.axes) == panels
-        text = figure.legends[0].get_texts()[0].get_text()
-        assert name in text and f"T = {comparison.results[0].escape_time}" in text
+def test_with_discount_the_default_leaves_out_what_needs_probabilities():
+    chain = {"env_id": "ChainWell-v0", "env_kwargs": {"chain_length": 2}, "optimal_prob": 0.2}
+    results = compare_rules(**chain, max_updates=3).results
+    names = {result.contender.name for result in results}
+    verdicts = {name for name in exact_rules() if make_rule(name).uses_verdicts}
+    assert names == set(exact_rules()) - verdicts
+    assert verdicts == {"grpo", "dapo", "pass-at-k", "max-rl"}
+
+
+def test_a_panel_for_each_family_of_rules():
+    contenders = [Contender(name) for name in ("natural-pg", "softmax-pg", "dr-grpo", "trpo")]
+    options = {"env_kwargs": WELL, "optimal_prob": 0.01, "max_updates": 6000}
+    comparison = compare_rules(contenders, **options)
+    figure = comparison_figure(comparison)
+    shown = [panel for panel in figure.axes if panel.get_visible()]
+    titles = [panel.get_title().split(":")[0] for panel in shown]
+    assert titles == ["bounded", "a logarithm of 1/pi(a*)", "a constant only", "unchanged"]
+    for panel, results in zip(shown, comparison.families.values(), strict=True):
+        said = [text.get_text() for text in panel.get_legend().get_texts()]
+        for result, text in zip(results, said, strict=True):
+            assert text.startswith(f"{result.contender.label}: {result.escape_time:,};")
 
 
 def test_panels_keep_their_width_where_nothing_escapes():
-    """An empty unclipped marker once squeezed the panels of censored races to slivers."""
     contenders = [Contender("softmax-pg"), Contender("escort-pg")]
     figure = comparison_figure(compare_rules(contenders, max_updates=60))
     figure.canvas.draw()
     for panel in figure.axes:
-        assert panel.get_position().width > 0.2
-        low, high = panel.get_ylim()
-        for line in panel.get_lines():
-            assert all(low <= y <= high for y in line.get_ydata())
+        assert panel.get_position().width > 0.08
+
+
+def test_verdicts_have_the_families_of_their_laws():
+    """r = (1, 0, ...): T, and the pulls of G = 8 a group, dapo's silent groups included."""
+    contenders = [
+        Contender("softmax-pg"),
+        Contender("rloo"),
+        Contender("grpo"),
+        Contender("grpo", {"group_size": math.inf}),
+        Contender("dapo"),
+        Contender("negative-pg"),
+        Contender("kl-pg", {"temperature": 0.5}),
+    ]
+    results = compare_rules(contenders, instance=verdict(), max_updates=3000).results
+    families = [result.family for result in results]
+    assert families == [
+        "unchanged", "unchanged", "constant only", "root", "logarithm", "steeper", "never"
+    ]  # fmt: skip
+    assert [r.escape_time for r in results[:5]] == [836, 836, 320, 50, 12]
+    assert [r.pulls for r in results[:3]] == [836, 8 * 836, 8 * 320]
+    assert results[3].pulls == math.inf
+    assert 8 * 320 < results[4].pulls < 1.3 * 8 * 320  # no free lunch
+    assert math.isnan(results[5].pulls)
+
+
+def test_where_wrong_arms_pay_verdicts_change_no_exponent():
+    contenders = [Contender("dapo"), Contender("grpo", {"group_size": math.inf})]
+    results = compare_rules(contenders, env_kwargs=WELL, optimal_prob=0.01).results
+    assert [result.family for result in results] == ["constant only", "constant only"]
+    assert all(result.rate.escape_exponent == 1 for result in results)
 
 
 def test_several_states_race_through_the_agent():
