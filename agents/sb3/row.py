@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gw_envs.checks import BadInput
-
-if TYPE_CHECKING:
-    from agents.sb3.vec_env import WellVecEnv
 
 # What the scalar environment is told the index 0 for, and what it has as an array of one.
 BY_INDEX = ("frame", "line", "last_action", "clock_of")
@@ -36,7 +33,7 @@ class Row:
     picture drawn; a step of one row alone is refused.
     """
 
-    def __init__(self, venv: WellVecEnv, index: int) -> None:
+    def __init__(self, venv: Any, index: int) -> None:
         self._venv, self._index = venv, index
 
     def __getattr__(self, name: str) -> Any:
