@@ -67,7 +67,7 @@ class Rollouts:
         self._streams = Streams([np.random.default_rng(s) for s in actions])
         self._run = np.repeat(np.arange(self.runs), self.batch_size)
         env_seeds: Any = [int(s.generate_state(1)[0]) for s in worlds]
-        self._states, _ = self.envs.reset(seed=env_seeds)
+        self.envs.reset(seed=env_seeds)
         self._mean_return = np.zeros(self.runs)
         self._episodes = 0
         self._recent: deque[Floats] = deque(maxlen=RECENT)
@@ -117,12 +117,12 @@ class Rollouts:
         states, actions = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.int64)
         rewards = np.empty(shape)
         for k in range(self.horizon):
-            states[k] = self._states
-            steps = cumulative[self._run, self._states]
+            states[k] = self.well.states  # whatever the environment shows
+            steps = cumulative[self._run, states[k]]
             # Scaled by the last entry, so that a sum rounded to less than 1 leaves no gap.
             draw = self._streams.draw() * steps[:, -1]
             actions[k] = np.sum(steps <= draw[:, None], axis=-1)
-            self._states, rewards[k], _, _, _ = self.envs.step(actions[k])
+            _, rewards[k], _, _, _ = self.envs.step(actions[k])
         return states, actions, rewards
 
     def _remember(self, returns: Floats) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 import gymnasium as gym
 import numpy as np
 
+from gw_envs.actions import whole_numbers
 from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
 from gw_envs.metric_learning import datasets
 from gw_envs.metric_learning.distance_bins import (
@@ -21,6 +22,7 @@ from gw_envs.metric_learning.distance_bins import (
 from gw_envs.metric_learning.sampling_state import metric_bounds
 from gw_envs.metric_learning.settings import LearnerSettings
 from gw_envs.threads import one_thread
+from gw_envs.vector_protocol import check_options
 from gw_envs.worker_env import WorkerVectorEnv
 
 if TYPE_CHECKING:
@@ -126,7 +128,7 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
     `gym.make_vec("ASRSampling-v0", num_envs=n)` makes a process per environment, since a step
     trains a network (`gw_envs.worker_env`): call it below `if __name__ == "__main__":`, and
     `close()` it. `reset(seed=s)` seeds environment i with s + i, and its row is the scalar
-    environment's to the bit.
+    environment's to the bit. `reset` has no options but the vector form's `reset_mask`.
 
     ## Version History
     - v0: first version.
@@ -202,6 +204,7 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
         """Begin a training run; a seed fixes it. See the class."""
         from gw_envs.metric_learning.process import SampledTraining
 
+        check_options(options, ())
         super().reset(seed=seed)
         run_seed = int(self.np_random.integers(2**63))
         start = initial_bins(self.initial_distribution, self.np_random)
@@ -218,12 +221,13 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Move the bins, train, evaluate; see the class."""
-        if not self.action_space.contains(action):
+        whole = whole_numbers(action)
+        if whole is None or not self.action_space.contains(whole):
             raise BadInput(f"action={action!r} must be of {self.action_space}.")
         if self.action_mode == "bins":
-            self.bins.scale(np.asarray(action, dtype=np.int64))
+            self.bins.scale(whole)
         else:
-            self.bins.shift(int(action))
+            self.bins.shift(int(whole))
         before, run = self._score(), self.run
         after = (run.iterations + self.iterations_per_step) / self.iterations_per_epoch
         last = run.steps + 1 == self.total_steps

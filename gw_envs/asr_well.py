@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from gw_envs import hardness
@@ -14,9 +14,8 @@ from gw_envs.checks import Floats, check_float, check_int
 from gw_envs.drawing import bar_frame
 from gw_envs.drift import Well
 from gw_envs.drift.rewards import DriftingRewards, Premise
-from gw_envs.streams import Streams
 from gw_envs.tabular import TabularMDP
-from gw_envs.well_env import Actions, States, WellEnv, WellVectorEnv
+from gw_envs.well_env import Actions, Observation, States, WellEnv, WellVectorEnv
 
 DEFAULT_DRIFT = Well(
     start=0.6, depth=0.1, fall_time=300, gain=0.15, recovery=3000, recovery_width=400
@@ -24,13 +23,15 @@ DEFAULT_DRIFT = Well(
 
 
 class ASRWellVectorEnv(WellVectorEnv):
-    """`num_envs` ASR wells stepped at once, on one clock; `ASRWellEnv` documents the environment.
+    """`num_envs` ASR wells stepped at once; `ASRWellEnv` documents the environment.
 
-    `options["state"]` may be one level for all or one per environment. `max_episode_steps`, which
-    `gym.make_vec` may pass, cuts the horizon.
+    Each has a clock of its own; they run together unless a reset with a mask has parted them. The
+    options `state` and `clock` of `reset` may be one number for all or one per environment.
     """
 
     action_names = hardness.ACTION_NAMES
+    draws = "uniform"
+    reset_options = ("clock", "state")
 
     def __init__(
         self,
@@ -48,18 +49,25 @@ class ASRWellVectorEnv(WellVectorEnv):
         drift_horizon: int = 10_000,
         drift_seed: int = 0,
         premise: Premise = "require",
+        observation: Observation = "state",
         max_episode_steps: int | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
         render_mode: str | None = None,
     ) -> None:
-        states = check_int("num_states", num_states, 1)
-        super().__init__(num_envs, states, len(hardness.MOVES), render_mode)
+        super().__init__(
+            num_envs,
+            check_int("num_states", num_states, 1),
+            len(hardness.MOVES),
+            horizon=horizon,
+            observation=observation,
+            max_episode_steps=max_episode_steps,
+            autoreset_mode=autoreset_mode,
+            render_mode=render_mode,
+        )
         self.reward_gaps = hardness.check_gaps(reward_gaps, self.num_states)
         self.optimal_actions = hardness.check_best_actions(best_actions, self.num_states)
         self.move_prob = check_float("move_prob", move_prob, 0, 1)
         self.discount = check_float("discount", discount, 0, 1, open_high=True)
-        self.horizon = check_int("horizon", horizon, 1)
-        if max_episode_steps is not None:
-            self.horizon = min(self.horizon, check_int("max_episode_steps", max_episode_steps, 1))
         self.steps_per_tick = check_int("steps_per_tick", steps_per_tick, 1)
         self.rewards = DriftingRewards(
             drift,
@@ -73,12 +81,10 @@ class ASRWellVectorEnv(WellVectorEnv):
         self.drift_horizon = self.rewards.horizon
         self._transitions = hardness.hardness_transitions(self.num_states, self.move_prob)
         self._initial = np.full(self.num_states, 1 / self.num_states)
-        self._steps = self._elapsed = 0
 
-    @property
-    def clock(self) -> int:
-        """The drift clock t of the next step: own steps // steps_per_tick."""
-        return self._steps // self.steps_per_tick
+    def clock_of(self, index: int) -> int:
+        """The drift clock t of an environment's next step: own steps // steps_per_tick."""
+        return int(self.steps[index]) // self.steps_per_tick
 
     def base_rewards(self, clock: int) -> Floats:
         """b_k [3] at a clock."""
@@ -99,75 +105,67 @@ class ASRWellVectorEnv(WellVectorEnv):
             return values, np.full((*policy.shape[:-1], 1), 1 / self.num_states)
         return super().action_values(policy, clock)
 
-    def draw_from(self, generators: list[np.random.Generator]) -> None:
-        """Draw starts and moves from these generators, one per environment; restart the clock."""
-        self._streams = Streams(generators)
-        self._steps = 0
-
-    def reseed(self, seed: int) -> None:
-        """Fresh random numbers from here on; level and drift clock stay as they are."""
-        steps = self._steps
-        super().reseed(seed)
-        self._steps = steps
-
-    def begin(self, options: dict[str, Any] | None = None) -> States:
-        """Put every environment at the start of an episode; return its states [num_envs]."""
-        clock, wanted = hardness.check_reset_options(options or {}, self.num_envs, self.num_states)
+    def begin(self, options: Mapping[str, Any]) -> States:
+        """The level that is drawn, or that `options["state"]` names; sets the clock if asked to."""
+        wanted = {
+            name: hardness.check_for_each(name, options[name], self.num_envs, most, what)
+            for name, most, what in (
+                ("clock", None, "tick"),
+                ("state", self.num_states - 1, "level"),
+            )
+            if name in options
+        }
+        self._forget_actions()
         # Drawn even if it is not used, so that the stream runs alike with and without options.
-        starts = (self._drawn() * self.num_states).astype(np.int64)
-        if wanted is not None:
-            starts[:] = wanted
-        if clock is not None:
-            self._steps = clock * self.steps_per_tick
-        self._elapsed, self._states, self._last_actions = 0, starts, None
-        return starts.copy()
+        starts = (self.drawn() * self.num_states).astype(np.int64)
+        if "clock" in wanted:
+            self.steps[self._acting] = wanted["clock"][self._acting] * self.steps_per_tick
+        return wanted.get("state", starts)
 
-    def _drawn(self) -> Floats:
-        """A uniform number per environment."""
-        if self._streams is None:
-            raise gym.error.ResetNeeded("Call reset() before the first step().")
-        return self._streams.draw()
-
-    def advance(self, actions: Actions) -> tuple[States, Floats, bool, dict[str, NDArray[Any]]]:
-        """One step of the dynamics: states, rewards, cut or not, information."""
-        states, clock = self._states, self.clock
-        means = self.rewards.at(clock)[states]
+    def advance(self, actions: Actions) -> tuple[States, Floats, dict[str, NDArray[Any]]]:
+        """One step of the dynamics: states, rewards, information."""
+        states, clocks = self.states, self.steps // self.steps_per_tick
+        means = self._means(states, clocks)
         rewards = means[np.arange(self.num_envs), actions]
-        moves = np.where(self._drawn() < self.move_prob, hardness.MOVES[actions], 0)
-        self._states = np.clip(states + moves, 0, self.num_states - 1)
-        self._steps += 1
-        self._elapsed += 1
+        moves = np.where(self.drawn() < self.move_prob, hardness.MOVES[actions], 0)
         info = {
             "mean_reward": rewards,
             "regret": means.max(axis=1) - rewards,
             "optimal_action": self.optimal_actions[states],
             "current_best_action": means.argmax(axis=1),
             "is_success": actions == self.optimal_actions[states],
-            "clock": np.full(self.num_envs, clock),
+            "clock": clocks,
             "state": states,
             "hardness": states / max(1, self.num_states - 1),
         }
-        return self._states.copy(), rewards, self._elapsed >= self.horizon, info
+        return np.clip(states + moves, 0, self.num_states - 1), rewards, info
+
+    def _means(self, states: States, clocks: NDArray[np.int64]) -> Floats:
+        """What the actions pay in each environment, at its own clock, [num_envs, 3]."""
+        first = int(clocks[0])
+        if (clocks == first).all():
+            return self.rewards.at(first)[states]
+        return np.stack([self.rewards.at(int(t))[s] for t, s in zip(clocks, states, strict=True)])
 
     def frame(self, index: int) -> NDArray[np.uint8]:
         """Above, the ladder of levels, the current one underlined; below, the rewards there.
 
         The best action is blue, the last one underlined.
         """
-        ladder = hardness.ladder_frame(self.num_states, int(self._states[index]))
-        return np.concatenate([ladder, bar_frame(*self._shown(index))])
+        ladder = hardness.ladder_frame(self.num_states, int(self.states[index]))
+        return np.concatenate([ladder, bar_frame(*self._paid(index))])
 
     def line(self, index: int) -> str:
         """The clock, the level and what the actions pay there."""
-        ladder = hardness.ladder_line(self.num_states, int(self._states[index]))
-        actions = hardness.action_line(*self._shown(index))
-        return f"t={self.clock} easy {ladder} hard (> last, * best): {actions}"
+        ladder = hardness.ladder_line(self.num_states, int(self.states[index]))
+        actions = hardness.action_line(*self._paid(index))
+        return f"t={self.clock_of(index)} easy {ladder} hard (> last, * best): {actions}"
 
-    def _shown(self, index: int) -> tuple[Floats, int, int | None]:
+    def _paid(self, index: int) -> tuple[Floats, int, int | None]:
         """What the actions pay at the level now, the best one and the last one."""
-        state = int(self._states[index])
+        state = int(self.states[index])
         best = int(self.optimal_actions[state])
-        return self.rewards.at(self.clock)[state], best, self.last_action(index)
+        return self.rewards.at(self.clock_of(index))[state], best, self.last_action(index)
 
 
 class ASRWellEnv(WellEnv):
@@ -194,7 +192,8 @@ class ASRWellEnv(WellEnv):
     0 or -1 (it stays within 0..S-1), else it stays.
 
     ## Observation Space
-    `Discrete(num_states)`: the level of hardness.
+    `Discrete(num_states)`: the level of hardness; with `observation="one_hot"` `Box(float32)`,
+    [num_states], 1 at the level.
 
     ## Rewards
     The Python float r_k(s, t) in [0, 1], fixed by level, action and clock: what is random is the
@@ -213,7 +212,8 @@ class ASRWellEnv(WellEnv):
     clock, minus it), `optimal_action` (best_actions of the level), `current_best_action` (the one
     that pays most now), `is_success` (the optimal action was taken), `clock`, `state` and
     `hardness` (the level, and level/(S-1)) when the action was taken. `reset` returns none. In the
-    vector form the last step's stand under `final_info` (SAME_STEP autoreset).
+    vector form the last step's stand under `final_info` (SAME_STEP autoreset, unless
+    `autoreset_mode` says other).
 
     ## Arguments
     - `num_states` = 3: S >= 1, levels of hardness.
@@ -232,6 +232,7 @@ class ASRWellEnv(WellEnv):
     - `drift_horizon` = 10000: ticks over which the laws run and are checked; then they hold still.
     - `drift_seed` = 0: fixes the noise of the laws. One law shared by the actions has one noise.
     - `premise` = "require": an error where the premise fails; "warn" or "ignore" go on.
+    - `observation` = "state": its number; or "one_hot", a vector, for programs that want a Box.
     - `render_mode` = None: or "ansi", "rgb_array".
 
     Every argument is checked; a `ValueError` names the argument, its value and what is right.

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from gw_envs.checks import Floats, check_choice, check_int
 from gw_envs.drawing import bar_frame
-from gw_envs.streams import Streams
 from gw_envs.tabular import TabularMDP
 from gw_envs.theory.line_walk import line_walk
-from gw_envs.well_env import Actions, States, WellEnv, WellVectorEnv
+from gw_envs.well_env import Actions, Observation, States, WellEnv, WellVectorEnv
 
 ChainStart = Literal["first", "uniform"]
 NUM_ACTIONS = 4
@@ -50,15 +51,25 @@ class ChainWellVectorEnv(WellVectorEnv):
         chain_length: int = 10,
         start: ChainStart = "first",
         horizon: int | None = None,
+        observation: Observation = "state",
+        max_episode_steps: int | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
         render_mode: str | None = None,
     ) -> None:
         self._chain = chain_mdp(chain_length, start)
-        super().__init__(num_envs, self._chain.num_states, NUM_ACTIONS, render_mode)
+        super().__init__(
+            num_envs,
+            self._chain.num_states,
+            NUM_ACTIONS,
+            horizon=10 * (self._chain.num_states - 1) if horizon is None else horizon,
+            observation=observation,
+            max_episode_steps=max_episode_steps,
+            autoreset_mode=autoreset_mode,
+            render_mode=render_mode,
+        )
         self.discount, self.drift_horizon = self._chain.discount, 0
         self.start = start
-        default = 10 * (self.num_states - 1)
-        self.horizon = default if horizon is None else check_int("horizon", horizon, 1)
-        self._elapsed = 0
+        self.draws = "uniform" if start == "uniform" else None
 
     def mdp_at(self, clock: int) -> TabularMDP:
         """The chain, the same at every clock."""
@@ -87,39 +98,31 @@ class ChainWellVectorEnv(WellVectorEnv):
         moves = np.stack([onward] + [back] * (NUM_ACTIONS - 1), axis=-1)
         return self._chain.rewards + self.discount * moves, visits[..., None]
 
-    def draw_from(self, generators: list[np.random.Generator]) -> None:
-        """Draw random starts from these generators, one per environment, from now on."""
-        if self.start == "uniform":
-            self._streams = Streams(generators)
+    def begin(self, options: Mapping[str, Any]) -> States:
+        """The first state, or any; there are no options."""
+        if self.draws is None:
+            return np.zeros(self.num_envs, dtype=np.int64)
+        return (self.drawn() * self.num_states).astype(np.int64)
 
-    def begin(self, options: dict[str, Any] | None = None) -> States:
-        """Put every chain at the start of an episode; there are no options."""
-        self._elapsed = 0
-        self._states = np.zeros(self.num_envs, dtype=np.int64)
-        if self._streams is not None:
-            self._states = (self._streams.draw() * self.num_states).astype(np.int64)
-        return self._states.copy()
-
-    def advance(self, actions: Actions) -> tuple[States, Floats, bool, dict[str, NDArray[Any]]]:
-        """One step of the dynamics: states, rewards, cut or not, information."""
-        rewards = self._chain.rewards[self._states, actions]
+    def advance(self, actions: Actions) -> tuple[States, Floats, dict[str, NDArray[Any]]]:
+        """One step of the dynamics: states, rewards, information."""
+        rewards = self._chain.rewards[self.states, actions]
         move = np.where(actions == FORWARD, 1, -1)
-        self._states = np.clip(self._states + move, 0, self.num_states - 1)
-        self._elapsed += 1
+        states = np.clip(self.states + move, 0, self.num_states - 1)
         info = {
             "optimal_action": np.full(self.num_envs, FORWARD),
-            "is_success": self._states == self.num_states - 1,
+            "is_success": states == self.num_states - 1,
         }
-        return self._states.copy(), rewards, self._elapsed >= self.horizon, info
+        return states, rewards, info
 
     def frame(self, index: int) -> NDArray[np.uint8]:
         """The chain as rising bars: the walker underlined, what pays in blue."""
         heights = np.linspace(0.1, 1.0, self.num_states)
-        return bar_frame(heights, self.num_states - 1, int(self._states[index]))
+        return bar_frame(heights, self.num_states - 1, int(self.states[index]))
 
     def line(self, index: int) -> str:
         """The chain as dots: the walker and what pays."""
-        here = self._states[index]
+        here = self.states[index]
         cells = ["o" if state == here else "." for state in range(self.num_states)]
         return f"chain (o here, $ pays): {''.join(cells)}$"
 
@@ -142,13 +145,13 @@ class ChainWellEnv(WellEnv):
     `Discrete(4)`: 0 right; 1, 2, 3 left.
 
     ## Observation Space
-    `Discrete(H + 2)`: the state.
+    `Discrete(H + 2)`: the state; with `observation="one_hot"` `Box(float32)`, [H + 2], 1 there.
 
     ## Rewards
     1 for action 0 in s_{H+1}, else 0; no noise.
 
     ## Starting State
-    s_0, or with `start="uniform"` any state, equally likely.
+    s_0, or with `start="uniform"` any state, equally likely. `reset` has no options.
 
     ## Episode End
     `truncated` after `horizon` steps; never terminated. Exact values are those of the infinite
@@ -156,12 +159,14 @@ class ChainWellEnv(WellEnv):
 
     ## Information
     At every step: `optimal_action` (0) and `is_success` (the walker stands on s_{H+1}). `reset`
-    returns none. In the vector form the last step's stand under `final_info` (SAME_STEP autoreset).
+    returns none. In the vector form the last step's stand under `final_info` (SAME_STEP autoreset,
+    unless `autoreset_mode` says other).
 
     ## Arguments
     - `chain_length` = 10: H >= 1.
     - `start` = "first": where episodes begin, s_0; or "uniform", anywhere.
     - `horizon` = None: steps per episode; None is 10 (H + 1), ten times 1/(1-discount).
+    - `observation` = "state": its number; or "one_hot", a vector, for programs that want a Box.
     - `render_mode` = None: or "ansi", "rgb_array".
 
     Every argument is checked; a `ValueError` names the argument, its value and what is right.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_float, check_int
 from gw_envs.drawing import bar_frame
 
 ACTION_NAMES = ("harder", "keep", "easier")
@@ -60,23 +60,17 @@ def check_best_actions(value: Sequence[int] | None, num_states: int) -> NDArray[
     return np.array([check_int(f"best_actions[{s}]", a, 0, 2) for s, a in enumerate(value)])
 
 
-def check_reset_options(
-    options: dict[str, Any], num_envs: int, num_states: int
-) -> tuple[int | None, list[int] | None]:
-    """The clock and the level of every environment that the options of `reset` ask for."""
-    for key in options:
-        check_choice("options", key, ("clock", "state"))
-    clock = check_int("options['clock']", options["clock"], 0) if "clock" in options else None
-    if "state" not in options:
-        return clock, None
-    value = options["state"]
+def check_for_each(
+    name: str, value: Any, num_envs: int, maximum: int | None, what: str
+) -> NDArray[np.int64]:
+    """An option of `reset` for each environment, in [0, maximum], [num_envs]; `what` it is."""
     values = [value] * num_envs if np.ndim(value) == 0 else list(value)
     if len(values) != num_envs:
         raise BadInput(
-            f"options['state']={value!r} must be one level or one for each of the num_envs="
+            f"options[{name!r}]={value!r} must be one {what} or one for each of the num_envs="
             f"{num_envs} environments."
         )
-    return clock, [check_int("options['state']", s, 0, num_states - 1) for s in values]
+    return np.array([check_int(f"options[{name!r}]", one, 0, maximum) for one in values])
 
 
 def ladder_frame(num_states: int, level: int) -> NDArray[np.uint8]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from gw_envs.checks import BadInput, Floats, check_float, check_int, check_mean_rewards
 from gw_envs.drawing import bar_frame
 from gw_envs.rewards import NoiseLaw, RewardNoise
-from gw_envs.streams import Streams
 from gw_envs.tabular import TabularMDP
-from gw_envs.well_env import Actions, States, WellEnv, WellVectorEnv
+from gw_envs.well_env import Actions, Observation, States, WellEnv, WellVectorEnv
 
 
 def equal_gap_rewards(
@@ -51,6 +51,9 @@ class SoftmaxWellVectorEnv(WellVectorEnv):
         mean_rewards: Sequence[float] | None = None,
         reward_noise: NoiseLaw = "none",
         noise_std: float = 0.0,
+        observation: Observation = "state",
+        max_episode_steps: int | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
         render_mode: str | None = None,
     ) -> None:
         if mean_rewards is None:
@@ -59,8 +62,17 @@ class SoftmaxWellVectorEnv(WellVectorEnv):
             rewards = check_mean_rewards("mean_rewards", mean_rewards)
         self.mean_rewards = rewards
         self.mean_rewards.setflags(write=False)
-        super().__init__(num_envs, 1, rewards.size, render_mode)
-        self.discount, self.horizon, self.drift_horizon = 0.0, 1, 0
+        super().__init__(
+            num_envs,
+            1,
+            rewards.size,
+            horizon=1,
+            observation=observation,
+            max_episode_steps=max_episode_steps,
+            autoreset_mode=autoreset_mode,
+            render_mode=render_mode,
+        )
+        self.discount, self.drift_horizon = 0.0, 0
         self.optimal_action = int(np.argmax(rewards))
         best, second = np.sort(rewards)[:-3:-1]
         if best == second:
@@ -70,6 +82,7 @@ class SoftmaxWellVectorEnv(WellVectorEnv):
             )
         self.reward_gap = float(best - second)
         self.noise = RewardNoise(reward_noise, noise_std)
+        self.draws = self.noise.draws
         self._best_column = np.full(self.num_envs, self.optimal_action)
 
     @property
@@ -95,26 +108,21 @@ class SoftmaxWellVectorEnv(WellVectorEnv):
         stay = np.ones((1, self.num_actions, 1))
         return TabularMDP(stay, self.mean_rewards[None], np.ones(1), self.discount)
 
-    def draw_from(self, generators: list[np.random.Generator]) -> None:
-        """Draw reward noise from these generators, where there is any."""
-        if self.noise.draws is not None:
-            self._streams = Streams(generators, self.noise.draws)
-
-    def begin(self, options: dict[str, Any] | None = None) -> States:
+    def begin(self, options: Mapping[str, Any]) -> States:
         """State 0 everywhere; there are no options."""
         return np.zeros(self.num_envs, dtype=np.int64)
 
-    def advance(self, actions: Actions) -> tuple[States, Floats, bool, dict[str, NDArray[Any]]]:
-        """One pull each: states, rewards, True (every pull ends its episode), information."""
+    def advance(self, actions: Actions) -> tuple[States, Floats, dict[str, NDArray[Any]]]:
+        """One pull each: states, rewards, information."""
         means = self.mean_rewards[actions]
-        numbers = None if self._streams is None else self._streams.draw()
+        numbers = None if self.draws is None else self.drawn()
         info = {
             "mean_reward": means,
             "regret": self.mean_rewards[self.optimal_action] - means,
-            "optimal_action": self._best_column,
+            "optimal_action": self._best_column.copy(),
             "is_success": actions == self.optimal_action,
         }
-        return self.begin(), self.noise.apply(means, numbers), True, info
+        return self.begin({}), self.noise.apply(means, numbers), info
 
     def frame(self, index: int) -> NDArray[np.uint8]:
         """The arms' mean rewards, the best in blue, the last pull underlined."""
@@ -142,7 +150,7 @@ class SoftmaxWellEnv(WellEnv):
     `Discrete(num_actions)`: the arm to pull.
 
     ## Observation Space
-    `Discrete(1)`: always 0.
+    `Discrete(1)`: always 0; with `observation="one_hot"` `Box(float32)`, always [1].
 
     ## Rewards
     A Python float with mean `mean_rewards[action]`. `reward_noise`: "none" pays the mean,
@@ -152,12 +160,12 @@ class SoftmaxWellEnv(WellEnv):
     The only state, 0.
 
     ## Episode End
-    `terminated` is true after every pull.
+    `terminated` is true after every pull. `reset` has no options.
 
     ## Information
     At every step, flat: `mean_reward` (of the arm pulled), `regret` (best mean reward minus it),
     `optimal_action`, `is_success` (the best arm was pulled). `reset` returns none. In the vector
-    form these stand under `final_info` (SAME_STEP autoreset).
+    form these stand under `final_info` (SAME_STEP autoreset, unless `autoreset_mode` says other).
 
     ## Arguments
     - `num_actions` = 6: K, at least 2.
@@ -168,6 +176,7 @@ class SoftmaxWellEnv(WellEnv):
     - `reward_noise` = "none": the law of a pull's reward around its mean; or "bernoulli",
       "gaussian".
     - `noise_std` = 0.0: standard deviation of gaussian noise, > 0 there and 0 otherwise.
+    - `observation` = "state": its number; or "one_hot", a vector, for programs that want a Box.
     - `render_mode` = None: or "ansi", "rgb_array".
 
     Every argument is checked; a `ValueError` names the argument, its value and what is right.

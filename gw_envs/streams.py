@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gw_envs.checks import BadInput, Floats, check_int
 
 BLOCK = 256
 
+Rows = slice | NDArray[np.bool_]  # which environments of a vector: all, or those of a mask
+ALL = slice(None)
 Seed = int | Sequence[int | None] | None
 
 
@@ -49,16 +52,48 @@ class Streams:
         self._generators = list(generators)
         self._normal = kind == "normal"
         self._buffer = np.empty((BLOCK, len(self._generators)))  # a row is what one step draws
-        self._position = BLOCK
+        self._position = BLOCK  # of all environments while they draw together
+        self._positions: NDArray[np.int64] | None = None  # of each, once they have parted
 
-    def draw(self) -> Floats:
-        """The next number of every environment, [num_envs]."""
+    def draw(self, rows: Rows = ALL) -> Floats:
+        """The next number of each of these environments, [num_envs]; the others' are not drawn."""
+        if self._positions is not None or rows is not ALL:
+            return self._draw_apart(rows)
         if self._position == BLOCK:
-            for i, generator in enumerate(self._generators):
-                self._buffer[:, i] = (
-                    generator.standard_normal(BLOCK) if self._normal else generator.random(BLOCK)
-                )
+            for i in range(len(self._generators)):
+                self._refill(i)
             self._position = 0
         numbers = self._buffer[self._position].copy()
         self._position += 1
         return numbers
+
+    def replace(self, rows: NDArray[np.bool_], generators: Sequence[np.random.Generator]) -> None:
+        """Draw from these generators, one per environment, from now on where `rows` says so."""
+        positions = self._parted()
+        for i in np.flatnonzero(rows).tolist():
+            self._generators[i] = generators[i]
+        positions[rows] = BLOCK
+
+    def _draw_apart(self, rows: Rows) -> Floats:
+        positions = self._parted()
+        drawing = np.arange(len(positions))[rows]
+        for i in drawing[positions[drawing] == BLOCK]:
+            self._refill(i)
+            positions[i] = 0
+        numbers = np.zeros(len(positions))
+        numbers[drawing] = self._buffer[positions[drawing], drawing]
+        positions[drawing] += 1
+        if (positions == positions[0]).all():
+            self._position, self._positions = int(positions[0]), None
+        return numbers
+
+    def _parted(self) -> NDArray[np.int64]:
+        if self._positions is None:
+            self._positions = np.full(len(self._generators), self._position)
+        return self._positions
+
+    def _refill(self, i: int) -> None:
+        generator = self._generators[i]
+        self._buffer[:, i] = (
+            generator.standard_normal(BLOCK) if self._normal else generator.random(BLOCK)
+        )

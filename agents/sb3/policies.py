@@ -157,9 +157,14 @@ def action_sizes(space: spaces.Space) -> list[int]:
 
 
 def all_states(policy: ActorCriticPolicy) -> th.Tensor:
-    """The observations 0, 1, ..., S-1 of a policy over Discrete(S), as a tensor."""
-    states = int(cast(spaces.Discrete, policy.observation_space).n)
-    return th.arange(states, device=policy.device)
+    """The observations of all states of one of our environments, as its policy sees them.
+
+    0, 1, ..., S-1 of Discrete(S), or one-hot [S, S] of Box.
+    """
+    space = policy.observation_space
+    if isinstance(space, spaces.Discrete):
+        return th.arange(int(space.n), device=policy.device)
+    return th.eye(space.shape[0], device=policy.device)
 
 
 def set_logits(policy: ActorCriticPolicy, observations: ArrayLike, theta: ArrayLike) -> None:

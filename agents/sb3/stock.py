@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib
 from typing import Any, cast
 
-import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.policies import Start, as_start
 from agents.precision import lowest_trusted
 from agents.sb3.ground_truth import ground_truth
-from agents.sb3.policies import TabularSoftmaxPolicy, set_logits
+from agents.sb3.policies import TabularSoftmaxPolicy, all_states, set_logits
 from agents.sb3.settings import STOCK
 from gw_envs.checks import BadInput, check_choice
 
@@ -90,4 +89,4 @@ def start_from(
             f"optimal_prob={x0} is too deep for a network in float32, which is trusted "
             "down to 1e-5; use the tabular policy."
         )
-    set_logits(policy, np.arange(well.num_states), theta)
+    set_logits(policy, all_states(policy).cpu().numpy(), theta)

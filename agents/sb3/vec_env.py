@@ -8,9 +8,11 @@ from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.vec_env import VecEnv
 
 import gw_envs  # noqa: F401 - registers the ids
+from agents.sb3.row import Row
 from gw_envs.checks import BadInput, Floats, check_int
 
 Info = dict[str, Any]
@@ -19,12 +21,15 @@ Info = dict[str, Any]
 class WellVecEnv(VecEnv):
     """`num_envs` copies of one of our environments for any SB3 algorithm.
 
-    All episodes of a vector environment of ours end in the same step, so that one `info` serves
-    all environments: infos is a list of references to one dict. Where an episode ends it holds
-    `terminal_observation` and `TimeLimit.truncated`. The first environment's holds also `episode`
-    (`r`: the mean return of the `num_envs` episodes that ended, `l`, `t`) and `is_success` (the
-    share of last actions that were optimal), so that SB3's `rollout/ep_rew_mean` and
-    `rollout/success_rate` are the means over all of them. Rewards stay float64.
+    It gives SB3 what `DummyVecEnv` of the scalar environments gives: at every step a dictionary per
+    environment, fresh and its own, with what the scalar environment puts in `info`,
+    `TimeLimit.truncated` and, where an episode ends, `terminal_observation`. Two things are other.
+    Rewards stay float64. And of the episodes that end in a step the first holds `episode` (`r`:
+    their mean return, `l`: their mean length, `t`), so that SB3's `rollout/ep_rew_mean` is the mean
+    over all of them without a Monitor; `VecMonitor` around it gives each its own.
+
+    Options set by `set_options`, one for all or one per environment, are used by the next `reset`.
+    `get_attr`, `set_attr` and `env_method` reach the environments by index (`agents.sb3.row.Row`).
 
     Args:
         env_id: id of an environment with a native vector form and SAME_STEP autoreset.
@@ -35,6 +40,9 @@ class WellVecEnv(VecEnv):
 
     Attributes:
         well: the environment's ground truth, at its own clock.
+
+    Raises:
+        ValueError: for bad arguments, or an environment of another autoreset.
     """
 
     def __init__(
@@ -45,21 +53,42 @@ class WellVecEnv(VecEnv):
             env_id, num_envs=num_envs, vectorization_mode="vector_entry_point", **env_kwargs
         )
         self.well = cast(Any, envs.unwrapped)
+        mode = envs.metadata.get("autoreset_mode")
+        if mode is not AutoresetMode.SAME_STEP:
+            raise BadInput(
+                f"env_id={env_id!r} with autoreset_mode={getattr(mode, 'value', mode)!r} does not "
+                "go with WellVecEnv, which needs SameStep as SB3 does; use SB3's DummyVecEnv."
+            )
         self.env_id, self.bootstrap = env_id, bootstrap
         self._began = time.monotonic()
         self._actions: Any = None
         self._returns: Floats = np.zeros(num_envs)
-        self._length = 0
+        self._lengths = np.zeros(num_envs, dtype=np.int64)
+        self._rows = [Row(self, index) for index in range(num_envs)]
         super().__init__(num_envs, envs.single_observation_space, envs.single_action_space)
 
     def reset(self) -> Any:
-        """Begin an episode everywhere; a seed set by `seed` is used once."""
-        seeds = self._seeds if self._seeds[0] is not None else None
-        observations, _ = self.well.reset(seed=seeds, options=self._options[0] or None)
+        """Begin an episode everywhere; seeds and options that were set are used once."""
+        if any(self._options):
+            for i, options in enumerate(self._options):
+                observations = self.reset_row(i, self._seeds[i], options)
+        else:
+            seeds = self._seeds if self._seeds[0] is not None else None
+            observations, _ = self.well.reset(seed=seeds)
         self._reset_seeds()
         self._reset_options()
-        self._returns[:] = 0.0
-        self._length = 0
+        self.reset_infos: list[Info] = [{} for _ in range(self.num_envs)]
+        self._returns[:], self._lengths[:] = 0.0, 0
+        return observations
+
+    def reset_row(self, index: int, seed: int | None, options: Any) -> Any:
+        """Begin an episode in one environment; the observations of all."""
+        mask = np.arange(self.num_envs) == index
+        seeds = None if seed is None else [seed] * self.num_envs
+        observations, _ = self.well.reset(
+            seed=seeds, options={**(options or {}), "reset_mask": mask}
+        )
+        self._returns[index], self._lengths[index] = 0.0, 0
         return observations
 
     def step_async(self, actions: Any) -> None:
@@ -68,64 +97,68 @@ class WellVecEnv(VecEnv):
 
     def step_wait(self) -> tuple[Any, Floats, Any, list[Info]]:
         """Step every environment; see the class for the infos."""
-        observations, rewards, terminated, truncated, infos = self.well.step(self._actions)
+        observations, rewards, terminated, truncated, told = self.well.step(self._actions)
         self._returns += rewards
-        self._length += 1
+        self._lengths += 1
         dones = terminated | truncated
-        if dones.any() != dones.all():
-            raise RuntimeError(f"{self.env_id} ended some episodes alone; use SB3's DummyVecEnv.")
-        if not dones[0]:
-            return observations, rewards, dones, [{}] * self.num_envs
-        shared: Info = {"TimeLimit.truncated": False}
-        cut = bool(self.bootstrap and truncated[0] and not terminated[0])
-        first = shared | self._episode(infos["final_info"])
-        if not cut:
-            shared["terminal_observation"] = first["terminal_observation"] = infos["final_obs"][0]
-            ended = [shared] * self.num_envs
-        else:  # SB3 asks each environment for its last state
-            ended = [
-                {"TimeLimit.truncated": True, "terminal_observation": last}
-                for last in infos["final_obs"]
-            ]
-            first |= ended[0]
-        ended[0] = first
-        return observations, rewards, dones, ended
+        cut = truncated & ~terminated if self.bootstrap else np.zeros_like(dones)
+        told["TimeLimit.truncated"] = cut
+        if not dones.any():
+            return observations, rewards, dones, _dictionaries(told)
+        last = told.pop("final_info")
+        last |= {"TimeLimit.truncated": cut, "terminal_observation": told.pop("final_obs")}
+        infos = _dictionaries(last)
+        if not dones.all():
+            going_on = _dictionaries(told)
+            infos = [infos[i] if done else going_on[i] for i, done in enumerate(dones.tolist())]
+        self._end_episodes(np.flatnonzero(dones), infos)
+        return observations, rewards, dones, infos
 
-    def _episode(self, final: Info) -> Info:
-        """What the episodes that have just ended were like, on average."""
-        elapsed = round(time.monotonic() - self._began, 6)
-        episode = {"r": float(self._returns.mean()), "l": self._length, "t": elapsed}
-        self._returns[:] = 0.0
-        self._length = 0
-        info: Info = {"episode": episode}
-        if "is_success" in final:
-            info["is_success"] = float(np.mean(final["is_success"]))
-        return info
+    def _end_episodes(self, ended: Any, infos: list[Info]) -> None:
+        """Tell the first of the environments whose episode has just ended what they were like."""
+        infos[ended[0]]["episode"] = {
+            "r": float(self._returns[ended].mean()),
+            "l": round(float(self._lengths[ended].mean())),
+            "t": round(time.monotonic() - self._began, 6),
+        }
+        self._returns[ended], self._lengths[ended] = 0.0, 0
 
     def close(self) -> None:
         """Close the environment."""
         self.well.close()
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """The environment's attribute, once per index."""
-        return [getattr(self.well, attr_name)] * len(self._indices(indices))
+        """An attribute of each of these environments."""
+        return [getattr(self._rows[i], attr_name) for i in self._indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """Set an attribute of the environment; the copies share it, so for all of them only.
+        """Set an attribute of these environments.
 
         Raises:
-            ValueError: for some of the copies.
+            ValueError: for some of them, where the attribute is one that the copies share.
         """
-        if len(self._indices(indices)) != self.num_envs:
-            raise BadInput(f"indices={indices!r}: the copies share {attr_name!r}; use None.")
+        rows = self._indices(indices)
+        if not hasattr(self.well, attr_name):
+            for i in rows:
+                setattr(self._rows[i], attr_name, value)
+            return
+        if set(rows) != set(range(self.num_envs)):
+            raise BadInput(
+                f"indices={indices!r}: the copies share {attr_name!r}; use None, or SB3's "
+                "DummyVecEnv."
+            )
         setattr(self.well, attr_name, value)
 
     def env_method(
         self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any
     ) -> list[Any]:
-        """Call a method of the environment, once per index."""
-        method = getattr(self.well, method_name)
-        return [method(*method_args, **method_kwargs) for _ in self._indices(indices)]
+        """Call a method of each of these environments.
+
+        Raises:
+            ValueError: for `step`, which they make together.
+        """
+        rows = [self._rows[i] for i in self._indices(indices)]
+        return [getattr(row, method_name)(*method_args, **method_kwargs) for row in rows]
 
     def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> list[bool]:
         """No copy is wrapped."""
@@ -138,3 +171,10 @@ class WellVecEnv(VecEnv):
 
     def _indices(self, indices: Any) -> list[int]:
         return list(self._get_indices(indices))
+
+
+def _dictionaries(columns: Info) -> list[Info]:
+    """Information by key as a dictionary per environment, of Python's own numbers."""
+    keys = [key for key in columns if key[0] != "_"]
+    rows = zip(*[columns[key].tolist() for key in keys], strict=True)
+    return [dict(zip(keys, row, strict=False)) for row in rows]

@@ -22,7 +22,14 @@ from gw_envs.checks import BadInput, check_choice
 from gw_envs.registration import ENVIRONMENTS
 
 # Arguments that a run or `gym.make_vec` sets.
-NOT_ON_THE_LINE = ("self", "num_envs", "steps_per_tick", "max_episode_steps", "render_mode")
+NOT_ON_THE_LINE = (
+    "self",
+    "num_envs",
+    "steps_per_tick",
+    "max_episode_steps",
+    "autoreset_mode",
+    "render_mode",
+)
 # Where others than the agents of a well may act.
 AGENTS: dict[str, dict[str, Any]] = {"ASRSampling-v0": SAMPLING_AGENT_OPTIONS}
 # Arguments whose name is an agent's option as well: what they are called on the line.
