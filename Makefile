@@ -19,6 +19,7 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tests/tools/promises.py
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks all

@@ -15,10 +15,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Parse, run, report; the exit code is 0, or 2 for bad input, which one sentence explains."""
     from experiments.options.config import parse_config
     from gw_envs.checks import BadInput
+    from gw_envs.threads import one_thread_each
 
-    # Small matrices: threads cost more than they bring.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+    one_thread_each()
     began = time.monotonic()
     try:
         config = parse_config(sys.argv[1:] if arguments is None else arguments)

@@ -1,15 +1,17 @@
-"""What is true of policies in one of our environments, exactly: the numbers every agent reports."""
+"""What every agent reports of its policies, exactly, and at which updates by default."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.escape import suboptimality, well_gaps
 from agents.policies import entropy
-from gw_envs.checks import Floats
+from gw_envs.checks import Floats, check_int
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,36 @@ class Evaluation:
             state_optimal_prob=self.optimal_prob,
             policy=self.policy,
         )
+
+
+def log_spaced(
+    end: float, per_decade: int = 20, *, count: int | None = None, extra: Iterable[float] = ()
+) -> NDArray[Any]:
+    """0, `end` and whole numbers between them, evenly spaced in the logarithm, ascending.
+
+    Args:
+        end: last number, whole, >= 0.
+        per_decade: how many there are per factor of ten, where whole numbers allow.
+        count: how many there are from 1 to `end`, both included, instead of `per_decade`.
+        extra: further whole numbers to put in, where they lie in [0, end].
+
+    Returns:
+        Distinct whole numbers [N]: int64 if `end` is an int, float64 if it is a float (exact below
+        2^53).
+
+    Raises:
+        BadInput: if `end` is an int that int64 does not hold.
+    """
+    kind = np.float64 if isinstance(end, float) else np.int64
+    if kind is np.int64:
+        end = check_int("end", end, 0, 2**63 - 1)
+    if end < 1:
+        return np.zeros(1, dtype=kind)
+    if count is None:
+        count = int(np.ceil(np.log10(end) * per_decade)) + 1
+    inner = np.logspace(0, np.log10(end), count).round()
+    given = [x for x in extra if 0 <= x <= end]
+    return np.unique(np.array([0, *inner[inner < end].astype(kind), *given, end], dtype=kind))
 
 
 def evaluate(well: Any, policy: Floats, clock: int) -> Evaluation:

@@ -20,8 +20,8 @@ class JumpingPG(SoftmaxPG):
     """Softmax policy gradient by step jumping: exact gradient, one state, constant step size.
 
     Takes the arguments of `SoftmaxPG`, with one seed. Escapes are exact as
-    `agents.simulation.escape_time` is (its relative error is kept in `relative_error`); transfers
-    are seen at the resolution of the history. Arithmetic is robust at any depth.
+    `agents.simulation.solve_escape_time` is (its relative error is kept in `relative_error`);
+    transfers are seen at the resolution of the history. Arithmetic is robust at any depth.
 
     Raises:
         ValueError: naming the argument that leaves nothing to jump along.
@@ -68,13 +68,13 @@ class JumpingPG(SoftmaxPG):
         Returns:
             The records, in order.
         """
-        from agents.simulation import escape_time, jump_history
+        from agents.simulation import jump_history, solve_escape_time
 
         if record_at is not None or self.updates:
             raise BadInput("record_at must be None, and learn be called once, when jumping.")
         rewards, start, rate = self.well.mean_rewards, self.theta[0, 0], self._rate(0)
         budget = INT64_MAX if max_updates is None else check_int("max_updates", max_updates, 1)
-        escape = escape_time(rewards, start, learning_rate=rate, max_updates=budget)
+        escape = solve_escape_time(rewards, start, learning_rate=rate, max_updates=budget)
         if max_updates is None and not escape.censored:
             budget = min(budget, max(10, 10 * int(escape.steps)))
         self.relative_error = float(escape.relative_error)

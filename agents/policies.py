@@ -1,15 +1,24 @@
-"""Maps from logits to policies, and initial policies by name."""
+"""Maps from logits to policies, and where policies start."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
 
-INITIAL_POLICIES = ("uniform", "uniform_suboptimal", "corner", "normal")
+# What each start is made of, beside its name.
+FIELDS_USED: dict[str, tuple[str, ...]] = {
+    "uniform": (),
+    "uniform_suboptimal": ("optimal_prob",),
+    "corner": ("optimal_prob", "corner_action"),
+    "normal": ("sigma",),
+}
+INITIAL_POLICIES = tuple(FIELDS_USED)
 
 
 def softmax(theta: ArrayLike) -> Floats:
@@ -32,104 +41,120 @@ def entropy(policy: Floats) -> Floats:
     return -np.sum(policy * logs, axis=-1)
 
 
-def initial_theta(
-    initial_policy: str,
-    num_actions: int,
-    optimal_action: int = 0,
-    *,
-    optimal_prob: float | None = None,
-    corner_action: int | None = None,
-    sigma: float = 1.0,
-    rng: np.random.Generator | None = None,
-) -> Floats:
-    """Logits of an initial policy of the glossary.
+@dataclass(frozen=True)
+class Start:
+    """Where a policy starts, the same in every state.
 
-    Args:
+    Attributes:
         initial_policy: `uniform`; `uniform_suboptimal` (optimal_prob on the best arm, the rest
             equal); `corner` (optimal_prob on the best arm and on every other but corner_action);
             `normal` (theta ~ N(0, sigma^2 I)).
-        num_actions: K >= 2.
-        optimal_action: index of the best arm.
-        optimal_prob: x0 in (0, 1), needed by `uniform_suboptimal` and `corner`, refused otherwise.
-        corner_action: the arm of the corner; default the first sub-optimal one.
+        optimal_prob: x0 in (0, 1), of `uniform_suboptimal` and `corner`, which need it.
+        corner_action: the arm of `corner`; None is the first sub-optimal one.
         sigma: standard deviation of the logits of `normal`, > 0.
-        rng: generator for `normal`.
-
-    Returns:
-        theta [K], float64: ln pi for the named policies.
 
     Raises:
-        ValueError: naming the argument that is out of range or does not fit.
+        ValueError: naming the field that is out of range, or that is set although the start does
+            not use it (a field with its default is not set).
     """
-    check_choice("initial_policy", initial_policy, INITIAL_POLICIES)
-    k = check_int("num_actions", num_actions, 2)
-    best = check_int("optimal_action", optimal_action, 0, k - 1)
-    if initial_policy in ("uniform", "normal"):
-        if optimal_prob is not None:
-            raise BadInput(
-                f"optimal_prob={optimal_prob!r} does not go with initial_policy="
-                f"{initial_policy!r}; use 'corner' or 'uniform_suboptimal', or leave it out."
-            )
-        if initial_policy == "uniform":
+
+    initial_policy: str = "uniform"
+    optimal_prob: float | None = None
+    corner_action: int | None = None
+    sigma: float = 1.0
+
+    def __post_init__(self) -> None:
+        used = FIELDS_USED[check_choice("initial_policy", self.initial_policy, INITIAL_POLICIES)]
+        for field in fields(self)[1:]:
+            value = getattr(self, field.name)
+            if value != field.default and field.name not in used:
+                users = [repr(name) for name, own in FIELDS_USED.items() if field.name in own]
+                raise BadInput(
+                    f"{field.name}={value!r} does not go with initial_policy="
+                    f"{self.initial_policy!r}; use {' or '.join(users)}, or leave it out."
+                )
+        if "optimal_prob" in used:
+            check_float("optimal_prob", self.optimal_prob, 0, 1, open_low=True, open_high=True)
+        if self.corner_action is not None:
+            check_int("corner_action", self.corner_action, 0)
+        check_float("sigma", self.sigma, 0, open_low=True)
+
+    def theta(
+        self, num_actions: int, optimal_action: int = 0, rng: np.random.Generator | None = None
+    ) -> Floats:
+        """Logits of one state.
+
+        Args:
+            num_actions: K >= 2.
+            optimal_action: index of the best arm.
+            rng: generator for `normal`.
+
+        Returns:
+            theta [K], float64: ln pi for the named policies.
+
+        Raises:
+            ValueError: if the start does not fit so many arms or this best one.
+        """
+        k = check_int("num_actions", num_actions, 2)
+        best = check_int("optimal_action", optimal_action, 0, k - 1)
+        if self.initial_policy == "uniform":
             return np.zeros(k)
-        check_float("sigma", sigma, 0, open_low=True)
-        if rng is None:
-            raise BadInput("rng=None: initial_policy='normal' needs a numpy Generator.")
-        return sigma * rng.standard_normal(k)
-    x0 = check_float("optimal_prob", optimal_prob, 0, 1, open_low=True, open_high=True)
-    if initial_policy == "uniform_suboptimal":
-        policy = np.full(k, (1 - x0) / (k - 1))
-        policy[best] = x0
+        if self.initial_policy == "normal":
+            if rng is None:
+                raise BadInput("rng=None: initial_policy='normal' needs a numpy Generator.")
+            return self.sigma * rng.standard_normal(k)
+        x0 = cast(float, self.optimal_prob)
+        if self.initial_policy == "uniform_suboptimal":
+            policy = np.full(k, (1 - x0) / (k - 1))
+            policy[best] = x0
+            return np.log(policy)
+        corner = int(best == 0) if self.corner_action is None else self.corner_action
+        check_int("corner_action", corner, 0, k - 1)
+        if corner == best:
+            raise BadInput(f"corner_action={corner} is the best arm; name a sub-optimal one.")
+        if (k - 1) * x0 >= 1:
+            raise BadInput(
+                f"optimal_prob={x0} leaves nothing for the corner: (num_actions-1)*optimal_prob "
+                f"must be below 1, so optimal_prob below {1 / (k - 1):.6g}."
+            )
+        policy = np.full(k, x0)
+        policy[corner] = 1 - (k - 1) * x0
         return np.log(policy)
-    corner = int(best == 0) if corner_action is None else corner_action
-    check_int("corner_action", corner, 0, k - 1)
-    if corner == best:
-        raise BadInput(f"corner_action={corner} is the best arm; name a sub-optimal one.")
-    if (k - 1) * x0 >= 1:
-        raise BadInput(
-            f"optimal_prob={x0} leaves nothing for the corner: (num_actions-1)*optimal_prob "
-            f"must be below 1, so optimal_prob below {1 / (k - 1):.6g}."
-        )
-    policy = np.full(k, x0)
-    policy[corner] = 1 - (k - 1) * x0
-    return np.log(policy)
+
+    def table(
+        self, optimal_actions: Sequence[int] | NDArray[np.int64], num_actions: int, seed: int = 0
+    ) -> Floats:
+        """Logits of every state.
+
+        Args:
+            optimal_actions: the best arm of each state, [S].
+            num_actions: K >= 2.
+            seed: of `normal`, whose states are drawn in order from one generator, the seed's first
+                child.
+
+        Returns:
+            theta [S, K], float64.
+
+        Raises:
+            ValueError: as `theta`.
+        """
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
+        return np.stack([self.theta(num_actions, int(best), rng) for best in optimal_actions])
 
 
-def initial_table(
-    initial_policy: str,
-    optimal_actions: Sequence[int] | NDArray[np.int64],
-    num_actions: int,
-    *,
-    optimal_prob: float | None = None,
-    corner_action: int | None = None,
-    sigma: float = 1.0,
-    seed: int = 0,
-) -> Floats:
-    """Logits [S, K] that start every state from the same named policy; see `initial_theta`.
+def as_start(initial_policy: str | Start, **fields_of_start: Any) -> Start:
+    """A start as it is, or that of a name and the other fields of `Start`.
 
-    Args:
-        initial_policy: `uniform`, `uniform_suboptimal`, `corner` or `normal`.
-        optimal_actions: a* of each state, [S].
-        num_actions: K.
-        optimal_prob: as in `initial_theta`.
-        corner_action: as in `initial_theta`.
-        sigma: as in `initial_theta`.
-        seed: the run's; `normal` draws from its first child.
+    Raises:
+        ValueError: as `Start`, or for fields beside a whole start.
     """
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
-    rows = [
-        initial_theta(
-            initial_policy,
-            num_actions,
-            int(best),
-            optimal_prob=optimal_prob,
-            corner_action=corner_action,
-            sigma=sigma,
-            rng=rng,
+    if not isinstance(initial_policy, Start):
+        return Start(initial_policy, **fields_of_start)
+    if fields_of_start:
+        raise BadInput(
+            f"{', '.join(fields_of_start)} cannot stand beside a whole start; they are its fields."
         )
-        for best in optimal_actions
-    ]
-    return np.stack(rows)
+    return initial_policy
 
 
 def escort(theta: ArrayLike, power: float) -> Floats:

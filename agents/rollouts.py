@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from agents.baselines import BASELINES, exact_baseline
-from agents.updates import SAMPLED_RULES, SampledRule
+from agents.updates import Batch, SampledRule, make_sampled_rule
 from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
 from gw_envs.streams import Streams
 
@@ -18,7 +18,7 @@ RECENT = 100
 
 
 class Rollouts:
-    """Episodes of the current policies of R runs, `batch_size` each, and their gradient estimate.
+    """Episodes of the policies of R runs, `batch_size` each, and what a rule learns from them.
 
     estimate = mean over episodes of sum_k discount^k (G_k - b(s_k)) grad ln pi(a_k|s_k), where G_k
     is the discounted return from step k on. It is unbiased for the horizon-H objective; one pull
@@ -33,7 +33,7 @@ class Rollouts:
         baseline: a name of `agents.baselines.BASELINES`; "average" is the running mean of the
             returns G_0 seen by the run before this update (0 before the first).
         baseline_value: the number of "constant", refused with any other.
-        estimate: the sampled update rule; default softmax policy gradient.
+        rule: the sampled update rule; default softmax policy gradient.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Rollouts:
         batch_size: int,
         baseline: str,
         baseline_value: float | None,
-        estimate: SampledRule | None = None,
+        rule: SampledRule | None = None,
     ) -> None:
         self.baseline = check_choice("baseline", baseline, BASELINES)
         if (baseline == "constant") != (baseline_value is not None):
@@ -52,7 +52,7 @@ class Rollouts:
                 f"baseline_value={baseline_value!r} with baseline={baseline!r}: a number goes with "
                 "baseline='constant', and only with it."
             )
-        self.estimate = SAMPLED_RULES["softmax-pg"]() if estimate is None else estimate
+        self.rule = make_sampled_rule("softmax-pg") if rule is None else rule
         value = 0.0 if baseline_value is None else baseline_value
         self.baseline_value = check_float("baseline_value", value)
         self.runs, self.batch_size = len(seeds), check_int("batch_size", batch_size, 1)
@@ -71,13 +71,23 @@ class Rollouts:
         self._episodes = 0
         self._recent: deque[Floats] = deque(maxlen=RECENT)
 
-    def gradient(self, policy: Floats, values: Floats) -> Floats:
-        """Roll every environment out for one episode; return the estimate, [R, S, K].
+    def step(self, theta: Floats, policy: Floats, values: Floats, learning_rate: float) -> Floats:
+        """The rule's parameters after one update on a new batch.
 
         Args:
-            policy: [R, S, K].
+            theta: the parameters of R runs.
+            policy: their policies, [R, S, K].
             values: exact Q or mean rewards at the current clock, for exact baselines, [R, S, K].
+            learning_rate: eta > 0.
         """
+        return self.rule.sampled_step(theta, self.batch(policy, values), learning_rate)
+
+    def gradient(self, policy: Floats, values: Floats) -> Floats:
+        """The rule's estimate from a new batch, [R, S, K]; arguments as in `step`."""
+        return self.batch(policy, values).mean(self.rule.estimate)
+
+    def batch(self, policy: Floats, values: Floats) -> Batch:
+        """Roll every environment out for one episode; arguments as in `step`."""
         states, actions, rewards = self._roll_out(policy)
         returns = rewards.copy()
         for k in range(self.horizon - 2, -1, -1):
@@ -85,21 +95,11 @@ class Rollouts:
         if self.baseline == "average":
             baseline = np.broadcast_to(self._mean_return[:, None, None], (*values.shape[:-1], 1))
         elif self.baseline == "optimal":
-            baseline = self.estimate.optimal_baseline(policy, values)
+            baseline = self.rule.optimal_baseline(policy, values)
         else:
             baseline = exact_baseline(self.baseline, policy, values, self.baseline_value)
-        estimate = np.zeros_like(policy)
-        for k in range(self.horizon):
-            discount = self.well.discount**k
-            if discount == 0:
-                break
-            here = self._run, states[k]
-            part = self.estimate.estimate(
-                policy[here], actions[k], returns[k], baseline[here][:, 0]
-            )
-            np.add.at(estimate, here, discount / self.batch_size * part)
         self._remember(returns[0])
-        return estimate
+        return Batch(policy, states, actions, returns, baseline, self.well.discount)
 
     @property
     def recent_return(self) -> Floats:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gw_envs.checks import check_choice, check_float, check_int
-from gw_envs.metric_learning.threads import one_thread
+from gw_envs.threads import one_thread
 
 SAMPLING_AGENTS = ("ppo", "sb3-softmax-pg", "frozen", "random")
 OnStep = Callable[[int, float, dict[str, Any]], bool]

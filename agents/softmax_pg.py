@@ -12,17 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 
 import gw_envs  # noqa: F401 - registers the ids
 from agents.escape import EscapeDetector, EscapeEvent
-from agents.evaluation import Evaluation, Record, evaluate
+from agents.evaluation import Evaluation, Record, evaluate, log_spaced
 from agents.lower_bounds import escape_lower_bounds
-from agents.policies import initial_table, softmax
+from agents.policies import Start, as_start, softmax
 from agents.precision import lowest_trusted
 from agents.rollouts import Rollouts
 from agents.updates import (
-    RULES,
-    SAMPLED_RULES,
-    ArmijoGradient,
+    ExactRule,
     UpdateRule,
+    check_rule,
     make_rule,
+    make_sampled_rule,
     soft_action_values,
 )
 from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int, check_policy
@@ -34,16 +34,6 @@ MOST_UPDATES = 10**18  # what int64 counts, with room
 LearningRate = float | Sequence[float] | Callable[[int], float]
 
 
-def log_spaced(max_updates: int, per_decade: int = 20) -> NDArray[np.int64]:
-    """0, max_updates and about `per_decade` whole numbers a decade between them, ascending."""
-    check_int("max_updates", max_updates, 0, MOST_UPDATES)
-    if max_updates == 0:
-        return np.zeros(1, dtype=np.int64)
-    count = int(np.ceil(np.log10(max_updates) * per_decade)) + 1
-    points = np.unique(np.logspace(0, np.log10(max_updates), count).round().astype(np.int64))
-    return np.unique(np.concatenate([[0], points[points < max_updates], [max_updates]]))
-
-
 class SoftmaxPG:
     """Policy gradient on a table of logits theta [runs, states, actions].
 
@@ -52,20 +42,21 @@ class SoftmaxPG:
     Args:
         env_id: id of one of our environments.
         env_kwargs: its constructor's arguments.
-        update: name of the update rule: `agents.updates.RULES` for exact gradients,
-            `SAMPLED_RULES` for sampled ones.
+        update: name of the update rule: of `agents.updates.exact_rules()` for exact gradients,
+            of `sampled_rules()` for sampled ones.
         update_options: the rule's hyper-parameters, by field name.
         gradient: "exact" (from the environment's mean rewards) or "sampled" (REINFORCE from real
             steps of the vector environment).
         learning_rate: eta > 0; a number, a list eta_0, eta_1, ... (last one held) or a function of
             the update n.
-        initial_policy: see `agents.policies.initial_theta`, which also explains `optimal_prob`,
-            `corner_action` and `sigma`. Every state starts from the same named policy.
-        policy: initial probabilities [K] or [S, K] instead of a name.
+        initial_policy: name of a start, the same in every state, or a whole
+            `agents.policies.Start`.
+        policy: initial probabilities [K] or [S, K] instead.
         baseline: of the sampled gradient (`agents.baselines.BASELINES`); "constant" takes
             `baseline_value`.
         batch_size: pulls or rollouts per sampled update.
         seeds: one independent run each; a run depends on its own seed only.
+        **start: the other fields of `Start`: `optimal_prob`, `corner_action`, `sigma`.
 
     Raises:
         ValueError: naming the argument that is out of range.
@@ -83,15 +74,13 @@ class SoftmaxPG:
         update_options: dict[str, Any] | None = None,
         gradient: str = "exact",
         learning_rate: LearningRate = 0.4,
-        initial_policy: str = "uniform",
-        optimal_prob: float | None = None,
-        corner_action: int | None = None,
-        sigma: float = 1.0,
+        initial_policy: str | Start = "uniform",
         policy: ArrayLike | None = None,
         baseline: str = "value",
         baseline_value: float | None = None,
         batch_size: int = 1,
         seeds: Sequence[int] = (0,),
+        **start: Any,
     ) -> None:
         self.gradient = check_choice("gradient", gradient, ("exact", "sampled"))
         self.update = update
@@ -104,11 +93,9 @@ class SoftmaxPG:
         self.rule: UpdateRule
         self.rollouts: Rollouts | None = None
         if self.gradient == "exact":
-            check_choice("update", update, tuple(RULES))
-            self.rule = make_rule(update, **options)
+            self.rule = make_rule(check_rule("update", update, "exact"), **options)
         else:
-            estimate = SAMPLED_RULES[check_choice("update", update, tuple(SAMPLED_RULES))]
-            self.rule = make_rule("softmax-pg")  # every sampled estimate moves softmax logits
+            self.rule = rule = make_sampled_rule(check_rule("update", update, "sampled"), **options)
             kwargs = dict(env_kwargs or {})
             if self.well.discount == 0 and self.well.horizon > 1:
                 kwargs["horizon"] = 1  # only the first reward of an episode counts
@@ -122,9 +109,9 @@ class SoftmaxPG:
                 batch_size,
                 baseline,
                 baseline_value,
-                estimate(**options),
+                rule,
             )
-        self.theta = self._start(initial_policy, optimal_prob, corner_action, sigma, policy)
+        self.theta = self._theta(as_start(initial_policy, **start), policy)
         self._stepper: Stepper | None = None
         if self._has_fixed_values():
             self.precision_floor = 0.0
@@ -212,34 +199,15 @@ class SoftmaxPG:
         """The drift clock t: the number of updates made."""
         return self.updates
 
-    def _start(
-        self,
-        name: str,
-        optimal_prob: float | None,
-        corner_action: int | None,
-        sigma: float,
-        policy: ArrayLike | None,
-    ) -> Floats:
+    def _theta(self, start: Start, policy: ArrayLike | None) -> Floats:
         """Initial theta [R, S, K]; random starts come from each run's own seed."""
         states, actions = self.well.num_states, self.well.num_actions
         if policy is not None:
-            theta = np.log(check_policy("policy", policy))
-            theta = np.broadcast_to(theta, (len(self.seeds), states, actions)).copy()
-            return self.rule.theta_from_policy(softmax(theta))
-        theta = np.stack(
-            [
-                initial_table(
-                    name,
-                    self.well.optimal_actions,
-                    actions,
-                    optimal_prob=optimal_prob,
-                    corner_action=corner_action,
-                    sigma=sigma,
-                    seed=seed,
-                )
-                for seed in self.seeds
-            ]
-        )
+            rows = np.log(check_policy("policy", policy))
+            theta = np.broadcast_to(rows, (len(self.seeds), states, actions))
+        else:
+            best = self.well.optimal_actions
+            theta = np.stack([start.table(best, actions, seed) for seed in self.seeds])
         return self.rule.theta_from_policy(softmax(theta))
 
     def _bounds(self) -> Floats:
@@ -281,20 +249,21 @@ class SoftmaxPG:
             rule, values = self._rule_and_values(now.policy, now.values)
             self.theta = rule.step(self.theta, values, rate, now.weight)
         else:
-            self.theta = self.theta + rate * self.rollouts.gradient(now.policy, now.values)
+            self.theta = self.rollouts.step(self.theta, now.policy, now.values, rate)
         self.updates += 1
 
-    def _rule_and_values(self, policy: Floats, values: Floats) -> tuple[UpdateRule, Floats]:
+    def _rule_and_values(self, policy: Floats, values: Floats) -> tuple[ExactRule, Floats]:
         """What some rules need more where Q depends on the policy: soft values, the objective."""
-        if self.well.discount > 0 and self.rule.uses_soft_values:
-            mdp, temperature = self.well.mdp_at(self.clock), cast(Any, self.rule).temperature
-            return self.rule, soft_action_values(
-                mdp.transitions, mdp.rewards, policy, mdp.discount, temperature
-            )
-        if self.well.discount > 0 and isinstance(self.rule, ArmijoGradient):
+        rule = cast(Any, self.rule)
+        if self.well.discount > 0 and rule.uses_soft_values:
             mdp = self.well.mdp_at(self.clock)
-            return replace(self.rule, objective=lambda theta: mdp.objective(softmax(theta))), values
-        return self.rule, values
+            values = soft_action_values(
+                mdp.transitions, mdp.rewards, policy, mdp.discount, rule.temperature
+            )
+        if self.well.discount > 0 and rule.uses_objective:
+            mdp = self.well.mdp_at(self.clock)
+            rule = replace(rule, objective=lambda theta: mdp.objective(self.rule.policy(theta)))
+        return rule, values
 
     def _observe(self) -> list[EscapeEvent]:
         """Evaluate the policy, let the detector see it, refuse to go on where float64 would lie."""

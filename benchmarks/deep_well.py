@@ -13,19 +13,19 @@ TITLE = "pi_1 = 1e-12 against the closed form; K=6, r = 1 to 0.5, a plateau of 3
 
 def run() -> list[Result]:
     """Relative differences, error estimates and the time of one call."""
-    from agents.simulation import escape_time
+    from agents.simulation import solve_escape_time
 
     two = np.log([1e-12, 1 - 1e-12])
-    closed = escape_time([1, 0.5], two, 0.2)
-    jumped = escape_time([1, 0.5], two, 0.2, method="jump")
+    closed = solve_escape_time([1, 0.5], two, 0.2)
+    jumped = solve_escape_time([1, 0.5], two, 0.2, method="jump")
     rewards, start = np.linspace(1, 0.5, 6), 2.8e-4
     theta = np.log([start] + [(1 - start) / 5] * 5)
-    deep = escape_time(rewards, theta, 0.5)
-    finest = escape_time(rewards, theta, 0.5, relative_tolerance=0)
+    deep = solve_escape_time(rewards, theta, 0.5)
+    finest = solve_escape_time(rewards, theta, 0.5, relative_tolerance=0)
     seconds = race(
-        Contender("jump 1e-12", lambda: escape_time([1, 0.5], two, 0.2, method="jump")),
-        Contender("closed form", lambda: escape_time([1, 0.5], two, 0.2)),
-        Contender("jump 3e15", lambda: escape_time(rewards, theta, 0.5)),
+        Contender("jump 1e-12", lambda: solve_escape_time([1, 0.5], two, 0.2, method="jump")),
+        Contender("closed form", lambda: solve_escape_time([1, 0.5], two, 0.2)),
+        Contender("jump 3e15", lambda: solve_escape_time(rewards, theta, 0.5)),
     )
     times = per_unit(seconds, "call", *seconds)
     miss = abs(jumped.steps - closed.steps)

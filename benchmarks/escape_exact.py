@@ -27,19 +27,19 @@ def random_problem(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, fl
 
 def run() -> list[Result]:
     """Share of exact integers, the largest miss, and whether `is_exact` was ever wrong."""
-    from agents.simulation import escape_time
+    from agents.simulation import solve_escape_time
 
     rng = np.random.default_rng(SEED)
     problems, found = [], []
     while len(problems) < PROBLEMS:
         problem = random_problem(rng)
-        answer = escape_time(*problem, max_updates=LARGEST)
+        answer = solve_escape_time(*problem, max_updates=LARGEST)
         if not answer.censored and answer.steps >= SMALLEST:
             problems.append(problem)
             found.append(answer)
 
     def count(problem: tuple[np.ndarray, np.ndarray, float]) -> float:
-        answer = escape_time(*problem, method="direct", max_direct_updates=int(2 * LARGEST))
+        answer = solve_escape_time(*problem, method="direct", max_direct_updates=int(2 * LARGEST))
         return float(answer.steps)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -18,11 +18,11 @@ SAMPLE = 200_000
 
 def run() -> list[Result]:
     """Direct / jump for one trajectory, and the direct kernel's share of a full block."""
-    from agents.simulation import escape_time, simulate
+    from agents.simulation import simulate, solve_escape_time
 
     theta = np.log([START] + [(1 - START) / (ARMS - 1)] * (ARMS - 1))
-    jumps = race(Contender("jump", lambda: escape_time(REWARDS, theta, ETA)))
-    jumped = escape_time(REWARDS, theta, ETA)
+    jumps = race(Contender("jump", lambda: solve_escape_time(REWARDS, theta, ETA)))
+    jumped = solve_escape_time(REWARDS, theta, ETA)
 
     def iterate(batch: int, updates: int) -> int:
         run = simulate(

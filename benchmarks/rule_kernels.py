@@ -16,8 +16,8 @@ RATES = {"entropy-pg": 0.5, "log-barrier-pg": 0.5, "delightful-pg": 0.5, "escort
 
 def contenders(name: str, rate: float) -> tuple[Contender, Contender]:
     """The kernel and `run_rule` of one rule from the same policies."""
-    from agents.simulation import simulate
-    from agents.updates import make_rule, run_rule
+    from agents.simulation import run_rule, simulate
+    from agents.updates import make_rule
 
     rule, rewards, policy = make_rule(name), bandit(ARMS), softmax(starts(BATCH, ARMS))
     common: dict[str, Any] = {"learning_rate": rate, "stop_at_escape": False}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from experiments.options.config import parse_options, well_options
+from experiments.options.config import parse_well_command
+from experiments.options.start import StartOptions
 from gw_envs.theory.auditing import StateAudit, audit
 from gw_envs.theory.counterexamples import (
     all_arms_equal,
@@ -23,7 +24,7 @@ COUNTEREXAMPLES = {
 
 
 @dataclass(frozen=True)
-class AuditOptions:
+class AuditOptions(StartOptions):
     """What is audited. Both theorems speak of exact gradients with a constant step size."""
 
     env_id: str = "ASRWell-v0"
@@ -32,12 +33,6 @@ class AuditOptions:
     """Audit a ready-made instance on which a bound fails, instead of an environment."""
     learning_rate: float = 0.4
     """Step size eta."""
-    initial_policy: str = "corner"
-    """uniform, uniform_suboptimal or corner."""
-    optimal_prob: float | None = 1e-3
-    """Initial pi(a*) in every state."""
-    corner_action: int | None = None
-    """The arm of the corner; default the first sub-optimal one."""
     constant: float | None = None
     """The C of the printed t0 = C/(Delta pi(a*)); default 0.45/eta."""
     max_updates: int = 20_000
@@ -46,12 +41,8 @@ class AuditOptions:
 
 def main(arguments: list[str]) -> int:
     """Audit the instance the arguments name and print table and verdicts."""
-    options, env = parse_options(
-        arguments,
-        prog="python -m experiments audit",
-        description="Hold the paper's second theorem against an instance.",
-        groups=lambda env_id: {"audit": AuditOptions, "env": well_options(env_id)},
-        choosers={"env_id": AuditOptions.env_id},
+    options, env = parse_well_command(
+        arguments, "audit", AuditOptions, "Hold the paper's second theorem against an instance."
     )
     if options.counterexample is not None:
         example = COUNTEREXAMPLES[options.counterexample]()
@@ -70,9 +61,7 @@ def audit_environment(options: AuditOptions, env: Any) -> tuple[StateAudit, ...]
         options.env_id,
         env.kwargs(),
         learning_rate=options.learning_rate,
-        initial_policy=options.initial_policy,
-        optimal_prob=options.optimal_prob,
-        corner_action=options.corner_action,
+        initial_policy=options.start,
     )
     well = agent.well
     return audit(

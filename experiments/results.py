@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from agents import metrics
+from experiments.files import make_writable as make_writable
 from experiments.files import write_atomically
 from gw_envs.checks import BadInput
 
@@ -108,23 +109,6 @@ def write_tables(folder: Path, tables: Mapping[str, Any]) -> list[Path]:
     for name, path in zip(TABLES, paths, strict=True):
         write_atomically(path, partial(pq.write_table, tables[name], compression="zstd"))
     return paths
-
-
-def make_writable(option: str, folder: Path, value: Path | None = None) -> None:
-    """Make a folder, with its parents, and see that files can be made in it.
-
-    Raises:
-        ValueError: naming the option and its value (default: the folder).
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".probe").touch()
-        (folder / ".probe").unlink(missing_ok=True)
-    except OSError as error:
-        raise BadInput(
-            f"{option}={str(value or folder)!r} cannot be written ({error.strerror}); "
-            "name a folder you may write to."
-        ) from None
 
 
 def read_results(folder: Path | str, name: str, columns: Sequence[str] | None = None) -> Any:

@@ -18,8 +18,9 @@ import numpy as np
 from agents.evaluation import Record
 from agents.interface import Agent
 from experiments.analysis.statistics import Survival, kaplan_meier
-from experiments.files import write_atomically
+from experiments.files import check_folder, save_figure, save_text
 from experiments.options.config import make_config, parse_options
+from experiments.pictures.style import BLUE, GREEN, ORANGE, PINK, RED, SKY, legend, new_figure
 from experiments.runs.well import make_agents
 from gw_envs.checks import Floats, check_choice, check_int
 
@@ -113,10 +114,11 @@ def main(arguments: list[str]) -> int:
     check_int("num_seeds", options.num_seeds, 1)
     if options.max_updates is not None:
         check_int("max_updates", options.max_updates, 1)
+    check_folder("output", options.output)
     cells = compare(options)
     text = table(cells)
     print(text)
-    write_atomically(options.output / "sb3.md", lambda path: path.write_text(text))
+    save_text(text, options.output / "sb3.md")
     draw(cells, options.output / "sb3.png")
     for name in ("sb3.md", "sb3.png"):
         print(f"wrote {options.output / name}")
@@ -198,11 +200,7 @@ def _median(survival: Survival) -> str:
 
 def draw(cells: list[Cell], path: Path) -> None:
     """Steps until solved against the start, a line per agent: the price of a saturated start."""
-    from matplotlib.figure import Figure
-
-    from experiments.pictures.style import BLUE, GREEN, ORANGE, PINK, RED, SKY
-
-    figure = Figure(figsize=(7.5, 4.8), layout="constrained")
+    figure = new_figure(7.5, 4.8)
     panel = figure.subplots()
     colors = dict(zip(CONTESTANTS, (BLUE, SKY, ORANGE, GREEN, PINK, RED), strict=True))
     markers = dict(zip(CONTESTANTS, "os^vDX", strict=True))
@@ -226,10 +224,8 @@ def draw(cells: list[Cell], path: Path) -> None:
     runs = cells[0].survival("solved").runs
     panel.set_title(f"The price of a saturated start: SoftmaxWell-v0, Bernoulli, {runs} seeds")
     panel.grid(alpha=0.3)
-    handles, labels = panel.get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
-    panel.legend(unique.values(), unique.keys(), fontsize=8.5)
-    write_atomically(path, lambda target: figure.savefig(target, dpi=120, format="png"))
+    legend(panel)
+    save_figure(figure, path, dpi=120)
 
 
 def _clipped(cell: Cell) -> tuple[float, float, float]:

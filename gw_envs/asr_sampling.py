@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import gymnasium as gym
 import numpy as np
@@ -18,13 +18,17 @@ from gw_envs.metric_learning.distance_bins import (
     check_multipliers,
     initial_bins,
 )
-from gw_envs.metric_learning.retrieval import METRICS, Retrieval, evaluate
-from gw_envs.metric_learning.sampling_state import MetricHistory
-from gw_envs.metric_learning.threads import one_thread
+from gw_envs.metric_learning.sampling_state import metric_bounds
+from gw_envs.metric_learning.settings import LearnerSettings
+from gw_envs.threads import one_thread
+from gw_envs.worker_env import WorkerVectorEnv
 
-ACTION_MODES = ("bins", "tilt")
-REWARD_MODES = ("sign", "difference", "level")
-COLLAPSED = 1e-3  # distance between class centres below which an embedding has collapsed
+if TYPE_CHECKING:
+    from gw_envs.metric_learning.learner import Learner
+    from gw_envs.metric_learning.process import SampledTraining
+
+ActionMode = Literal["bins", "tilt"]
+RewardMode = Literal["sign", "difference", "level"]
 
 
 class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
@@ -79,41 +83,67 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
     same judged by test rows), `failure` ("").
 
     ## Arguments
-    - `dataset` = "letter": or "digits", "folder:PATH", "cub200", "cars196", "sop" with `data_root`.
-    - `initial_distribution` = "normal_high": see `distance_bins.initial_bins`; its names say where
-      the *mean* of the bins lies. ("normal", mean, std) and ("softmax_normal", s) set the spread.
-    - `action_mode` = "bins", `reward_mode` = "sign", `recall_weight` = 0.5.
-    - `multipliers` = (0.5, 1, 1.5): alpha, 1, beta; published runs use (0.8, 1, 1.25).
+    - `dataset` = "letter": letter, digits, folder:PATH, cub200, cars196 or sop.
+    - `initial_distribution` = "normal_high": the bins at the start, normal_low, uniform_low, ...,
+      random, normal:MEAN:STD or softmax_normal:STD (`distance_bins.initial_bins`); "high" and "low"
+      say where the *mean* of the bins lies.
+    - `action_mode` = "bins": scale each bin; or "tilt", shift mass to harder or easier negatives.
+    - `reward_mode` = "sign": of the change of the score; or "difference", "level".
+    - `recall_weight` = 0.5: w of the score, in [0, 1].
+    - `multipliers` = (0.5, 1.0, 2.0): alpha, 1, beta. PADS publishes with (0.8, 1, 1.25); its code
+      begins with (0.5, 1, 1.5). These are the protocol's, in which the well was measured.
     - `tilt` = 0.1: c > 0 of the tilt action, per bin.
-    - `history` = 20: H >= 1.
-    - `epochs` = 60, `iterations_per_epoch` = 8, `iterations_per_step` = 3 (M; PADS 30).
-    - `warm_start` = 0: iterations.
-    - `network`, `embedding_size`, `loss`, `margin`, `boundary`, `learning_rate`,
-      `classes_per_batch`, `rows_per_class`, `self_regularisation`, `device`: see
-      `learner.LearnerSettings`.
-    - `class_split`, `samples_per_class` = 120, `validation_fraction` = 0.15, `split_seed` = 0,
-      `image_size` = 64: see `datasets.split` and `datasets.load`.
+    - `history` = 20: H >= 1, metric vectors the agent sees.
+    - `epochs` = 60: length of a training run.
+    - `iterations_per_epoch` = 8: batches per epoch.
+    - `iterations_per_step` = 3: batches per action (M; PADS 30).
+    - `warm_start` = 0: batches before the first action, on all bins alike.
+    - `data_root` = None: folder of cub200, cars196 or sop.
+    - `class_split` = "alternate": which classes train, the others test; or "halves", "random".
+    - `samples_per_class` = 120: rows drawn of every class; None is all.
+    - `validation_fraction` = 0.15: share of a training class held out.
+    - `split_seed` = 0: fixes the split.
+    - `image_size` = 64: side of images, in pixels.
+    - `network` = "mlp": one hidden layer of 256; or "cnn", four convolutions; or "module:function",
+      called with (input shape, embedding size) for a torch module, e.g. a ResNet.
+    - `embedding_size` = 64: dimension of the unit vectors.
+    - `loss` = "margin": ranking loss, margin or triplet.
+    - `margin` = 0.2: of either loss.
+    - `boundary` = 1.2: beta of the margin loss at the start.
+    - `boundary_rate` = 0.0005: learning rate of beta.
+    - `learning_rate` = 0.001: Adam's, for the embedding network.
+    - `classes_per_batch` = 28: drawn with repetition.
+    - `rows_per_class` = 4: rows of each class in a batch.
+    - `self_regularisation` = False: whether positives and the anchor may be drawn as negatives.
+    - `device` = "cpu": of the network, cpu, cuda, cuda:0, ...
 
     Every argument is checked; a `ValueError` names the argument, its value and what is right. Runs
     are reproducible to the bit on one machine; torch works on one thread inside a step.
     `get_state()` and `set_state(state)` save and restore everything, for forking; `reseed(seed)`
     gives a fork draws of its own.
 
+    ## Vector form
+    `gym.make_vec("ASRSampling-v0", num_envs=n)` makes a process per environment, since a step
+    trains a network (`gw_envs.worker_env`): call it below `if __name__ == "__main__":`, and
+    `close()` it. `reset(seed=s)` seeds environment i with s + i, and its row is the scalar
+    environment's to the bit.
+
     ## Version History
     - v0: first version.
     """
 
     metadata = {"render_modes": []}  # noqa: RUF012 - Gymnasium declares it as a plain dict
+    keywords_of: ClassVar[type] = LearnerSettings  # whose fields the arguments `**learner` are
 
     def __init__(
         self,
         dataset: str = "letter",
         initial_distribution: InitialDistribution = "normal_high",
         *,
-        action_mode: str = "bins",
-        reward_mode: str = "sign",
+        action_mode: ActionMode = "bins",
+        reward_mode: RewardMode = "sign",
         recall_weight: float = 0.5,
-        multipliers: Sequence[float] = (0.5, 1.0, 1.5),
+        multipliers: Sequence[float] = (0.5, 1.0, 2.0),
         tilt: float = 0.1,
         history: int = 20,
         epochs: int = 60,
@@ -121,7 +151,7 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
         iterations_per_step: int = 3,
         warm_start: int = 0,
         data_root: str | None = None,
-        class_split: str = "alternate",
+        class_split: datasets.ClassSplit = "alternate",
         samples_per_class: int | None = 120,
         validation_fraction: float = 0.15,
         split_seed: int = 0,
@@ -129,13 +159,12 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
         render_mode: str | None = None,
         **learner: Any,
     ) -> None:
-        from gw_envs.metric_learning.learner import LearnerSettings, make_network
+        from gw_envs.metric_learning.learner import make_network
 
         if render_mode is not None:
             raise BadInput(f"render_mode={render_mode!r} is not offered; runs draw their figure.")
-        self.render_mode = None
-        self.action_mode = check_choice("action_mode", action_mode, ACTION_MODES)
-        self.reward_mode = check_choice("reward_mode", reward_mode, REWARD_MODES)
+        self.action_mode = check_choice("action_mode", action_mode, get_args(ActionMode))
+        self.reward_mode = check_choice("reward_mode", reward_mode, get_args(RewardMode))
         self.recall_weight = check_float("recall_weight", recall_weight, 0, 1)
         self.multipliers = check_multipliers(multipliers)
         self.tilt = check_float("tilt", tilt, 0, open_low=True)
@@ -160,16 +189,31 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
             seed=split_seed,
         )
         make_network(self.settings.network, self.data.input_shape, self.settings.embedding_size)
-        self.observation_space = self._observations()
-        self.action_space = self._actions()
+        ends = (metric_bounds(self.history_length), np.ones(NUM_BINS + 1))
+        high = np.concatenate(ends).astype(np.float32)
+        self.observation_space = gym.spaces.Box(np.zeros_like(high), high)
+        bins: gym.spaces.Space[Any] = gym.spaces.MultiDiscrete([3] * NUM_BINS)
+        self.action_space = bins if action_mode == "bins" else gym.spaces.Discrete(3)
+        self._run: SampledTraining | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Begin a training run; a seed fixes it. See the class."""
+        from gw_envs.metric_learning.process import SampledTraining
+
         super().reset(seed=seed)
+        run_seed = int(self.np_random.integers(2**63))
+        start = initial_bins(self.initial_distribution, self.np_random)
         with one_thread():
-            self._begin()
+            self._run = SampledTraining(
+                self.data,
+                self.settings,
+                DistanceBins(start, self.multipliers, self.tilt),
+                seed=run_seed,
+                warm_start=self.warm_start,
+                history=self.history_length,
+            )
             return self._observe(), self._info()
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -180,47 +224,46 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
             self.bins.scale(np.asarray(action, dtype=np.int64))
         else:
             self.bins.shift(int(action))
-        before = self._score(self._validation)
+        before, run = self._score(), self.run
+        after = (run.iterations + self.iterations_per_step) / self.iterations_per_epoch
+        last = run.steps + 1 == self.total_steps
         with one_thread():
-            self._advance()
-        terminated = bool(self._failure)
-        truncated = not terminated and self._steps >= self.total_steps
+            run.advance(self.iterations_per_step, test=last or int(after) > int(self.epoch))
+        terminated = bool(run.failure)
+        truncated = not terminated and run.steps >= self.total_steps
         return self._observe(), self._reward(before), terminated, truncated, self._info()
 
     @property
-    def iterations(self) -> int:
-        """Batches trained on in this run, the warm start left out."""
-        return self._steps * self.iterations_per_step
+    def run(self) -> SampledTraining:
+        """The training run; `reset` begins one."""
+        if self._run is None:
+            raise gym.error.ResetNeeded("Call reset() before the first step().")
+        return self._run
+
+    @property
+    def learner(self) -> Learner:
+        """The embedding network in training."""
+        return self.run.learner
+
+    @property
+    def bins(self) -> DistanceBins:
+        """The sampler."""
+        return self.run.bins
 
     @property
     def epoch(self) -> float:
         """Epochs trained in this run."""
-        return self.iterations / self.iterations_per_epoch
+        return self.run.iterations / self.iterations_per_epoch
 
     def get_state(self) -> dict[str, Any]:
         """Everything that determines how the run goes on, as a copy."""
-        return {
-            "learner": self.learner.get_state(),
-            "bins": self.bins.weights.copy(),
-            "history": self._history.copy(),
-            "validation": self._validation,
-            "test": self._test,
-            "steps": self._steps,
-            "batches": list(self._batches),
-            "failure": self._failure,
-            "np_random": self.np_random.bit_generator.state,
-        }
+        return self.run.get_state() | {"np_random": self.np_random.bit_generator.state}
 
     def set_state(self, state: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
         """Go back to a state of `get_state` of this environment; returns observation and info."""
-        if getattr(self, "learner", None) is None:
+        if self._run is None:
             self.reset()
-        self.learner.set_state(state["learner"])
-        self.bins.weights = state["bins"].copy()
-        self._history = state["history"].copy()
-        self._validation, self._test = state["validation"], state["test"]
-        self._steps, self._failure = state["steps"], state["failure"]
-        self._batches = list(state["batches"])
+        self.run.set_state(state)
         self.np_random.bit_generator.state = state["np_random"]
         return self._observe(), self._info()
 
@@ -231,97 +274,28 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
         """
         self.learner.reseed(check_int("seed", seed, 0))
 
-    def _begin(self) -> None:
-        """A fresh learner, its warm start and its first evaluation."""
-        from gw_envs.metric_learning.learner import Learner
-
-        rows, labels = self.data.train
-        run_seed = int(self.np_random.integers(2**63))
-        self.learner = Learner(rows, labels, self.settings, run_seed)
-        self.bins = DistanceBins(
-            initial_bins(self.initial_distribution, self.np_random), self.multipliers, self.tilt
-        )
-        for _ in range(self.warm_start):
-            self.learner.train_batch(np.full(NUM_BINS, 1 / NUM_BINS))
-        self._steps, self._batches, self._failure = 0, [math.nan] * 3, ""
-        self._test = self._evaluate("test")
-        self._validation = self._evaluate("validation")
-        self._history = MetricHistory(self._validation, self._test, self.history_length)
-
-    def _advance(self) -> None:
-        """Train, evaluate, note what came of it."""
-        epoch_before = self.epoch
-        self._train()
-        self._steps += 1
-        if not self._failure:
-            self._validation = self._evaluate("validation")
-            if int(self.epoch) > int(epoch_before) or self._steps == self.total_steps:
-                self._test = self._evaluate("test")
-            if self._validation.inter_distance < COLLAPSED:
-                self._failure = "collapsed: class centres nearer than 1e-3"
-        self._history.append(self._validation, self._test)
-
-    def _train(self) -> None:
-        """`iterations_per_step` batches; a loss that is not finite ends the run."""
-        seen = []
-        for _ in range(self.iterations_per_step):
-            batch = self.learner.train_batch(self.bins.probabilities)
-            if not math.isfinite(batch.loss):
-                self._failure = f"loss={batch.loss} after {self.iterations} iterations"
-                return
-            seen.append((batch.loss, batch.active, batch.not_negative))
-        self._batches = np.mean(seen, axis=0).tolist()
-
-    def _evaluate(self, part: str) -> Retrieval:
-        rows, labels = getattr(self.data, part)
-        return evaluate(self.learner.embed(rows), labels)
-
-    def _score(self, retrieval: Retrieval) -> float:
-        w = self.recall_weight
-        return w * retrieval.recall[0] + (1 - w) * retrieval.nmi
+    def _score(self) -> float:
+        w, validation = self.recall_weight, self.run.validation
+        return w * validation.recall[0] + (1 - w) * validation.nmi
 
     def _reward(self, before: float) -> float:
-        score = self._score(self._validation)
         if self.reward_mode == "level":
-            return score
-        change = score - before
+            return self._score()
+        change = self._score() - before
         return float(np.sign(change)) if self.reward_mode == "sign" else change
 
-    def _actions(self) -> gym.spaces.Space[Any]:
-        if self.action_mode == "bins":
-            return gym.spaces.MultiDiscrete([3] * NUM_BINS)
-        return gym.spaces.Discrete(3)
-
-    def _observations(self) -> gym.spaces.Box:
-        highest = np.array([2.0 if name.endswith("distance") else 1.0 for name in METRICS])
-        high = np.concatenate([np.tile(highest, self.history_length + 4), np.ones(NUM_BINS + 1)])
-        return gym.spaces.Box(np.zeros(len(high), np.float32), high.astype(np.float32))
-
     def _observe(self) -> np.ndarray:
-        progress = min(1.0, self._steps / self.total_steps)
-        parts: list[Floats] = [
-            self._history.vector(),
-            self.bins.probabilities,
-            np.array([progress]),
-        ]
-        values = np.concatenate(parts).astype(np.float32)
+        progress = min(1.0, self.run.steps / self.total_steps)
+        parts: list[Floats] = [self.run.history.vector(), self.bins.probabilities]
+        values = np.concatenate([*parts, [progress]]).astype(np.float32)
         return np.clip(values, 0, self.observation_space.high)  # type: ignore[attr-defined]
 
     def _info(self) -> dict[str, Any]:
-        loss, active, not_negative = self._batches
-        info: dict[str, Any] = {}
-        for part, retrieval in (("validation", self._validation), ("test", self._test)):
-            info |= {f"{part}/{name}": value for name, value in retrieval.named.items()}
-        return info | {
-            "bins": self.bins.probabilities,
-            "bin_entropy": self.bins.entropy,
-            "mean_bin_distance": self.bins.mean_distance,
-            "loss": loss,
-            "active_pairs": active,
-            "not_negative": not_negative,
-            "epoch": self.epoch,
-            "iterations": self.iterations,
-            "in_well": self._history.in_well,
-            "test_in_well": self._history.test_in_well,
-            "failure": self._failure,
-        }
+        return self.run.info() | {"epoch": self.epoch}
+
+
+class ASRSamplingVectorEnv(WorkerVectorEnv):
+    """`num_envs` training runs at once, a process each; `ASRSamplingEnv` documents them."""
+
+    def __init__(self, num_envs: int = 1, **arguments: Any) -> None:
+        super().__init__(ASRSamplingEnv, num_envs, **arguments)

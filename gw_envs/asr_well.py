@@ -7,21 +7,15 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
+from gw_envs import hardness
+from gw_envs.checks import Floats, check_float, check_int
 from gw_envs.drawing import bar_frame
 from gw_envs.drift import Well
-from gw_envs.drift.rewards import DriftingRewards
-from gw_envs.hardness import (
-    ACTION_NAMES,
-    MOVES,
-    check_best_actions,
-    check_gaps,
-    hardness_transitions,
-)
+from gw_envs.drift.rewards import DriftingRewards, Premise
 from gw_envs.streams import Streams
-from gw_envs.tabular import TabularMDP, ToyText
+from gw_envs.tabular import TabularMDP
 from gw_envs.well_env import Actions, States, WellEnv, WellVectorEnv
 
 DEFAULT_DRIFT = Well(
@@ -36,14 +30,14 @@ class ASRWellVectorEnv(WellVectorEnv):
     `gym.make_vec` may pass, cuts the horizon.
     """
 
-    action_names = ACTION_NAMES
+    action_names = hardness.ACTION_NAMES
 
     def __init__(
         self,
         num_envs: int = 1,
         *,
         num_states: int = 3,
-        reward_gaps: float | ArrayLike = 0.2,
+        reward_gaps: float | Sequence[float] = 0.2,
         drift: Any = DEFAULT_DRIFT,
         move_prob: float = 0.9,
         discount: float = 0.0,
@@ -53,20 +47,19 @@ class ASRWellVectorEnv(WellVectorEnv):
         steps_per_tick: int = 1,
         drift_horizon: int = 10_000,
         drift_seed: int = 0,
-        premise: str = "require",
+        premise: Premise = "require",
         max_episode_steps: int | None = None,
         render_mode: str | None = None,
     ) -> None:
         states = check_int("num_states", num_states, 1)
-        super().__init__(num_envs, states, len(MOVES), render_mode)
-        self.reward_gaps = check_gaps(reward_gaps, self.num_states)
-        self.optimal_actions = check_best_actions(best_actions, self.num_states)
+        super().__init__(num_envs, states, len(hardness.MOVES), render_mode)
+        self.reward_gaps = hardness.check_gaps(reward_gaps, self.num_states)
+        self.optimal_actions = hardness.check_best_actions(best_actions, self.num_states)
         self.move_prob = check_float("move_prob", move_prob, 0, 1)
         self.discount = check_float("discount", discount, 0, 1, open_high=True)
         self.horizon = check_int("horizon", horizon, 1)
         if max_episode_steps is not None:
-            steps = check_int("max_episode_steps", max_episode_steps, 1)
-            self.horizon = min(self.horizon, steps)
+            self.horizon = min(self.horizon, check_int("max_episode_steps", max_episode_steps, 1))
         self.steps_per_tick = check_int("steps_per_tick", steps_per_tick, 1)
         self.rewards = DriftingRewards(
             drift,
@@ -78,7 +71,7 @@ class ASRWellVectorEnv(WellVectorEnv):
         )
         self.rewards.check_premise(premise, ceiling)
         self.drift_horizon = self.rewards.horizon
-        self._transitions = hardness_transitions(self.num_states, self.move_prob)
+        self._transitions = hardness.hardness_transitions(self.num_states, self.move_prob)
         self._initial = np.full(self.num_states, 1 / self.num_states)
         self._steps = self._elapsed = 0
 
@@ -99,28 +92,12 @@ class ASRWellVectorEnv(WellVectorEnv):
         """The Markov decision process frozen at a clock; starts are uniform over the levels."""
         return TabularMDP(self._transitions, self.rewards.at(clock), self._initial, self.discount)
 
-    @property
-    def mdp(self) -> TabularMDP:
-        """The Markov decision process frozen at the current clock."""
-        return self.mdp_at(self.clock)
-
-    @property
-    def P(self) -> ToyText:  # noqa: N802 - the name Gymnasium's toy_text environments use
-        """`mdp` as {s: {a: [(probability, s', reward, terminated), ...]}}."""
-        return self.mdp.P
-
     def action_values(self, policy: Floats, clock: int = 0) -> tuple[Floats, Floats]:
-        """Exact Q [..., S, 3] and visitation weight d(s)/(1-discount) [..., S, 1] of a policy.
-
-        Both of the infinite discounted sum in the process frozen at `clock`. At discount 0 they
-        depend on neither the policy nor the moves: Q is the mean reward and the weight 1/S.
-        """
+        """As every well's; at discount 0 Q is the mean reward and the weight 1/S, whatever pi."""
         if self.discount == 0:
             values = np.broadcast_to(self.rewards.at(clock), policy.shape)
             return values, np.full((*policy.shape[:-1], 1), 1 / self.num_states)
-        mdp = self.mdp_at(clock)
-        weight = mdp.visitation(policy) / (1 - self.discount)
-        return mdp.action_values(policy), weight[..., None]
+        return super().action_values(policy, clock)
 
     def draw_from(self, generators: list[np.random.Generator]) -> None:
         """Draw starts and moves from these generators, one per environment; restart the clock."""
@@ -135,7 +112,7 @@ class ASRWellVectorEnv(WellVectorEnv):
 
     def begin(self, options: dict[str, Any] | None = None) -> States:
         """Put every environment at the start of an episode; return its states [num_envs]."""
-        clock, wanted = self._check_options(options or {})
+        clock, wanted = hardness.check_reset_options(options or {}, self.num_envs, self.num_states)
         # Drawn even if it is not used, so that the stream runs alike with and without options.
         starts = (self._drawn() * self.num_states).astype(np.int64)
         if wanted is not None:
@@ -144,22 +121,6 @@ class ASRWellVectorEnv(WellVectorEnv):
             self._steps = clock * self.steps_per_tick
         self._elapsed, self._states, self._last_actions = 0, starts, None
         return starts.copy()
-
-    def _check_options(self, options: dict[str, Any]) -> tuple[int | None, list[int] | None]:
-        """The clock and the level of every environment that the options ask for."""
-        for key in options:
-            check_choice("options", key, ("clock", "state"))
-        clock = check_int("options['clock']", options["clock"], 0) if "clock" in options else None
-        if "state" not in options:
-            return clock, None
-        value = options["state"]
-        values = [value] * self.num_envs if np.ndim(value) == 0 else list(value)
-        if len(values) != self.num_envs:
-            raise BadInput(
-                f"options['state']={value!r} must be one level or one for each of the num_envs="
-                f"{self.num_envs} environments."
-            )
-        return clock, [check_int("options['state']", s, 0, self.num_states - 1) for s in values]
 
     def _drawn(self) -> Floats:
         """A uniform number per environment."""
@@ -172,7 +133,7 @@ class ASRWellVectorEnv(WellVectorEnv):
         states, clock = self._states, self.clock
         means = self.rewards.at(clock)[states]
         rewards = means[np.arange(self.num_envs), actions]
-        moves = np.where(self._drawn() < self.move_prob, MOVES[actions], 0)
+        moves = np.where(self._drawn() < self.move_prob, hardness.MOVES[actions], 0)
         self._states = np.clip(states + moves, 0, self.num_states - 1)
         self._steps += 1
         self._elapsed += 1
@@ -193,23 +154,20 @@ class ASRWellVectorEnv(WellVectorEnv):
 
         The best action is blue, the last one underlined.
         """
-        state, last = int(self._states[index]), self.last_action(index)
-        heights = np.linspace(0.2, 1.0, self.num_states)
-        ladder = bar_frame(heights, -1, state, size=(80, 240))
-        best = int(self.optimal_actions[state])
-        return np.concatenate([ladder, bar_frame(self.rewards.at(self.clock)[state], best, last)])
+        ladder = hardness.ladder_frame(self.num_states, int(self._states[index]))
+        return np.concatenate([ladder, bar_frame(*self._shown(index))])
 
     def line(self, index: int) -> str:
         """The clock, the level and what the actions pay there."""
-        state, last = int(self._states[index]), self.last_action(index)
-        ladder = "".join("o" if level == state else "." for level in range(self.num_states))
-        rewards = self.rewards.at(self.clock)[state]
-        actions = " ".join(
-            f"{'>' if k == last else ' '}{name}{'*' if k == self.optimal_actions[state] else ' '}"
-            f"{reward:.3f}"
-            for k, (name, reward) in enumerate(zip(ACTION_NAMES, rewards, strict=True))
-        )
+        ladder = hardness.ladder_line(self.num_states, int(self._states[index]))
+        actions = hardness.action_line(*self._shown(index))
         return f"t={self.clock} easy {ladder} hard (> last, * best): {actions}"
+
+    def _shown(self, index: int) -> tuple[Floats, int, int | None]:
+        """What the actions pay at the level now, the best one and the last one."""
+        state = int(self._states[index])
+        best = int(self.optimal_actions[state])
+        return self.rewards.at(self.clock)[state], best, self.last_action(index)
 
 
 class ASRWellEnv(WellEnv):
@@ -258,18 +216,18 @@ class ASRWellEnv(WellEnv):
     vector form the last step's stand under `final_info` (SAME_STEP autoreset).
 
     ## Arguments
-    - `num_states` = 3: S >= 1.
+    - `num_states` = 3: S >= 1, levels of hardness.
     - `reward_gaps` = 0.2: Delta(s) > 0, one number or one per state.
-    - `drift` = a fall and a logistic recovery (`DEFAULT_DRIFT`): one law for all three actions, or
-      a list of three. A law is a number, a dict such as {"law": "linear", "start": 0.2, "slope":
-      0.001, "clip": [0, 0.6]} or an object of `gw_envs.drift`; all must stay in [0, 1].
-    - `move_prob` = 0.9: q in [0, 1].
-    - `discount` = 0: in [0, 1).
+    - `drift` = DEFAULT_DRIFT: a fall and a recovery; one law for all three actions, or a list of
+      three (harder, keep, easier). A law is a number, a dict such as {law: linear, start: 0.2,
+      slope: 0.001, clip: [0, 0.6]} or an object of `gw_envs.drift`; all must stay in [0, 1].
+    - `move_prob` = 0.9: q in [0, 1], the probability that an action moves the level.
+    - `discount` = 0.0: of rewards to come, in [0, 1).
     - `horizon` = 10: steps per episode (Gymnasium's checker refuses 1, all else works with it).
       Exact values are those of the infinite discounted sum.
-    - `best_actions` = None: one per state; None is harder below level S // 2, keep at it, easier
-      above it.
-    - `ceiling` = None: beta of the premise, in [0, 1].
+    - `best_actions` = None: the best action of each state, 0 harder, 1 keep, 2 easier; None is
+      harder below level S // 2, keep at it, easier above it.
+    - `ceiling` = None: beta of the premise, in [0, 1]; None is any that will do.
     - `steps_per_tick` = 1: own steps per tick of the clock.
     - `drift_horizon` = 10000: ticks over which the laws run and are checked; then they hold still.
     - `drift_seed` = 0: fixes the noise of the laws. One law shared by the actions has one noise.

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gw_envs.checks import Floats, check_choice, check_int
 from gw_envs.drawing import bar_frame
-from gw_envs.line_walk import line_walk
 from gw_envs.streams import Streams
 from gw_envs.tabular import TabularMDP
+from gw_envs.theory.line_walk import line_walk
 from gw_envs.well_env import Actions, States, WellEnv, WellVectorEnv
 
-STARTS = ("first", "uniform")
+ChainStart = Literal["first", "uniform"]
 NUM_ACTIONS = 4
 FORWARD = 0
 
 
-def chain_mdp(chain_length: int, start: str = "first") -> TabularMDP:
+def chain_mdp(chain_length: int, start: ChainStart = "first") -> TabularMDP:
     """The chain as arrays; `ChainWellEnv` describes it.
 
     Args:
@@ -27,7 +27,7 @@ def chain_mdp(chain_length: int, start: str = "first") -> TabularMDP:
         start: "first" (mu = s_0) or "uniform" (mu uniform over states).
     """
     h = check_int("chain_length", chain_length, 1)
-    check_choice("start", start, STARTS)
+    check_choice("start", start, get_args(ChainStart))
     last = h + 1
     transitions = np.zeros((h + 2, NUM_ACTIONS, h + 2))
     for state in range(h + 2):
@@ -48,13 +48,13 @@ class ChainWellVectorEnv(WellVectorEnv):
         num_envs: int = 1,
         *,
         chain_length: int = 10,
-        start: str = "first",
+        start: ChainStart = "first",
         horizon: int | None = None,
         render_mode: str | None = None,
     ) -> None:
-        self.mdp = chain_mdp(chain_length, start)
-        super().__init__(num_envs, self.mdp.num_states, NUM_ACTIONS, render_mode)
-        self.discount, self.drift_horizon = self.mdp.discount, 0
+        self._chain = chain_mdp(chain_length, start)
+        super().__init__(num_envs, self._chain.num_states, NUM_ACTIONS, render_mode)
+        self.discount, self.drift_horizon = self._chain.discount, 0
         self.start = start
         default = 10 * (self.num_states - 1)
         self.horizon = default if horizon is None else check_int("horizon", horizon, 1)
@@ -62,7 +62,7 @@ class ChainWellVectorEnv(WellVectorEnv):
 
     def mdp_at(self, clock: int) -> TabularMDP:
         """The chain, the same at every clock."""
-        return self.mdp
+        return self._chain
 
     @property
     def optimal_actions(self) -> NDArray[np.int64]:
@@ -73,7 +73,7 @@ class ChainWellVectorEnv(WellVectorEnv):
     def reward_gaps(self) -> Floats:
         """Q*(s, forward) - Q*(s, back), [S]: what a step back costs the optimal policy."""
         best = np.eye(NUM_ACTIONS)[self.optimal_actions]
-        values = self.mdp.action_values(best)
+        values = self._chain.action_values(best)
         return np.asarray(values[:, FORWARD] - values[:, FORWARD + 1])
 
     def action_values(self, policy: Floats, clock: int = 0) -> tuple[Floats, Floats]:
@@ -81,11 +81,11 @@ class ChainWellVectorEnv(WellVectorEnv):
 
         Both of the infinite discounted sum; nothing drifts, so the clock does not matter.
         """
-        values, visits = line_walk(policy[..., FORWARD], self.mdp.initial, self.discount)
+        values, visits = line_walk(policy[..., FORWARD], self._chain.initial, self.discount)
         onward = np.concatenate([values[..., 1:], values[..., -1:]], axis=-1)
         back = np.concatenate([values[..., :1], values[..., :-1]], axis=-1)
         moves = np.stack([onward] + [back] * (NUM_ACTIONS - 1), axis=-1)
-        return self.mdp.rewards + self.discount * moves, visits[..., None]
+        return self._chain.rewards + self.discount * moves, visits[..., None]
 
     def draw_from(self, generators: list[np.random.Generator]) -> None:
         """Draw random starts from these generators, one per environment, from now on."""
@@ -102,7 +102,7 @@ class ChainWellVectorEnv(WellVectorEnv):
 
     def advance(self, actions: Actions) -> tuple[States, Floats, bool, dict[str, NDArray[Any]]]:
         """One step of the dynamics: states, rewards, cut or not, information."""
-        rewards = self.mdp.rewards[self._states, actions]
+        rewards = self._chain.rewards[self._states, actions]
         move = np.where(actions == FORWARD, 1, -1)
         self._states = np.clip(self._states + move, 0, self.num_states - 1)
         self._elapsed += 1
@@ -136,7 +136,7 @@ class ChainWellEnv(WellEnv):
     order H/(40 ln 2H) - 1 are at most (1/3)^{H/4} in norm, while it misses at least
     (H+1)/8 - (H+1)^2/3^H of the value (Agarwal, Kakade, Lee and Mahajan, JMLR 2021). The uniform
     policy, 1/4, is the edge of that. Exact values keep their relative precision at any length
-    (`gw_envs.line_walk`); those of `mdp`, a general solver, are rounding below about 1e-14.
+    (`gw_envs.theory.line_walk`); those of `mdp`, a general solver, are rounding below about 1e-14.
 
     ## Action Space
     `Discrete(4)`: 0 right; 1, 2, 3 left.
@@ -160,7 +160,7 @@ class ChainWellEnv(WellEnv):
 
     ## Arguments
     - `chain_length` = 10: H >= 1.
-    - `start` = "first": or "uniform".
+    - `start` = "first": where episodes begin, s_0; or "uniform", anywhere.
     - `horizon` = None: steps per episode; None is 10 (H + 1), ten times 1/(1-discount).
     - `render_mode` = None: or "ansi", "rgb_array".
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gw_envs.checks import BadInput, Floats, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
+from gw_envs.drawing import bar_frame
 
 ACTION_NAMES = ("harder", "keep", "easier")
 MOVES = np.array([1, 0, -1])
@@ -56,3 +58,40 @@ def check_best_actions(value: Sequence[int] | None, num_states: int) -> NDArray[
             f"{num_states} states."
         )
     return np.array([check_int(f"best_actions[{s}]", a, 0, 2) for s, a in enumerate(value)])
+
+
+def check_reset_options(
+    options: dict[str, Any], num_envs: int, num_states: int
+) -> tuple[int | None, list[int] | None]:
+    """The clock and the level of every environment that the options of `reset` ask for."""
+    for key in options:
+        check_choice("options", key, ("clock", "state"))
+    clock = check_int("options['clock']", options["clock"], 0) if "clock" in options else None
+    if "state" not in options:
+        return clock, None
+    value = options["state"]
+    values = [value] * num_envs if np.ndim(value) == 0 else list(value)
+    if len(values) != num_envs:
+        raise BadInput(
+            f"options['state']={value!r} must be one level or one for each of the num_envs="
+            f"{num_envs} environments."
+        )
+    return clock, [check_int("options['state']", s, 0, num_states - 1) for s in values]
+
+
+def ladder_frame(num_states: int, level: int) -> NDArray[np.uint8]:
+    """The levels as rising bars, the current one underlined, [80, 240, 3]."""
+    return bar_frame(np.linspace(0.2, 1.0, num_states), -1, level, size=(80, 240))
+
+
+def ladder_line(num_states: int, level: int) -> str:
+    """The levels as dots, easy first, the current one an o."""
+    return "".join("o" if state == level else "." for state in range(num_states))
+
+
+def action_line(rewards: Floats, best: int, last: int | None) -> str:
+    """What the actions pay [3], `>` before the last one, `*` behind the best one's name."""
+    return " ".join(
+        f"{'>' if k == last else ' '}{name}{'*' if k == best else ' '}{reward:.3f}"
+        for k, (name, reward) in enumerate(zip(ACTION_NAMES, rewards, strict=True))
+    )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
 from gw_envs.checks import BadInput, Floats, check_choice, check_float
 
-NOISE_LAWS = ("none", "bernoulli", "gaussian")
+NoiseLaw = Literal["none", "bernoulli", "gaussian"]
+NOISE_LAWS: tuple[str, ...] = get_args(NoiseLaw)
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from gw_envs.checks import BadInput, Floats, check_float, check_int, check_mean_rewards
 from gw_envs.drawing import bar_frame
-from gw_envs.rewards import RewardNoise
+from gw_envs.rewards import NoiseLaw, RewardNoise
 from gw_envs.streams import Streams
 from gw_envs.tabular import TabularMDP
 from gw_envs.well_env import Actions, States, WellEnv, WellVectorEnv
@@ -47,8 +48,8 @@ class SoftmaxWellVectorEnv(WellVectorEnv):
         base_reward: float = 0.5,
         reward_gap: float = 0.2,
         optimal_action: int = 0,
-        mean_rewards: ArrayLike | None = None,
-        reward_noise: str = "none",
+        mean_rewards: Sequence[float] | None = None,
+        reward_noise: NoiseLaw = "none",
         noise_std: float = 0.0,
         render_mode: str | None = None,
     ) -> None:
@@ -93,11 +94,6 @@ class SoftmaxWellVectorEnv(WellVectorEnv):
         """The bandit as a one-state MDP at discount 0, the same at every clock."""
         stay = np.ones((1, self.num_actions, 1))
         return TabularMDP(stay, self.mean_rewards[None], np.ones(1), self.discount)
-
-    @property
-    def mdp(self) -> TabularMDP:
-        """The bandit as a one-state MDP."""
-        return self.mdp_at(0)
 
     def draw_from(self, generators: list[np.random.Generator]) -> None:
         """Draw reward noise from these generators, where there is any."""
@@ -169,7 +165,9 @@ class SoftmaxWellEnv(WellEnv):
     - `reward_gap` = 0.2: Delta > 0, b + Delta at most 1.
     - `optimal_action` = 0: the arm that pays b + Delta.
     - `mean_rewards` = None: any K mean rewards in [0, 1] with one best arm, instead of the four.
-    - `reward_noise` = "none": or "bernoulli", "gaussian" with `noise_std` > 0.
+    - `reward_noise` = "none": the law of a pull's reward around its mean; or "bernoulli",
+      "gaussian".
+    - `noise_std` = 0.0: standard deviation of gaussian noise, > 0 there and 0 otherwise.
     - `render_mode` = None: or "ansi", "rgb_array".
 
     Every argument is checked; a `ValueError` names the argument, its value and what is right.

@@ -1,7 +1,8 @@
 """What our tabular environments share: the vector form holds the dynamics, the scalar one views it.
 
-An environment says how its episodes begin (`begin`), what a step does (`advance`) and what it looks
-like (`frame`, `line`). Seeding, autoreset, checked actions and the places of information are here.
+An environment says how its episodes begin (`begin`), what a step does (`advance`), which process it
+is (`mdp_at`) and what it looks like (`frame`, `line`). Seeding, autoreset, checked actions and the
+places of information are here.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from gw_envs.checks import BadInput, Floats, check_choice, check_int
 from gw_envs.streams import Seed, Streams, make_generators
+from gw_envs.tabular import TabularMDP, ToyText
 
 RENDER_MODES = ("ansi", "rgb_array")
 Actions = NDArray[np.int64]
@@ -68,6 +70,10 @@ class WellVectorEnv(VectorEnv[States, Actions, NDArray[Any]], ABC):
         self._always = np.ones(self.num_envs, dtype=np.bool_)
 
     @abstractmethod
+    def mdp_at(self, clock: int) -> TabularMDP:
+        """The Markov decision process frozen at a clock."""
+
+    @abstractmethod
     def draw_from(self, generators: list[np.random.Generator]) -> None:
         """Take random numbers from these generators, one per environment, from now on."""
 
@@ -86,6 +92,30 @@ class WellVectorEnv(VectorEnv[States, Actions, NDArray[Any]], ABC):
     @abstractmethod
     def line(self, index: int) -> str:
         """One environment as a line of text."""
+
+    @property
+    def clock(self) -> int:
+        """The drift clock of the next step; 0 where nothing drifts."""
+        return 0
+
+    @property
+    def mdp(self) -> TabularMDP:
+        """The Markov decision process frozen at the current clock."""
+        return self.mdp_at(self.clock)
+
+    @property
+    def P(self) -> ToyText:  # noqa: N802 - the name Gymnasium's toy_text environments use
+        """`mdp` as {s: {a: [(probability, s', reward, terminated), ...]}}."""
+        return self.mdp.P
+
+    def action_values(self, policy: Floats, clock: int = 0) -> tuple[Floats, Floats]:
+        """Exact Q [..., S, K] and visitation weight d(s)/(1-discount) [..., S, 1] of a policy.
+
+        Both of the infinite discounted sum in the process frozen at `clock`.
+        """
+        mdp = self.mdp_at(clock)
+        weight = mdp.visitation(policy) / (1 - mdp.discount)
+        return mdp.action_values(policy), weight[..., None]
 
     def seed_streams(self, generators: list[np.random.Generator]) -> None:
         """`draw_from`, remembered, so that an unseeded reset continues these generators."""

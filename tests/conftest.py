@@ -1,11 +1,10 @@
 """Shared test settings: hypothesis draws the same examples on every run and never times them."""
 
-import os
-
 from hypothesis import HealthCheck, settings
 
-# Before torch is imported: small matrices, for which threads cost many times what they bring.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+from gw_envs.threads import one_thread_each
+
+one_thread_each()  # before torch is imported
 
 settings.register_profile(
     "house",

@@ -8,9 +8,9 @@ d ln pi(a) = d theta(a) - sum_b pi(b) d theta(b),
 
 While the other states stand still, Q(s, .) is constant, and A(s,b) = Q(s,b) - sum_c pi(c|s) Q(s,c),
 so this is a one-state bandit with rewards Q(s, .) and rate eta N, whose clock
-`agents.simulation.escape_time` reads to its end without making every update. For two actions, or
-equal advantages of the others, that clock is [F(x_e) - F(x)]/(c eta N Delta) with the master
-function F (`gw_envs.theory.flow_integral`), about 1/(c eta N Delta pi(a|s)) deep in a well.
+`agents.simulation.solve_escape_time` reads to its end without making every update. For two
+actions, or equal advantages of the others, that clock is [F(x_e) - F(x)]/(c eta N Delta) with the
+master function F (`gw_envs.theory.flow_integral`), about 1/(c eta N Delta pi(a|s)) deep in a well.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def updates_to_take(
         where it is not predicted: an advantage is unknown, the action is not the best of its
         state, or the map is no flow (steps of the logits above one) and too long to iterate.
     """
-    from agents.simulation import escape_time
+    from agents.simulation import solve_escape_time
 
     if policy[action] > TAKEN:
         return 0.0
@@ -75,7 +75,7 @@ def updates_to_take(
     span = float(np.ptp(advantages))
     rewards = (advantages - advantages.min()) / span
     theta = np.log(np.maximum(policy, 1e-300))
-    found = escape_time(
+    found = solve_escape_time(
         rewards,
         theta,
         learning_rate * visits * span,

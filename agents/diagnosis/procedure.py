@@ -1,11 +1,22 @@
-"""`diagnose`: roll a policy out, probe the actions it hardly takes, say what that means."""
+"""`diagnose`: roll a policy out, probe the actions it hardly takes, say what that means.
+
+At visited states every action that the policy is not committed to (pi <= 0.9) is forced, once or
+held for several steps, and the return is compared with that of following the policy from the same
+place under common random numbers. All confidence limits of the advantages hold together with
+probability `confidence`, whatever the budget is spent on (`agents.diagnosis.betting`): a verdict
+`well` where no probe is better, or a probe better than `smallest_visible` under `no_better_action`,
+each have at most half of 1-confidence.
+
+"Converged" cannot be known from outside: `no_better_action` says that no probed action is better by
+more than `smallest_visible`, in the states this policy visits, and no more.
+"""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gymnasium as gym
@@ -47,15 +58,7 @@ def diagnose(
 ) -> Diagnosis:
     """Is this policy stuck, converged, still learning, without a signal or frozen?
 
-    The policy is rolled out; at visited states every action it is not committed to (pi <= 0.9) is
-    forced, once or held for several steps, and the return is compared with that of following the
-    policy from the same place under common random numbers. All confidence limits of the advantages
-    hold together with probability `confidence`, whatever the budget is spent on
-    (`agents.diagnosis.betting`): a verdict `well` where no probe is better, or a probe better than
-    `smallest_visible` under `no_better_action`, each have at most half of 1-confidence.
-
-    "Converged" cannot be known from outside: `no_better_action` says that no probed action is
-    better by more than `smallest_visible`, in the states this policy visits, and no more.
+    What is done, and what a verdict is worth, stands at the head of this module.
 
     Args:
         policy: a Stable-Baselines3 model with discrete actions (PPO, A2C, DQN, ...), probabilities
@@ -85,48 +88,65 @@ def diagnose(
             budget.
     """
     began = time.monotonic()
-    steps = check_int("max_steps", max_steps, 1)
-    check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)
-    check_float("min_advantage", min_advantage, 0)
-    for name, value in (("num_states", num_states), ("num_episodes", num_episodes)):
-        check_int(name, value, 1)
     lengths = tuple(sorted({check_int("holds", hold, 1) for hold in holds}))
-    check_int("seed", seed, 0)
+    search = Search(min_advantage, lengths, num_states, num_episodes, max_steps, confidence, seed)
     arena = make_arena(
         policy, env_maker(env, env_kwargs), discount, learning_rate, max_episode_steps
     )
     try:
-        episodes = look_around(arena, num_episodes, seed, steps)
-        rng = np.random.default_rng([seed, 0])
-        situations = choose_situations(episodes, arena, num_states, rng)
+        found = search.run(arena)
+    finally:
+        arena.close()
+    return replace(found, seconds=time.monotonic() - began)
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is looked for and at what cost, as `diagnose` explains it; `holds` ascend."""
+
+    min_advantage: float
+    holds: tuple[int, ...]
+    num_states: int
+    num_episodes: int
+    max_steps: int
+    confidence: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        """Check every number.
+
+        Raises:
+            ValueError: naming the one that is out of range.
+        """
+        check_int("max_steps", self.max_steps, 1)
+        check_float("confidence", self.confidence, 0, 1, open_low=True, open_high=True)
+        check_float("min_advantage", self.min_advantage, 0)
+        check_int("num_states", self.num_states, 1)
+        check_int("num_episodes", self.num_episodes, 1)
+        if not self.holds:
+            raise BadInput("holds=() must hold at least one number of steps.")
+        check_int("seed", self.seed, 0)
+
+    def run(self, arena: Arena) -> Diagnosis:
+        """Look around, probe and judge; `seconds` is left at 0."""
+        episodes = look_around(arena, self.num_episodes, self.seed, self.max_steps)
+        rng = np.random.default_rng([self.seed, 0])
+        situations = choose_situations(episodes, arena, self.num_states, rng)
         longest = max(episode.length for episode in episodes)
-        useful = [h for h in lengths if h <= min(longest, arena.horizon)] or [lengths[0]]
+        useful = [h for h in self.holds if h <= min(longest, arena.horizon)] or [self.holds[0]]
         probes = make_probes(situations, useful)
-        spread = _spread(episodes)
         prober = Prober(
             arena,
             situations,
             probes,
-            confidence=confidence,
-            luck=spread,
-            threshold=min_advantage,
-            max_steps=steps,
-            seed=seed,
+            confidence=self.confidence,
+            luck=_spread(episodes),
+            threshold=self.min_advantage,
+            max_steps=self.max_steps,
+            seed=self.seed,
         )
         prober.run()
-        return _conclude(
-            arena,
-            episodes,
-            situations,
-            probes,
-            spread,
-            min_advantage,
-            confidence,
-            num_episodes,
-            began,
-        )
-    finally:
-        arena.close()
+        return _conclude(self, arena, episodes, situations, probes)
 
 
 def make_arena(
@@ -212,18 +232,14 @@ def _spread(episodes: Sequence[Branch]) -> float:
 
 
 def _conclude(
+    search: Search,
     arena: Arena,
     episodes: Sequence[Branch],
     situations: Sequence[Situation],
     probes: Sequence[Probe],
-    spread: float,
-    threshold: float,
-    confidence: float,
-    num_episodes: int,
-    began: float,
 ) -> Diagnosis:
     """Routes, predictions and the verdict."""
-    actor = arena.actor
+    actor, threshold, spread = arena.actor, search.min_advantage, _spread(episodes)
     table = _advantage_table(situations, probes, actor.num_actions)
     found = [probe for probe in probes if probe.low > threshold]
     found.sort(key=lambda probe: (probe.hold > 1, -probe.advantage))
@@ -250,14 +266,14 @@ def _conclude(
         return_spread=spread,
         mean_episode_return=float(np.mean([sum(episode.rewards) for episode in episodes])),
         episodes=len(episodes),
-        unfinished=num_episodes - len(episodes),
+        unfinished=search.num_episodes - len(episodes),
         entropy=float(policy_entropy(policies).mean()),
         largest_probability=float(policies.max(axis=1).mean()),
         discount=arena.discount,
         learning_rate=actor.learning_rate,
-        confidence=confidence,
+        confidence=search.confidence,
         steps=arena.steps,
-        seconds=time.monotonic() - began,
+        seconds=0.0,
     )
 
 

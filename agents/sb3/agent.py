@@ -16,10 +16,9 @@ from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from agents.escape import EscapeDetector, EscapeEvent
-from agents.evaluation import Record
+from agents.evaluation import Record, log_spaced
 from agents.sb3.callbacks import EscapeCallback
 from agents.sb3.vec_env import WellVecEnv
-from agents.softmax_pg import log_spaced
 from gw_envs.checks import Floats, check_int
 
 

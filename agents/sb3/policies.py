@@ -17,8 +17,10 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 
-from agents.policies import initial_table
+from agents.policies import Start, as_start
 from gw_envs.checks import BadInput, Floats, check_int, check_policy
+
+OF_A_START = ("optimal_prob", "corner_action", "sigma")
 
 
 class OneHotState(BaseFeaturesExtractor):
@@ -42,15 +44,13 @@ class TabularSoftmaxPolicy(ActorCriticPolicy):
         observation_space: Discrete(S).
         action_space: Discrete(K).
         lr_schedule: SB3's.
-        initial_policy: a name of `agents.policies.INITIAL_POLICIES`, or probabilities [K] or
+        initial_policy: name of a start, a whole `agents.policies.Start`, or probabilities [K] or
             [S, K], all above 0.
         optimal_actions: a* of each state, which the named starts need; one for all is enough.
-        optimal_prob: as in `agents.policies.initial_theta`.
-        corner_action: as in `agents.policies.initial_theta`.
-        sigma: as in `agents.policies.initial_theta`.
         start_seed: seed of the start `normal`.
         optimizer_class: plain SGD unless told otherwise.
-        **kwargs: what SB3 passes besides (optimizer_kwargs, use_sde=False).
+        **kwargs: the other fields of `Start` (`optimal_prob`, `corner_action`, `sigma`), and what
+            SB3 passes besides (optimizer_kwargs, use_sde=False).
 
     Raises:
         ValueError: for a space that is not Discrete, or a bad start.
@@ -62,11 +62,8 @@ class TabularSoftmaxPolicy(ActorCriticPolicy):
         action_space: spaces.Space,
         lr_schedule: Any,
         *,
-        initial_policy: str | ArrayLike = "uniform",
+        initial_policy: str | Start | ArrayLike = "uniform",
         optimal_actions: Sequence[int] = (0,),
-        optimal_prob: float | None = None,
-        corner_action: int | None = None,
-        sigma: float = 1.0,
         start_seed: int = 0,
         optimizer_class: type[th.optim.Optimizer] = th.optim.SGD,
         **kwargs: Any,
@@ -77,14 +74,15 @@ class TabularSoftmaxPolicy(ActorCriticPolicy):
                     f"{name}_space={space} does not go with TabularSoftmaxPolicy, which needs "
                     "Discrete(n) counted from 0; use 'MlpPolicy' for other spaces."
                 )
-        self._start: dict[str, Any] = {
+        fields = {name: kwargs.pop(name) for name in OF_A_START if name in kwargs}
+        self._given: dict[str, Any] = {
             "initial_policy": initial_policy,
             "optimal_actions": tuple(int(a) for a in optimal_actions),
-            "optimal_prob": optimal_prob,
-            "corner_action": corner_action,
-            "sigma": sigma,
             "start_seed": check_int("start_seed", start_seed, 0),
+            **fields,
         }
+        named = isinstance(initial_policy, str | Start)
+        self._start = as_start(initial_policy, **fields) if named else None  # type: ignore[arg-type]
         kwargs |= {"net_arch": [], "ortho_init": False, "features_extractor_class": OneHotState}
         super().__init__(
             observation_space, action_space, lr_schedule, optimizer_class=optimizer_class, **kwargs
@@ -114,26 +112,17 @@ class TabularSoftmaxPolicy(ActorCriticPolicy):
             self.action_net.weight.copy_(th.from_numpy(np.ascontiguousarray(theta.T)))
 
     def _theta(self, states: int, actions: int) -> Floats:
-        start = self._start
-        if not isinstance(start["initial_policy"], str):
-            policy = check_policy("initial_policy", start["initial_policy"])
+        if self._start is None:
+            policy = check_policy("initial_policy", self._given["initial_policy"])
             return np.log(np.broadcast_to(policy, (states, actions)))
-        best = np.broadcast_to(start["optimal_actions"], states)
-        return initial_table(
-            start["initial_policy"],
-            best,
-            actions,
-            optimal_prob=start["optimal_prob"],
-            corner_action=start["corner_action"],
-            sigma=start["sigma"],
-            seed=start["start_seed"],
-        )
+        best = np.broadcast_to(self._given["optimal_actions"], states)
+        return self._start.table(best, actions, self._given["start_seed"])
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         data = super()._get_constructor_parameters()
         for fixed in ("net_arch", "ortho_init", "features_extractor_class", "activation_fn"):
             data.pop(fixed)
-        return data | self._start
+        return data | self._given
 
 
 def logits_and_values(policy: ActorCriticPolicy, observations: Any) -> tuple[th.Tensor, th.Tensor]:

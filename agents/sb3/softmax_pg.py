@@ -28,11 +28,29 @@ from agents.sb3.policies import (
     all_states,
     logits_and_values,
 )
-from agents.updates import RULES, SAMPLED_RULES, soft_action_values
+from agents.updates import (
+    RULES,
+    GradientRule,
+    SampledRule,
+    UpdateRule,
+    sampled_rules,
+    soft_action_values,
+)
 from gw_envs.checks import BadInput, Floats, check_choice, check_float
 
-EXACT_UPDATES = ("softmax-pg", "delightful-pg", "entropy-pg", "log-barrier-pg")
-SAMPLED_UPDATES = (*EXACT_UPDATES, "alternate")
+
+def _moves_logits(rule: Any) -> bool:
+    """Whether a rule adds the mean of a policy gradient to softmax logits: a network can do so."""
+    return (
+        rule.follows_gradient
+        and rule.policy is UpdateRule.policy
+        and rule.move is UpdateRule.move
+        and rule.sampled_step is SampledRule.sampled_step
+    )
+
+
+SAMPLED_UPDATES = tuple(name for name in sampled_rules() if _moves_logits(RULES[name]))
+EXACT_UPDATES = tuple(name for name in SAMPLED_UPDATES if issubclass(RULES[name], GradientRule))
 SB3_BASELINES = ("none", "value", "average", "constant")
 
 
@@ -104,7 +122,8 @@ class SoftmaxPG(OnPolicyAlgorithm):
         self.gradient = check_choice("gradient", gradient, ("exact", "sampled"))
         exact = gradient == "exact"
         self.update = check_choice("update", update, EXACT_UPDATES if exact else SAMPLED_UPDATES)
-        rule, options = (RULES if exact else SAMPLED_RULES)[update], dict(update_options or {})
+        rule: Any = RULES[update]
+        options = dict(update_options or {})
         for option in options:
             check_choice("update_options", option, tuple(field.name for field in fields(rule)))
         self.rule = rule(**options)

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from agents.evaluation import log_spaced
 from agents.simulation.solver import (
     LEVELS,
     MOST_UPDATES,
     EscapeTime,
     check_theta,
-    escape_time,
     follow_level,
+    solve_escape_time,
     well_exit,
 )
+from agents.updates.regularized import log_softmax
 from gw_envs.checks import Floats, check_int
-from gw_envs.theory.wells import WELL_FRACTION
+from gw_envs.theory import WELL_FRACTION
 
 BEYOND_ESCAPE = 10  # by default the history ends a decade after the escape
 
@@ -81,7 +83,7 @@ def jump_history(
     exit_ = well_exit(mean_rewards, learning_rate, escape_fraction, escape_prob)
     theta = check_theta(initial_theta, exit_.rewards.size, (1,))
     density = check_int("points_per_decade", points_per_decade, 1)
-    escape = escape_time(
+    escape = solve_escape_time(
         exit_.rewards,
         theta,
         exit_.learning_rate,
@@ -95,27 +97,11 @@ def jump_history(
         end = escape.updates
     if max_updates is not None:
         end = float(max_updates)
-    updates = log_spaced(end, density, () if escape.censored else (escape.steps - 1, escape.steps))
+    at_escape = () if escape.censored else (escape.steps - 1, escape.steps)
+    updates = log_spaced(end, density, extra=at_escape)
     _, moved = follow_level(exit_, theta, LEVELS[-2], end, max_direct_updates, updates)
     reached = np.isfinite(moved[:, 0])
     logits = theta + moved[reached]
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    logs = log_softmax(logits)
     losses = exit_.rewards.max() - exit_.rewards
     return JumpHistory(updates[reached], logits, logs, np.exp(logs) @ losses, escape)
-
-
-def log_spaced(end: float, points_per_decade: int, extra: tuple[float, ...] = ()) -> Floats:
-    """Increasing whole numbers 0, 1, ... end, evenly spaced in the logarithm, with `extra` put in.
-
-    Args:
-        end: last number, a whole number >= 0.
-        points_per_decade: how many there are per factor of ten, where whole numbers allow.
-        extra: further numbers to include if they lie in [0, end].
-
-    Returns:
-        float64 [N]; whole numbers, exact below 2^53.
-    """
-    count = int(np.ceil(np.log10(max(end, 1.0)) * points_per_decade)) + 1
-    grid = np.floor(np.minimum(10.0 ** (np.arange(count) / points_per_decade), end))
-    return np.unique([0.0, *grid, *(x for x in extra if 0 <= x <= end), end])

@@ -1,4 +1,4 @@
-"""The arguments of a simulation, checked and brought to the form kernels and reference share."""
+"""The arguments of a simulation, checked and brought to the form the kernels take."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agents.baselines import BASELINES
+from agents.evaluation import log_spaced
 from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
 from gw_envs.rewards import RewardNoise
+from gw_envs.theory import best_arm_and_gap
 
 INT64_MAX = 2**63 - 1
 RewardPath = ArrayLike | Callable[[NDArray[np.int64]], ArrayLike]
@@ -100,12 +102,7 @@ def make_bandits(
     batch = max(len(theta), len(rewards))
     rewards = np.ascontiguousarray(np.broadcast_to(rewards, (batch, theta.shape[1])))
     theta = np.ascontiguousarray(np.broadcast_to(theta, rewards.shape))
-    top = np.sort(rewards, axis=1)[:, -2:]
-    gap = top[:, 1] - top[:, 0]
-    if not np.all(gap > 0):
-        row = int(np.argmin(gap))
-        raise BadInput(f"mean_rewards={rewards[row].tolist()} must have a single best arm.")
-    return Bandits(theta, rewards, False, np.argmax(rewards, axis=1), gap)
+    return Bandits(theta, rewards, False, *best_arm_and_gap(rewards))
 
 
 def _drifting(
@@ -194,14 +191,10 @@ def make_sampling(
 
 
 def history_marks(max_updates: int, points: int | None) -> NDArray[np.int64]:
-    """0, max_updates and about `points` whole numbers between, evenly spaced in log(1 + n).
+    """0, max_updates and at most `points` - 2 log-spaced whole numbers between them, ascending.
 
     Without `points` only the budget itself.
     """
     if points is None:
         return np.array([max_updates], dtype=np.int64)
-    count = check_int("history", points, 2)
-    spaced = np.expm1(np.linspace(0.0, np.log1p(float(max_updates)), count))
-    inner = [int(x) for x in np.rint(spaced[1:-1])]
-    marks = sorted({0, max_updates, *(min(n, max_updates) for n in inner)})
-    return np.array(marks, dtype=np.int64)
+    return log_spaced(max_updates, count=check_int("history", points, 2) - 1)

@@ -33,11 +33,13 @@ from agents.simulation.kernels.counters import stream_key
 from agents.simulation.kernels.draws import draw_geometric, draw_uniform, draw_waiting, open_stream
 from agents.simulation.solver import check_theta, well_exit
 from gw_envs.checks import BadInput, check_choice, check_int
-from gw_envs.theory.wells import WELL_FRACTION
+from gw_envs.theory import WELL_FRACTION
 
 JUMP_PROB = 0.05
 JUMP_RATE = 0.02
 CENSORED = -1
+GIVEN_UP = -2
+SMALLEST_STEP = 1e-12  # relative, of the odds: smaller ones would be lost in float64
 MOST_UPDATES = 2**53  # update numbers are whole float64 numbers
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
 
@@ -69,11 +71,11 @@ def jump_odds(y: float, h: float, pulls: float) -> float:
 @_compiled
 def _escape(
     stream: Any, y: float, h1: float, h2: float, rho1: float, rho2: float, edge: float,
-    limit: float, events: bool,
+    limit: float, events: bool, work: int,
 ) -> int:  # fmt: skip
-    """Smallest n with p_n > edge, or CENSORED if that is above the limit."""
+    """Smallest n with p_n > edge; CENSORED if above the limit, GIVEN_UP if it takes more work."""
     n = 0.0
-    while True:
+    for _ in range(work):
         p = 1.0 / (1.0 + y)
         if p > edge:
             return int(n)
@@ -104,17 +106,25 @@ def _escape(
             y *= math.exp(-h1 * (1.0 - now))
         elif u <= now * rho1 + (p - now) * rho2:
             y *= math.exp(h2 * now)
+    return GIVEN_UP
 
 
 @_compiled
 def _escape_all(
     odds: Any, h1: float, h2: float, rho1: float, rho2: float, edge: float, limit: float,
-    events: bool, key: Any, first_stream: int, out: Any,
-) -> None:  # fmt: skip
-    """Escape times of all trajectories, each from its own stream."""
+    events: bool, work: int, key: Any, first_stream: int, out: Any,
+) -> int:  # fmt: skip
+    """Escape times of the trajectories, each from its own stream, up to the first one given up.
+
+    Returns:
+        How many there are before that one.
+    """
     for i in range(odds.size):
         stream = open_stream(key, np.uint64(first_stream + i))
-        out[i] = _escape(stream, odds[i], h1, h2, rho1, rho2, edge, limit, events)
+        out[i] = _escape(stream, odds[i], h1, h2, rho1, rho2, edge, limit, events, work)
+        if out[i] == GIVEN_UP:
+            return i
+    return odds.size
 
 
 def sampled_escape_times(
@@ -128,6 +138,7 @@ def sampled_escape_times(
     reward_noise: str = "none",
     baseline: str = "none",
     max_updates: int = MOST_UPDATES,
+    max_direct_updates: int = 10**9,
     method: str = "events",
     seed: int | None = None,
     first_stream: int = 0,
@@ -148,6 +159,8 @@ def sampled_escape_times(
         reward_noise: `none` (R = r) or `bernoulli` (R = 1 with probability r).
         baseline: `none`; others leave no silent updates to skip and are refused.
         max_updates: budget, at most 2^53.
+        max_direct_updates: how many single updates and events one trajectory may take (a billion
+            are about ten seconds); one that takes more is an error, never a result.
         method: `events` skips from event to event; `direct` makes every update.
         seed: fixes the streams; None draws fresh ones.
         first_stream: stream of trajectory 0; trajectory i uses first_stream + i, so that its
@@ -157,8 +170,47 @@ def sampled_escape_times(
         int64 [B], smallest n outside the well, 0 for a start outside, -1 where censored.
 
     Raises:
-        ValueError: naming the argument, or what would make skipping an approximation.
+        BadInput: naming the argument, or what would make skipping an approximation, or the work
+            that ran out.
     """
+    _refuse_approximations(mean_rewards, reward_noise, baseline)
+    exit_ = well_exit(mean_rewards, learning_rate, escape_fraction, escape_prob)
+    check_choice("reward_noise", reward_noise, ("none", "bernoulli"))
+    events = check_choice("method", method, ("events", "direct")) == "events"
+    limit = check_int("max_updates", max_updates, 0, MOST_UPDATES)
+    work = check_int("max_direct_updates", max_direct_updates, 1, 2**62)
+    first = check_int("first_stream", first_stream, 0, 2**62)
+    odds = _start_odds(
+        check_theta(initial_theta, 2, (1, 2)), exit_.optimal_action, num_trajectories
+    )
+    best, other = exit_.rewards[exit_.optimal_action], exit_.rewards[1 - exit_.optimal_action]
+    sizes, chances = (best, other), (1.0, 1.0)
+    if reward_noise == "bernoulli":
+        sizes, chances = chances, sizes
+    h1, h2 = (2.0 * exit_.learning_rate * float(size) for size in sizes)
+    rho1, rho2 = (float(chance) for chance in chances)
+    if seed is not None:
+        check_int("seed", seed, 0)
+    edge = exit_.escape_prob
+    if h1 * (1.0 - edge) < SMALLEST_STEP:
+        raise BadInput(
+            f"learning_rate={learning_rate!r} moves the odds by a share of {h1 * (1.0 - edge):.3g} "
+            f"near the edge, which float64 would lose; {SMALLEST_STEP:g} is the least that works."
+        )
+    key, out = stream_key(seed), np.empty(odds.size, dtype=np.int64)
+    law = (h1, h2, rho1, rho2, edge, float(limit), events, work)
+    done = _escape_all(odds, *law, key, first, out)
+    if done < odds.size:
+        raise BadInput(
+            f"max_direct_updates={work} single updates and events did not take trajectory {done} "
+            f"out of the well (learning_rate={learning_rate!r}); raise it, or lower max_updates to "
+            "censor such runs."
+        )
+    return out
+
+
+def _refuse_approximations(mean_rewards: ArrayLike, reward_noise: str, baseline: str) -> None:
+    """Raise where pulls that are skipped would have moved theta by more than a series can say."""
     if np.ndim(mean_rewards) == 1 and np.size(mean_rewards) > 2:
         raise BadInput(
             f"mean_rewards has {np.size(mean_rewards)} arms; events can be skipped exactly with 2 "
@@ -174,26 +226,6 @@ def sampled_escape_times(
             f"baseline={baseline!r} makes every pull move theta at random, so skipping pulls would "
             "only approximate: use baseline='none' or agents.simulation.simulate."
         )
-    exit_ = well_exit(mean_rewards, learning_rate, escape_fraction, escape_prob)
-    check_choice("reward_noise", reward_noise, ("none", "bernoulli"))
-    events = check_choice("method", method, ("events", "direct")) == "events"
-    limit = check_int("max_updates", max_updates, 0, MOST_UPDATES)
-    first = check_int("first_stream", first_stream, 0, 2**62)
-    odds = _start_odds(
-        check_theta(initial_theta, 2, (1, 2)), exit_.optimal_action, num_trajectories
-    )
-    best, other = exit_.rewards[exit_.optimal_action], exit_.rewards[1 - exit_.optimal_action]
-    sizes, chances = (best, other), (1.0, 1.0)
-    if reward_noise == "bernoulli":
-        sizes, chances = chances, sizes
-    h1, h2 = (2.0 * exit_.learning_rate * float(size) for size in sizes)
-    rho1, rho2 = (float(chance) for chance in chances)
-    if seed is not None:
-        check_int("seed", seed, 0)
-    key, out = stream_key(seed), np.empty(odds.size, dtype=np.int64)
-    edge = exit_.escape_prob
-    _escape_all(odds, h1, h2, rho1, rho2, edge, float(limit), events, key, first, out)
-    return out
 
 
 def _start_odds(

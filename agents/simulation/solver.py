@@ -26,10 +26,10 @@ from gw_envs.checks import (
     check_int,
     check_mean_rewards,
 )
-from gw_envs.theory.wells import WELL_FRACTION, WELL_TOLERANCE
+from gw_envs.theory import WELL_FRACTION, best_arm_and_gap, well_edge
 
 METHODS = ("auto", "closed-form", "jump", "direct")
-MOST_UPDATES = 10**300
+MOST_UPDATES = int(1e300)
 NO_FLOW_RATE = 1.0  # an update that moves the logits this much is no small step of a flow
 
 # (rate up to which jumps are made, local error of a jump in logits), from coarse to fine.
@@ -37,6 +37,7 @@ LEVELS = ((1e-2, 1e-8), (2e-3, 1e-9), (5e-4, 1e-12), (2e-4, 1e-13))
 NEVER_JUMP = (-1.0, 0.0)
 JUMP_ROUNDING = 2e-14  # relative error left by float64, measured against the closed form
 CLOSED_FORM_ROUNDING = 1e-15  # of pi(a*) and of the gap, as float64 gives them
+SHARP_EDGE = 1e-6  # relative error of 1 - edge up to which the closed form is of use
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ class WellExit:
     """One bandit and the edge of its well: the escape is the first n with pi_n.gains > threshold.
 
     With sub-optimality, gains = r - max r and the threshold is -fraction * gap * (1 - 1e-12), the
-    edge of `gw_envs.theory.in_well`; with `escape_prob`, gains picks pi(a*) out.
+    edge of `gw_envs.theory.in_well`. With `escape_prob`, gains picks pi(a*) out, or, for an edge
+    above 1/2, pi(a*) - 1 as minus the sum of the others, which keeps its digits near 1.
     """
 
     rewards: Floats
@@ -77,7 +79,8 @@ class WellExit:
     optimal_action: int
     gains: Floats
     threshold: float
-    escape_prob: float  # the edge as a probability, where the sub-optimal arms are alike
+    escape_prob: float  # the edge as a probability, where the sub-optimal arms are alike ...
+    edge_error: float  # ... and how far rounding may have moved it
 
 
 def well_exit(
@@ -86,7 +89,7 @@ def well_exit(
     escape_fraction: float = WELL_FRACTION,
     escape_prob: float | None = None,
 ) -> WellExit:
-    """Check the arguments that the solver's functions share; see `escape_time`."""
+    """Check the arguments that the solver's functions share; see `solve_escape_time`."""
     if callable(mean_rewards) or np.ndim(mean_rewards) > 1:
         raise BadInput(
             "mean_rewards must be one vector of K numbers here: rewards that change with time "
@@ -99,20 +102,15 @@ def well_exit(
             "along; use agents.simulation.simulate for it."
         )
     eta = check_float("learning_rate", learning_rate, 0, open_low=True)
-    second, best = np.sort(rewards)[-2:]
-    if second == best:
-        raise BadInput(
-            f"mean_rewards={rewards.tolist()} has several best arms, so there is no gap and no "
-            "well; make the largest mean reward unique."
-        )
+    a, gap = best_arm_and_gap(rewards)
     fraction = check_float("escape_fraction", escape_fraction, 0, 1, open_low=True)
-    gap, a = float(best - second), int(np.argmax(rewards))
     if escape_prob is None:
-        threshold = -fraction * gap * (1.0 - WELL_TOLERANCE)
-        edge = theory.escape_threshold(fraction)
-        return WellExit(rewards, eta, gap, a, rewards - best, threshold, edge)
+        losses, edge = rewards - rewards[a], theory.escape_threshold(fraction)
+        return WellExit(rewards, eta, gap, a, losses, -well_edge(gap, fraction), edge, 2.0**-53)
     edge = check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
-    return WellExit(rewards, eta, gap, a, np.eye(rewards.size)[a], edge, edge)
+    shift = 1.0 if edge > 0.5 else 0.0
+    gains = np.eye(rewards.size)[a] - shift
+    return WellExit(rewards, eta, gap, a, gains, edge - shift, edge, 0.0)
 
 
 def check_theta(initial_theta: ArrayLike, num_actions: int, ndims: tuple[int, ...]) -> Floats:
@@ -129,7 +127,7 @@ def check_theta(initial_theta: ArrayLike, num_actions: int, ndims: tuple[int, ..
     return theta
 
 
-def escape_time(
+def solve_escape_time(
     mean_rewards: ArrayLike,
     initial_theta: ArrayLike,
     learning_rate: float,
@@ -192,6 +190,9 @@ def escape_time(
     )
 
 
+escape_time = solve_escape_time  # the name of the first release, an alias for another one
+
+
 def _solve(
     exit_: WellExit, theta: Floats, budget: int, rtol: float, work: int, method: str
 ) -> EscapeTime:
@@ -199,8 +200,8 @@ def _solve(
     x0 = _symmetric_start(exit_, theta)
     if method == "closed-form" and x0 is None:
         raise BadInput(
-            "method='closed-form' needs sub-optimal arms of equal mean reward and equal logit, and "
-            "pi(a*) above 1e-300; use method='auto' or 'jump'."
+            "method='closed-form' needs sub-optimal arms of equal mean reward and equal logit, "
+            "pi(a*) above 1e-300 and escape_fraction above 1e-9; use method='auto' or 'jump'."
         )
     if x0 is not None and method in ("auto", "closed-form"):
         return _closed_form(exit_, x0, budget)
@@ -208,8 +209,10 @@ def _solve(
 
 
 def _symmetric_start(exit_: WellExit, theta: Floats) -> float | None:
-    """pi_0(a*) if the sub-optimal arms are alike in r and theta and it is above 1e-300."""
+    """pi_0(a*) if the sub-optimal arms are alike in r and theta and both ends fit float64."""
     a = exit_.optimal_action
+    if exit_.edge_error > SHARP_EDGE * (1 - exit_.escape_prob):
+        return None
     others = np.delete(theta, a)
     if np.ptp(others) > 0 or np.ptp(np.delete(exit_.rewards, a)) > 0:
         return None
@@ -228,17 +231,24 @@ def subtract(x: Floats, y: Floats | float) -> tuple[Floats, Floats]:
 
 
 def _closed_form(exit_: WellExit, x0: float, budget: int) -> EscapeTime:
-    """`theory.escape_time`, and again from both ends of the rounding interval of pi_0(a*)."""
+    """`theory.equal_gap_escape_time`, and again from both ends of the rounding of pi_0(a*).
+
+    Rounding of the edge counts too, by dn/dp = 1/(h p^2 (1-p)^2), h = eta Delta K/(K-1).
+    """
     starts = x0 * np.array([1.0, 1.0 - CLOSED_FORM_ROUNDING, 1.0 + CLOSED_FORM_ROUNDING])
+    starts = np.minimum(starts, np.nextafter(1.0, 0.0))
     count, late, early = (
         int(n)
-        for n in theory.escape_time(
+        for n in theory.equal_gap_escape_time(
             starts, exit_.gap, exit_.learning_rate, exit_.rewards.size, exit_.escape_prob
         )
     )
     if count > budget:
         return _censored("closed-form", float(budget))
-    error = max((late - early) / max(count, 1), CLOSED_FORM_ROUNDING if count else 0.0)
+    k, edge = exit_.rewards.size, exit_.escape_prob
+    at_edge = exit_.edge_error / (edge * (1 - edge)) ** 2
+    moved = late - early + at_edge / (exit_.learning_rate * exit_.gap) * (k - 1) / k
+    error = max(moved / count, CLOSED_FORM_ROUNDING) if count else 0.0
     return _escaped("closed-form", float(count), error)
 
 
@@ -294,7 +304,7 @@ def follow_level(
         stops: update numbers at which to keep the state; then the run ends at the last of them.
 
     Returns:
-        `jumping.Outcome`; with stops, a pair of it and theta_n - theta_0 at the stops [N, K] (NaN
+        `jumping.Arrival`; with stops, a pair of it and theta_n - theta_0 at the stops [N, K] (NaN
         where not reached).
     """
     from agents.simulation.kernels import jumping

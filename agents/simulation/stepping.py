@@ -23,7 +23,7 @@ from agents.simulation.kernels.jumping import LOST, PHI, PI, REWARD, ROWS, TRAVE
 from agents.simulation.kernels.lanes import source_digest
 from agents.simulation.solver import subtract
 from gw_envs.checks import Floats
-from gw_envs.theory.wells import WELL_FRACTION, WELL_TOLERANCE
+from gw_envs.theory import well_edge
 
 STRETCH = 2_000_000  # action-updates between two looks at the clock, the bar and Ctrl-C
 
@@ -92,7 +92,7 @@ class Stepper:
         self._works = np.zeros((len(rows), ROWS, theta.shape[-1]))
         self._works[:, W] = np.exp(difference) * (1.0 + rest)
         visits = well.action_values(np.exp(theta[0]), 0)[1][:, 0].copy()
-        edges = WELL_FRACTION * well.reward_gaps * (1.0 - WELL_TOLERANCE)
+        edges = well_edge(well.reward_gaps)
         rates = np.asarray(rates, dtype=np.float64)
         self._problem = reward_path(well), rates, visits, well.optimal_actions, edges
         self._watched = np.full(len(rows), -1)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from agents.baselines import BASELINES
 from agents.precision import lowest_trusted, report_imprecision
 from agents.simulation import rule_runs
-from agents.simulation.kernels import blocks, direct, sampled
+from agents.simulation.kernels import blocks, entry
 from agents.simulation.kernels.counters import stream_key
 from agents.simulation.kernels.lanes import LANES
 from agents.simulation.settings import (
@@ -172,7 +172,7 @@ def simulate(
     rule = rule_runs.choose_rule(
         update,
         update_options,
-        **{
+        {
             f"gradient={gradient!r}": gradient == "sampled",
             "reward_path": reward_path is not None,
             f"dtype={dtype!r}": dtype == "float32",
@@ -185,31 +185,40 @@ def simulate(
         gradient, reward_noise, noise_std, batch_size, baseline, baseline_value, seed, first_stream
     )
     compensated = _check_arithmetic(dtype, robust if rule is None else False, gradient)
-    check_choice("on_precision", on_precision, ("raise", "warn"))
     bandits = make_bandits(
         mean_rewards, initial_theta, reward_path, optimal_action, reward_gap, drift_horizon
     )
-    floor = lowest_trusted(dtype, compensated) if on_precision == "raise" else 0.0
     problem = _make_problem(bandits, rate, sampling, dtype)._replace(
-        fraction=check_float("escape_fraction", escape_fraction, 0, 1, open_low=True),
         stop=bool(stop_at_escape),
-        floor=floor,
+        floor=_floor(dtype, compensated, on_precision),
         marks=history_marks(budget, history),
+        **_edge(escape_fraction, escape_prob),
     )
-    if escape_prob is not None:
-        edge = check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
-        problem = problem._replace(fraction=_ALWAYS_INSIDE, escape_prob=edge)
-    threads = _check_threads(num_threads)
     kind = rule if rule is not None else sampling is not None
-    record = _run(problem, kind, compensated, dtype, history is not None, threads)
+    record = _run(problem, kind, compensated, dtype, bool(history), _check_threads(num_threads))
     report_imprecision(record.lowest_prob, dtype, compensated, on_precision, update)
     if rule is not None and not np.all(np.isfinite(record.moved)):
         raise BadInput(f"learning_rate={rate!r} is too large: the parameters left float64.")
-    given = np.argsort(bandits.order, axis=1)  # from the kernel's order of arms to the caller's
-    past, log_map = None, _log_map(rule)
-    if history is not None:
+    return _in_given_order(record, bandits, _log_map(rule), problem.marks if history else None)
+
+
+def _edge(escape_fraction: float, escape_prob: float | None) -> dict[str, float]:
+    """Where the well ends, as fields of a problem."""
+    fraction = check_float("escape_fraction", escape_fraction, 0, 1, open_low=True)
+    if escape_prob is None:
+        return {"fraction": fraction}
+    edge = check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
+    return {"fraction": _ALWAYS_INSIDE, "escape_prob": edge}
+
+
+def _in_given_order(
+    record: blocks.Record, bandits: Bandits, log_map: Callable[[Floats], Floats], marks: Any
+) -> Trajectories:
+    """What the kernel recorded, with the arms in the caller's order instead of its own."""
+    given, past = np.argsort(bandits.order, axis=1), None
+    if marks is not None:
         theta = bandits.theta + np.take_along_axis(record.history, given[None], axis=2)
-        past = History(problem.marks, theta, log_map)
+        past = History(marks, theta, log_map)
     moved = np.take_along_axis(record.moved, given, axis=1)
     final = bandits.theta + moved
     return Trajectories(record.escape_time, final, moved, record.lowest_prob, past, log_map)
@@ -238,6 +247,12 @@ def _check_arithmetic(dtype: str, robust: bool | None, gradient: str) -> bool:
             f"dtype={dtype!r}, robust={robust!r}: sampled gradients run in robust float64 only."
         )
     return compensated
+
+
+def _floor(dtype: str, compensated: bool, on_precision: str) -> float:
+    """The pi(a*) below which a run stops."""
+    check_choice("on_precision", on_precision, ("raise", "warn"))
+    return lowest_trusted(dtype, compensated) if on_precision == "raise" else 0.0
 
 
 def _check_threads(num_threads: int | None) -> int:
@@ -308,7 +323,6 @@ def _run(
         lowest_prob=np.empty(batch),
         flag=np.zeros(1, dtype=np.int64),
     )
-    entry = sampled.run_blocks if kind else direct.run_blocks
     width = blocks.SAMPLED_WIDTH if kind else blocks.EXACT_WIDTH
 
     def work(begin: int, end: int) -> None:
@@ -318,7 +332,8 @@ def _run(
         block = blocks.aligned_zeros((arms, width), dtype)
         numbers = blocks.aligned_zeros((blocks.NUMBERS_WIDTH,), dtype)
         counts = blocks.aligned_zeros((blocks.COUNTS_WIDTH,), "int64")
-        entry(begin, end, block, numbers, counts, problem, record, True if robust else None)
+        flags = (True if robust else None, True if kind else None)
+        entry.run_blocks(begin, end, block, numbers, counts, problem, record, *flags)
 
     # Several parts a thread, since some blocks escape long before others.
     parts = min(-(-batch // LANES), 8 * threads if threads > 1 else 1)

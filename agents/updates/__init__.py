@@ -1,43 +1,72 @@
-"""Update rules: how a step moves the parameters of a policy.
+"""Update rules: how a step, or a sampled batch, moves the parameters of a policy.
 
-`RULES` maps the names the command line takes to the classes of the exact rules, `SAMPLED_RULES` to
-those of the sampled estimates; each class is its rule's documentation page. `rule` says what a rule
-must offer; a new one is one class with `@register("its-name")` above it.
+`RULES` maps the names the command line takes to the classes; `exact_rules()` and `sampled_rules()`
+are the names of those that have the form. Each class is its rule's documentation page. `rule` says
+what a rule must offer; a new one is one class with `@register("its-name")` above it, in a file that
+is imported here.
 """
 
+from agents.updates.arithmetic import advantages
+from agents.updates.batch import Batch
 from agents.updates.delightful import DelightfulGradient
 from agents.updates.frozen_rollout import FrozenRolloutGradient
-from agents.updates.gradient import ArmijoGradient, NormalizedGradient, SoftmaxGradient
+from agents.updates.gradient import (
+    AlternateEstimate,
+    ArmijoGradient,
+    NormalizedGradient,
+    SoftmaxGradient,
+)
 from agents.updates.mirror import MirrorAscent, NaturalGradient, NeuralReplicator
+from agents.updates.registry import (
+    RULES,
+    check_rule,
+    exact_rules,
+    make_rule,
+    make_sampled_rule,
+    register,
+    sampled_rules,
+)
 from agents.updates.regularized import EntropyGradient, LogBarrierGradient, soft_action_values
-from agents.updates.rule import RULES, Rate, UpdateRule, advantages, make_rule, register
-from agents.updates.sampled import SAMPLED_RULES, SampledRule
-from agents.updates.trajectory import RuleRun, policy_at_distance, run_rule
+from agents.updates.rule import (
+    ExactRule,
+    GradientRule,
+    Rate,
+    SampledRule,
+    UpdateRule,
+    code_options,
+    option,
+)
 from agents.updates.transforms import EscortGradient, TsallisGradient
 
 __all__ = [
     "RULES",
-    "SAMPLED_RULES",
+    "AlternateEstimate",
     "ArmijoGradient",
+    "Batch",
     "DelightfulGradient",
     "EntropyGradient",
     "EscortGradient",
+    "ExactRule",
     "FrozenRolloutGradient",
+    "GradientRule",
     "LogBarrierGradient",
     "MirrorAscent",
     "NaturalGradient",
     "NeuralReplicator",
     "NormalizedGradient",
     "Rate",
-    "RuleRun",
     "SampledRule",
     "SoftmaxGradient",
     "TsallisGradient",
     "UpdateRule",
     "advantages",
+    "check_rule",
+    "code_options",
+    "exact_rules",
     "make_rule",
-    "policy_at_distance",
+    "make_sampled_rule",
+    "option",
     "register",
-    "run_rule",
+    "sampled_rules",
     "soft_action_values",
 ]

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.policies import softmax
-from agents.updates.rule import BaseRule, Rate, register
+from agents.updates.registry import register
+from agents.updates.rule import ExactRule, Rate, Real, option
 from gw_envs.checks import Floats, check_int
 
 
 @register("frozen-rollout-pg")
 @dataclass(frozen=True)
-class FrozenRolloutGradient(BaseRule):
+class FrozenRolloutGradient(ExactRule):
     """RE(S), one stage: S times theta += eta * weight * (q r - (q.r) pi), q the pi at its start.
 
     One `step` is one outer stage of `rollout_steps` gradient steps, so an update here is one batch
@@ -30,28 +31,17 @@ class FrozenRolloutGradient(BaseRule):
         rollout_steps: S >= 1, gradient steps per stage.
     """
 
-    rollout_steps: int = 64
+    rollout_steps: int = option(64, check_int, 1)
 
-    def __post_init__(self) -> None:
-        """Check the number of steps."""
-        check_int("rollout_steps", self.rollout_steps, 1)
-
-    @property
-    def rate(self) -> Rate:
-        """See `Rate`."""
-        return Rate(
-            text="Theta(1/n) in gradient steps; O(x^-1 ln(1/x)) with S ~ 1/x where S = 1 needs"
-            " x^-(K-1)",
-            escape_exponent=1.0,
-            source="Wang, Chen, Li and Ding 2026",
-        )
+    rate = Rate(
+        text="Theta(1/n) in gradient steps; O(x^-1 ln(1/x)) with S ~ 1/x where S = 1 needs"
+        " x^-(K-1)",
+        escape_exponent=1.0,
+        source="Wang, Chen, Li and Ding 2026",
+    )
 
     def step(
-        self,
-        theta: Floats,
-        values: Floats,
-        learning_rate: Floats | float,
-        weight: Floats | float = 1.0,
+        self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0
     ) -> Floats:
         """One stage of `rollout_steps` gradient steps, same shape as theta."""
         rollout = softmax(theta)
@@ -64,8 +54,8 @@ class FrozenRolloutGradient(BaseRule):
         theta: Floats,
         rollout: Floats,
         values: Floats,
-        learning_rate: Floats | float,
-        weight: Floats | float = 1.0,
+        learning_rate: Real,
+        weight: Real = 1.0,
     ) -> Floats:
         """One gradient step on data of the policy `rollout` [..., K], same shape as theta."""
         mass = rollout * values

@@ -6,24 +6,27 @@ g(s,a) = weight(s) pi(a|s) U(s,a) is the gradient of the return J (policy gradie
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.policies import softmax
-from agents.updates.rule import (
-    BaseRule,
-    GradientRule,
-    Rate,
+from agents.updates.arithmetic import (
     advantages,
+    column,
     effective_horizon,
+    one_hot,
     parameter_axes,
-    register,
+    weighted_mean,
 )
+from agents.updates.registry import register
+from agents.updates.rule import CODE_ONLY, ExactRule, GradientRule, Rate, Real, SampledRule, option
 from gw_envs.checks import BadInput, Floats, check_bool, check_float, check_int
 
 
-def softmax_gradient(theta: Floats, values: Floats, weight: Floats | float = 1.0) -> Floats:
+def softmax_gradient(theta: Floats, values: Floats, weight: Real = 1.0) -> Floats:
     """weight * pi * U, the gradient of the return in the logits, same shape as theta."""
     policy = softmax(theta)
     return weight * policy * advantages(policy, values)
@@ -31,13 +34,17 @@ def softmax_gradient(theta: Floats, values: Floats, weight: Floats | float = 1.0
 
 @register("softmax-pg")
 @dataclass(frozen=True)
-class SoftmaxGradient(GradientRule):
+class SoftmaxGradient(GradientRule, SampledRule):
     """Softmax policy gradient: theta(a) += eta * weight * pi(a) U(a).
 
     Source: the paper, equations 1 and 3; Mei et al., ICML 2020. Proved rate: sub-optimality O(1/n)
     for any constant eta, after a plateau of at least C/(Delta pi_1(a*)) updates in a well (Mei et
     al., NeurIPS 2020; `gw_envs.theory.escape_lower_bound`). With arms of unequal reward below the
     best, the plateau can be of order pi_1(a*)^-(K-1). MDP: weight = d(s)/(1-discount).
+
+    Sampled: (R - b)(e_A - pi), REINFORCE, the stochastic gradient bandit (Williams 1992; Mei et
+    al., ICML 2023). Unbiased; converges almost surely for any constant learning rate (arXiv
+    2502.07141).
     """
 
     @property
@@ -49,9 +56,40 @@ class SoftmaxGradient(GradientRule):
             source="Mei et al., ICML 2020 and NeurIPS 2020",
         )
 
-    def direction(self, theta: Floats, values: Floats, weight: Floats | float = 1.0) -> Floats:
-        """The gradient of the return, same shape as theta."""
+    def direction(self, theta: Floats, values: Floats, weight: Real = 1.0) -> Floats:
+        """The gradient of the return, [..., K]."""
         return softmax_gradient(theta, values, weight)
+
+    def estimate(
+        self, policy: Floats, action: NDArray[np.int64], reward: Floats, baseline: Real = 0.0
+    ) -> Floats:
+        """(R - b)(e_A - pi), [..., K]."""
+        return column(reward - baseline) * (one_hot(action, policy.shape[-1]) - policy)
+
+
+@register("alternate")
+@dataclass(frozen=True)
+class AlternateEstimate(SampledRule):
+    """(R - b) e_A: the alternate estimator of Garg et al.; it has no exact form.
+
+    Its expectation pi(a)(r(a) - b) is the exact softmax gradient for b = pi.r (`value`) only, so it
+    counts as biased. At a corner the regular estimate has neither mean nor variance, this one is a
+    walk that reward noise drives out, quicker with a baseline above the reward (optimistic).
+
+    Source: Garg et al., AISTATS 2022 (arXiv 2112.11622).
+    """
+
+    unbiased: ClassVar[bool] = False
+
+    def estimate(
+        self, policy: Floats, action: NDArray[np.int64], reward: Floats, baseline: Real = 0.0
+    ) -> Floats:
+        """(R - b) e_A, [..., K]."""
+        return column(reward - baseline) * one_hot(action, policy.shape[-1])
+
+    def optimal_baseline(self, policy: Floats, values: Floats) -> Floats:
+        """The average of r(a) with weights pi(a)(1 - pi(a)), [..., 1]."""
+        return weighted_mean(policy * (1 - policy), values)
 
 
 @register("normalized-pg")
@@ -67,16 +105,13 @@ class NormalizedGradient(GradientRule):
     gradient is zero theta stays.
     """
 
-    @property
-    def rate(self) -> Rate:
-        """See `Rate`."""
-        return Rate(
-            text="linear at eta = 1/6; escape in ln(1/x0)/(eta sqrt(K/(K-1))) updates",
-            escape_exponent=0.0,
-            source="Mei et al., ICML 2021",
-        )
+    rate = Rate(
+        text="linear at eta = 1/6; escape in ln(1/x0)/(eta sqrt(K/(K-1))) updates",
+        escape_exponent=0.0,
+        source="Mei et al., ICML 2021",
+    )
 
-    def direction(self, theta: Floats, values: Floats, weight: Floats | float = 1.0) -> Floats:
+    def direction(self, theta: Floats, values: Floats, weight: Real = 1.0) -> Floats:
         """The gradient divided by its Euclidean norm, same shape as theta."""
         gradient = softmax_gradient(theta, values, weight)
         axes = parameter_axes(weight)
@@ -86,10 +121,14 @@ class NormalizedGradient(GradientRule):
         norm = np.sqrt(np.sum(scaled**2, axis=axes, keepdims=True))
         return scaled / np.where(norm > 0, norm, 1.0)
 
+    def default_learning_rate(self, advantage_bound: float = 1.0) -> float:
+        """1/6, of the source."""
+        return 1 / 6
+
 
 @register("armijo-pg")
 @dataclass(frozen=True)
-class ArmijoGradient(BaseRule):
+class ArmijoGradient(ExactRule):
     """Softmax policy gradient with an Armijo line search: theta += eta_n g.
 
     Starting from the given learning rate, eta is multiplied by `shrink` until
@@ -115,18 +154,13 @@ class ArmijoGradient(BaseRule):
         ValueError: for an option out of range, or in an MDP of discount > 0 without `objective`.
     """
 
-    slope: float = 0.5
-    shrink: float = 0.5
-    expand: bool = False
-    max_trials: int = 200
-    objective: Callable[[Floats], Floats] | None = None
+    slope: float = option(0.5, check_float, 0, 1, open_low=True, open_high=True)
+    shrink: float = option(0.5, check_float, 0, 1, open_low=True, open_high=True)
+    expand: bool = option(False, check_bool)
+    max_trials: int = option(200, check_int, 1)
+    objective: Callable[[Floats], Floats] | None = field(default=None, metadata=CODE_ONLY)
 
-    def __post_init__(self) -> None:
-        """Check the options."""
-        check_float("slope", self.slope, 0, 1, open_low=True, open_high=True)
-        check_float("shrink", self.shrink, 0, 1, open_low=True, open_high=True)
-        check_bool("expand", self.expand)
-        check_int("max_trials", self.max_trials, 1)
+    uses_objective: ClassVar[bool] = True
 
     @property
     def rate(self) -> Rate:
@@ -142,22 +176,14 @@ class ArmijoGradient(BaseRule):
         )
 
     def step(
-        self,
-        theta: Floats,
-        values: Floats,
-        learning_rate: Floats | float,
-        weight: Floats | float = 1.0,
+        self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0
     ) -> Floats:
         """theta + accepted rate * gradient, same shape as theta."""
         rate = self.accepted_rate(theta, values, learning_rate, weight)
         return theta + rate * softmax_gradient(theta, values, weight)
 
     def accepted_rate(
-        self,
-        theta: Floats,
-        values: Floats,
-        learning_rate: Floats | float,
-        weight: Floats | float = 1.0,
+        self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0
     ) -> Floats:
         """The rate the search settles on: [..., 1], or [..., 1, 1] in an MDP; 0 where none passes.
 
@@ -191,9 +217,7 @@ class ArmijoGradient(BaseRule):
             passed = passes(rate)
         return np.where(passed, rate, 0.0)
 
-    def _gain(
-        self, theta: Floats, values: Floats, weight: Floats | float
-    ) -> Callable[[Floats], Floats]:
+    def _gain(self, theta: Floats, values: Floats, weight: Real) -> Callable[[Floats], Floats]:
         """The function J(.) - J(theta), with the parameter axes kept as ones."""
         axes = parameter_axes(weight)
         if self.objective is not None:

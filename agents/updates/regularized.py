@@ -6,21 +6,19 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.policies import softmax
-from agents.updates.rule import (
-    GradientRule,
-    Rate,
-    advantages,
-    count_states,
-    register,
-)
+from agents.updates.arithmetic import count_states, one_hot
+from agents.updates.gradient import SoftmaxGradient
+from agents.updates.registry import register
+from agents.updates.rule import Rate, Real, option
 from gw_envs.checks import Floats, check_float
 
 
 @register("entropy-pg")
 @dataclass(frozen=True)
-class EntropyGradient(GradientRule):
+class EntropyGradient(SoftmaxGradient):
     """Entropy policy gradient: theta += eta * weight * pi (q - pi.q), q = r - tau ln pi.
 
     It maximises pi.(r - tau ln pi), whose optimum is softmax(r/tau). In an MDP `values` must be the
@@ -28,20 +26,21 @@ class EntropyGradient(GradientRule):
     sum_a pi(a|s)(Q(s,a) - tau ln pi(a|s)); `soft_action_values` computes them. In one state they
     are the mean rewards. `weight` is d(s)/(1-discount), as in the plain gradient.
 
-    Source: Mei et al., ICML 2020. Proved rate: linear to the regularised optimum. In a well of the
-    equal-gap bandit dx/dn ~ eta x^2 (Delta + tau ln(1/x)): still of order 1/x0, up to a logarithm.
+    Sampled: (R - tau ln pi(A) - b)(e_A - pi), unbiased for the gradient of pi.r + tau * entropy,
+    for one state or returns that include the entropies to come. `optimal_baseline` is softmax-pg's,
+    to be given the soft rewards r(a) - tau ln pi(a).
+
+    Source: Mei et al., ICML 2020; Ding et al. 2021 for the sampled form. Proved rate: linear to the
+    regularised optimum. In a well of the equal-gap bandit dx/dn ~ eta x^2 (Delta + tau ln(1/x)):
+    still of order 1/x0, up to a logarithm.
 
     Attributes:
         temperature: tau > 0, in units of reward.
     """
 
-    temperature: float = 0.1
+    temperature: float = option(0.1, check_float, 0, open_low=True)
 
     uses_soft_values: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        """Check the temperature."""
-        check_float("temperature", self.temperature, 0, open_low=True)
 
     @property
     def rate(self) -> Rate:
@@ -53,33 +52,41 @@ class EntropyGradient(GradientRule):
             bias=f"return + {self.temperature:g} * entropy",
         )
 
-    def direction(self, theta: Floats, values: Floats, weight: Floats | float = 1.0) -> Floats:
-        """The gradient of the regularised return, same shape as theta."""
-        policy = softmax(theta)
-        return weight * policy * advantages(policy, values - self.temperature * log_softmax(theta))
+    def direction(self, theta: Floats, values: Floats, weight: Real = 1.0) -> Floats:
+        """The gradient of the regularised return, [..., K]."""
+        return super().direction(theta, values - self.temperature * log_softmax(theta), weight)
+
+    def estimate(
+        self, policy: Floats, action: NDArray[np.int64], reward: Floats, baseline: Real = 0.0
+    ) -> Floats:
+        """softmax-pg's estimate with the reward R - tau ln pi(A), [..., K]."""
+        pulled = np.sum(one_hot(action, policy.shape[-1]) * policy, axis=-1)
+        soft = reward - self.temperature * np.log(pulled)
+        return super().estimate(policy, action, soft, baseline)
 
 
 @register("log-barrier-pg")
 @dataclass(frozen=True)
-class LogBarrierGradient(GradientRule):
+class LogBarrierGradient(SoftmaxGradient):
     """Log-barrier policy gradient: theta(a) += eta (weight pi(a) U(a) + (lam/S)(1/K - pi(a))).
 
     It maximises the return + lam/(S K) sum_{s,a} ln pi(a|s); S = 1 in one state, and the barrier's
     term is not weighted by d(s).
 
-    Source: Agarwal et al., JMLR 2021. Proved rate: O(S^2 K^2/((1-discount)^6 eps^2)) updates to
-    accuracy eps with lam of order eps. Against a corner the log-odds of every rare arm rise by
-    eta lam per update (S = 1), so that it is left in ln(1/x0)/(eta lam) updates.
+    Sampled: (R - b)(e_A - pi) + lam (1/K - pi), unbiased, for one state: in an MDP the barrier's
+    term belongs to every state at every update, visited or not, so it is not part of a visit's
+    estimate.
+
+    Source: Agarwal et al., JMLR 2021; LB-SGB (arXiv 2603.15001) for the sampled form. Proved rate:
+    O(S^2 K^2/((1-discount)^6 eps^2)) updates to accuracy eps with lam of order eps. Against a
+    corner the log-odds of every rare arm rise by eta lam per update (S = 1), so that it is left in
+    ln(1/x0)/(eta lam) updates.
 
     Attributes:
         barrier: lam > 0, in units of return.
     """
 
-    barrier: float = 0.01
-
-    def __post_init__(self) -> None:
-        """Check the barrier."""
-        check_float("barrier", self.barrier, 0, open_low=True)
+    barrier: float = option(0.01, check_float, 0, open_low=True)
 
     @property
     def rate(self) -> Rate:
@@ -91,11 +98,17 @@ class LogBarrierGradient(GradientRule):
             bias=f"return + {self.barrier:g} * mean of ln pi",
         )
 
-    def direction(self, theta: Floats, values: Floats, weight: Floats | float = 1.0) -> Floats:
-        """The gradient of the return with its barrier, same shape as theta."""
-        policy = softmax(theta)
-        barrier = self.barrier / count_states(weight) * (1 / theta.shape[-1] - policy)
-        return weight * policy * advantages(policy, values) + barrier
+    def direction(self, theta: Floats, values: Floats, weight: Real = 1.0) -> Floats:
+        """The gradient of the return with its barrier, [..., K]."""
+        barrier = self.barrier / count_states(weight) * (1 / theta.shape[-1] - softmax(theta))
+        return super().direction(theta, values, weight) + barrier
+
+    def estimate(
+        self, policy: Floats, action: NDArray[np.int64], reward: Floats, baseline: Real = 0.0
+    ) -> Floats:
+        """softmax-pg's estimate and the barrier's term, [..., K]."""
+        regular = super().estimate(policy, action, reward, baseline)
+        return regular + self.barrier * (1 / policy.shape[-1] - policy)
 
 
 def log_softmax(theta: Floats) -> Floats:

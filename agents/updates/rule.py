@@ -1,23 +1,37 @@
-"""What an update rule is: its interface, the rate it declares, and the table of rules by name.
+"""What an update rule is: its exact form, its sampled form, and the rate it declares.
 
-Shapes, everywhere in this package: theta, values [..., K] (leading axes: runs); in an MDP
-[..., S, K]. `values` are the mean rewards (one state) or Q_n(s, .) (an MDP); U = values - pi.values
-is the advantage. `weight` is a plain number for one state (1, the true gradient's factor there) and
-the array d(s)/(1-discount) [..., S, 1] in an MDP, d the normalised discounted visitation; since d
-sums to one, the sum of the weights over states is 1/(1-discount). eta is the learning rate.
+A rule is one frozen dataclass. Its exact form says what a step on exact values does (`ExactRule`;
+`GradientRule` where the step is theta += eta * direction), its sampled form what a pull teaches
+(`SampledRule`). A class derives from the forms that it has; its fields, the hyper-parameters, serve
+both.
+
+Shapes: theta, values [..., K] (leading axes: runs); in an MDP [..., S, K]. `values` are the mean
+rewards (one state) or Q_n(s, .) (an MDP); U = values - pi.values is the advantage. `weight` is a
+plain number for one state (1, the true gradient's factor there) and the array d(s)/(1-discount)
+[..., S, 1] in an MDP, d the normalised discounted visitation; since d sums to one, the sum of the
+weights over states is 1/(1-discount). eta is the learning rate.
+
+A rule that remembers (moments of an optimiser, a reference policy) carries its memory on theta's
+last axis, behind the K parameters: `theta_from_policy` lays it out, `policy` reads past it, `step`
+or `move` keeps it up to date. Whoever runs rules then keeps, saves and stacks one array.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Protocol, TypeVar
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from agents.baselines import optimal_baseline
 from agents.policies import softmax
-from gw_envs.checks import BadInput, Floats, check_choice
+from agents.updates.batch import Batch
+from gw_envs.checks import Floats
+
+Real = Floats | float
 
 
 @dataclass(frozen=True)
@@ -39,150 +53,152 @@ class Rate:
     bias: str = ""
 
 
-class UpdateRule(Protocol):
-    """What every exact rule offers."""
-
-    name: ClassVar[str]
-    uses_visitation: ClassVar[bool]
-    uses_soft_values: ClassVar[bool]
-
-    @property
-    def rate(self) -> Rate:
-        """What the rule with these hyper-parameters is proved to do."""
-        ...
-
-    def policy(self, theta: Floats) -> Floats:
-        """The rule's map from theta [..., K] to probabilities [..., K]."""
-        ...
-
-    def theta_from_policy(self, policy: Floats) -> Floats:
-        """Parameters [..., K] whose policy is `policy` [..., K], all entries in (0, 1)."""
-        ...
-
-    def step(
-        self,
-        theta: Floats,
-        values: Floats,
-        learning_rate: Floats | float,
-        weight: Floats | float = 1.0,
-    ) -> Floats:
-        """The parameters after one update, same shape as theta; theta itself is not changed."""
-        ...
+CODE_ONLY = {"code_only": True}  # metadata of a hyper-parameter that text cannot give
 
 
-class BaseRule:
-    """Shared by all rules here: parameters are logits, pi = softmax(theta), unless overridden.
+def option(default: Any, check: Callable[..., Any], *bounds: Any, **ends: Any) -> Any:
+    """A hyper-parameter: a dataclass field that is checked when the rule is made.
+
+    Args:
+        default: its default; where that is None, None is accepted unchecked.
+        check: one of `gw_envs.checks`, called as check(name, value, *bounds, **ends).
+        *bounds: further arguments of the check.
+        **ends: its keyword arguments.
+    """
+
+    def checked(name: str, value: Any) -> None:
+        if value is not None or default is not None:
+            check(name, value, *bounds, **ends)
+
+    return field(default=default, metadata={"check": checked})
+
+
+@dataclass(frozen=True)
+class UpdateRule:
+    """Shared by both forms: parameters are logits, pi = softmax(theta), unless overridden.
 
     Attributes:
         name: what the command line calls the rule; set by `register`.
-        uses_visitation: whether `weight` multiplies the direction state by state, as it does in a
-            true gradient.
-        uses_soft_values: whether `values` must be soft Q-values in an MDP.
+        follows_gradient: whether what a step or a pull adds to theta is the policy gradient of some
+            objective in the logits of each visited state. Such a rule can also move a network whose
+            outputs are the logits.
     """
 
     name: ClassVar[str] = ""
-    uses_visitation: ClassVar[bool] = True
-    uses_soft_values: ClassVar[bool] = False
+    follows_gradient: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        """Check the hyper-parameters."""
+        for item in fields(self):
+            if "check" in item.metadata:
+                item.metadata["check"](item.name, getattr(self, item.name))
 
     def policy(self, theta: Floats) -> Floats:
-        """softmax(theta), [..., K]; adding a constant to a row changes nothing."""
+        """Probabilities [..., K]; adding a constant to a row of logits changes nothing."""
         return softmax(theta)
 
     def theta_from_policy(self, policy: Floats) -> Floats:
-        """ln pi, [..., K]."""
+        """Parameters whose policy is `policy` [..., K], all entries in (0, 1): ln pi, [..., K]."""
         return np.log(policy)
 
+    def move(self, theta: Floats, direction: Floats, learning_rate: Real) -> Floats:
+        """theta + learning_rate * direction; where an optimiser takes another step, that one.
 
-class GradientRule(BaseRule, ABC):
-    """Shared by the rules of the form theta += eta * direction(theta)."""
+        Args:
+            theta: parameters, with the rule's memory if it has one.
+            direction: of the exact form, or the sampled form's estimate of it, [..., K].
+            learning_rate: eta > 0, a number or [..., 1].
+        """
+        return theta + learning_rate * direction
+
+
+class ExactRule(UpdateRule, ABC):
+    """The exact form: what a step on exact values does.
+
+    Attributes:
+        uses_soft_values: whether `values` must be soft Q-values in an MDP, of the rule's
+            `temperature`.
+        uses_objective: whether an MDP of discount > 0 must give the return as the rule's
+            `objective`, a function of theta.
+    """
+
+    uses_soft_values: ClassVar[bool] = False
+    uses_objective: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def rate(self) -> Rate:
+        """What the rule with these hyper-parameters is proved to do; a class attribute will do."""
 
     @abstractmethod
-    def direction(self, theta: Floats, values: Floats, weight: Floats | float = 1.0) -> Floats:
-        """What one unit of learning rate adds to theta, same shape as theta."""
+    def step(
+        self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0
+    ) -> Floats:
+        """The parameters after one update, same shape as theta; theta itself is not changed."""
+
+    def default_learning_rate(self, advantage_bound: float = 1.0) -> float:
+        """The step size of the rule's source where no |U| exceeds the bound; 1 if it has none."""
+        return 1.0
+
+
+class GradientRule(ExactRule):
+    """The exact rules of the form theta += eta * direction(theta)."""
+
+    @abstractmethod
+    def direction(self, theta: Floats, values: Floats, weight: Real = 1.0) -> Floats:
+        """What one unit of learning rate adds to theta, [..., K]."""
 
     def step(
-        self,
-        theta: Floats,
-        values: Floats,
-        learning_rate: Floats | float,
-        weight: Floats | float = 1.0,
+        self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0
     ) -> Floats:
-        """theta + learning_rate * direction, same shape as theta."""
-        return theta + learning_rate * self.direction(theta, values, weight)
+        """`move` along the direction."""
+        return self.move(theta, self.direction(theta, values, weight), learning_rate)
 
 
-RULES: dict[str, type] = {}
-RuleClass = TypeVar("RuleClass", bound=type)
+class SampledRule(UpdateRule, ABC):
+    """The sampled form: what one pull tells, theta += eta * estimate(policy, action, reward, b).
 
-
-def register(name: str) -> Callable[[RuleClass], RuleClass]:
-    """Class decorator: name the rule and enter it in `RULES`, where every caller looks it up.
-
-    Args:
-        name: what the command line calls the rule.
-
-    Raises:
-        ValueError: if another class already has the name.
+    Attributes:
+        unbiased: whether the expectation over A ~ pi and R is the exact form's direction for the
+            mean rewards, for every b that does not depend on A, unless the class says more.
     """
 
-    def enter(rule: RuleClass) -> RuleClass:
-        if name in RULES:
-            raise BadInput(f"name={name!r} is taken by {RULES[name].__name__}; choose another.")
-        rule.name = name  # type: ignore[attr-defined]
-        RULES[name] = rule
-        return rule
+    unbiased: ClassVar[bool] = True
 
-    return enter
+    @abstractmethod
+    def estimate(
+        self, policy: Floats, action: NDArray[np.int64], reward: Floats, baseline: Real = 0.0
+    ) -> Floats:
+        """What one unit of learning rate adds to theta, [..., K]; the agent applies discount^k.
 
+        Args:
+            policy: pi, [..., K].
+            action: the arm A pulled, [...].
+            reward: R, in an MDP the return from the state on, [...].
+            baseline: b, [...] or a number (see `agents.baselines`).
+        """
 
-def make_rule(name: str, **options: Any) -> UpdateRule:
-    """The rule called `name` with the given hyper-parameters.
+    def optimal_baseline(self, policy: Floats, values: Floats) -> Floats:
+        """The scalar b of least total variance of the estimate, [..., 1]; `optimal` by name.
 
-    Args:
-        name: a key of `RULES`.
-        **options: fields of the rule's class; the others keep their defaults.
+        Here that of (R - b)(e_A - pi): the average of r(a) with weights pi(a) ||e_a - pi||^2
+        (Greensmith et al., JMLR 2004).
 
-    Raises:
-        ValueError: if the name or an option is unknown or an option is out of range.
-    """
-    rule = RULES[check_choice("name", name, tuple(RULES))]
-    known = tuple(field.name for field in fields(rule) if field.init)
-    for option in options:
-        if option not in known:
-            raise BadInput(f"{option!r} is no option of {name}; it takes {known or 'none'}.")
-    return rule(**options)
+        Args:
+            policy: [..., K].
+            values: mean rewards, [..., K].
+        """
+        return optimal_baseline(policy, values)
 
+    def sampled_step(self, theta: Floats, batch: Batch, learning_rate: float) -> Floats:
+        """The parameters after one update on a batch: `move` along the mean estimate.
 
-def advantages(policy: Floats, values: Floats) -> Floats:
-    """U(a) = values(a) - pi.values, in two passes so that a dominant arm's U does not cancel."""
-    mean = np.sum(policy * values, axis=-1, keepdims=True)
-    centred = values - mean
-    return centred - np.sum(policy * centred, axis=-1, keepdims=True)
-
-
-def parameter_axes(weight: Floats | float) -> tuple[int, ...]:
-    """The axes of theta that belong to one policy: actions, and states where `weight` has them.
-
-    Raises:
-        ValueError: if `weight` is an array without a state axis.
-    """
-    if np.ndim(weight) == 0:
-        return (-1,)
-    if np.ndim(weight) == 1:
-        raise BadInput(
-            f"weight of shape {np.shape(weight)} must be a number (one state) or d(s)/(1-discount) "
-            "of shape [..., S, 1]."
-        )
-    return (-2, -1)
+        Overridden by a rule that looks at a run's group of episodes together, or that takes
+        several inner steps on one batch.
+        """
+        return self.move(theta, batch.mean(self.estimate), learning_rate)
 
 
-def count_states(weight: Floats | float) -> int:
-    """S, the length of the state axis of `weight`; 1 for a plain number."""
-    return 1 if parameter_axes(weight) == (-1,) else int(np.shape(weight)[-2])
-
-
-def effective_horizon(weight: Floats | float) -> Floats | float:
-    """1/(1-discount), the sum of `weight` over states; [..., 1, 1] in an MDP."""
-    if parameter_axes(weight) == (-1,):
-        return weight
-    return np.sum(weight, axis=-2, keepdims=True)
+def code_options(rule: type[UpdateRule]) -> frozenset[str]:
+    """The hyper-parameters of a rule's class that only code can give (`CODE_ONLY`), by name."""
+    return frozenset(item.name for item in fields(rule) if item.metadata.get("code_only"))

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.policies import escort, tsallis, tsallis_parameters
-from agents.updates.rule import GradientRule, Rate, advantages, register
+from agents.updates.arithmetic import advantages
+from agents.updates.registry import register
+from agents.updates.rule import GradientRule, Rate, Real, option
 from gw_envs.checks import Floats, check_bool, check_float
 
 
@@ -32,13 +34,8 @@ class EscortGradient(GradientRule):
         scaled: whether the step grows with ||theta||_p^2.
     """
 
-    power: float = 2.0
-    scaled: bool = True
-
-    def __post_init__(self) -> None:
-        """Check the options."""
-        check_float("power", self.power, 1)
-        check_bool("scaled", self.scaled)
+    power: float = option(2.0, check_float, 1)
+    scaled: bool = option(True, check_bool)
 
     @property
     def rate(self) -> Rate:
@@ -57,7 +54,7 @@ class EscortGradient(GradientRule):
         """pi^{1/p}, of norm 1, [..., K]."""
         return policy ** (1 / self.power)
 
-    def direction(self, theta: Floats, values: Floats, weight: Floats | float = 1.0) -> Floats:
+    def direction(self, theta: Floats, values: Floats, weight: Real = 1.0) -> Floats:
         """||theta||_p^2 (or 1) times the gradient of the return, same shape as theta."""
         p = self.power
         size = np.max(np.abs(theta), axis=-1, keepdims=True)
@@ -68,6 +65,10 @@ class EscortGradient(GradientRule):
         ratio = np.sign(unit) * np.abs(unit) ** (p - 1) / total
         scale = size * total ** (2 / p) if self.scaled else 1 / size
         return scale * weight * p * ratio * advantages(escort(theta, p), values)
+
+    def default_learning_rate(self, advantage_bound: float = 1.0) -> float:
+        """1/(9 p^2), the source's without its K^{-1/p}."""
+        return 1 / (9 * self.power**2)
 
 
 @register("tsallis-pg")
@@ -88,11 +89,7 @@ class TsallisGradient(GradientRule):
         alpha: in (0, 1).
     """
 
-    alpha: float = 0.5
-
-    def __post_init__(self) -> None:
-        """Check alpha."""
-        check_float("alpha", self.alpha, 0, 1, open_low=True, open_high=True)
+    alpha: float = option(0.5, check_float, 0, 1, open_low=True, open_high=True)
 
     @property
     def rate(self) -> Rate:
@@ -111,9 +108,13 @@ class TsallisGradient(GradientRule):
         """The parameters with mu = 0, [..., K]."""
         return tsallis_parameters(policy, self.alpha)
 
-    def direction(self, theta: Floats, values: Floats, weight: Floats | float = 1.0) -> Floats:
+    def direction(self, theta: Floats, values: Floats, weight: Real = 1.0) -> Floats:
         """The gradient of the return, same shape as theta."""
         k = theta.shape[-1]
         response = (k * tsallis(theta, self.alpha)) ** (2 - self.alpha) / k
         shares = response / response.sum(axis=-1, keepdims=True)
         return weight * response * advantages(shares, values)
+
+    def default_learning_rate(self, advantage_bound: float = 1.0) -> float:
+        """100: the gradient is smaller than softmax's by about the square root of pi(a*)."""
+        return 100.0

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents import metrics
+from agents.evaluation import log_spaced
 from gw_envs.checks import Floats
 
 
 def update_grid(last: int, points: int = 60) -> NDArray[np.int64]:
     """Log-spaced whole updates from 1 to `last`, at most `points`."""
-    return np.unique(np.geomspace(1, max(last, 1), points).round().astype(np.int64))
+    return log_spaced(max(last, 1), count=points)[1:]
 
 
 def suboptimality_on_grid(trajectories: Any, run_ids: list[str], grid: NDArray[np.int64]) -> Floats:

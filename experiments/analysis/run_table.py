@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from agents import metrics
 from experiments.analysis.statistics import Survival, kaplan_meier
-from experiments.options.config import BOOKKEEPING, env_options
+from experiments.options.config import BOOKKEEPING
+from experiments.options.environments import env_options
 from experiments.results import read_results
 from gw_envs.checks import BadInput, Floats, check_choice
 

@@ -11,7 +11,7 @@ from agents.policies import softmax
 from experiments.analysis.estimates import exact, median_ratio, share
 from experiments.analysis.finding import Finding
 from experiments.claims.claim import Claim, Quote
-from experiments.pictures.style import STATE_COLORS, WELL
+from experiments.pictures.style import STATE_COLORS, WELL, color_of
 from gw_envs.checks import Floats
 from gw_envs.theory import escape_threshold
 
@@ -207,7 +207,7 @@ class Attraction(Claim[Attractions]):
         axes = panels[2].subplots()
         updates, policies = evidence.row
         for arm, reward in enumerate(self.plateau_rewards):
-            color = STATE_COLORS[arm % len(STATE_COLORS)]
+            color = color_of(arm)
             axes.semilogx(updates[1:], policies[1:, arm], color=color, label=f"arm pays {reward:g}")
         axes.set_xlabel("policy updates")
         axes.set_ylabel("probability of the arm")

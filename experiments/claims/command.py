@@ -13,9 +13,9 @@ from experiments.analysis.finding import Finding
 from experiments.claims import CLAIMS, claim_class
 from experiments.claims.claim import Claim
 from experiments.claims.page import FIGURES, interval_text, store, write_page
-from experiments.files import write_atomically
+from experiments.files import check_folder, save_figure
 from experiments.options.config import parse_options
-from experiments.ways_out.command import check_folder
+from experiments.pictures.style import new_figure
 from gw_envs.checks import BadInput
 
 
@@ -83,15 +83,13 @@ def check_packages(claim: Claim[Any]) -> None:
 
 def run_claim(claim: Claim[Any], output: Path) -> list[Finding]:
     """Run one claim; write its figure and its findings, each whole or not at all."""
-    from matplotlib.figure import Figure
-
     claim.check()
     evidence = claim.run()
     findings = claim.judge(evidence)
-    figure = Figure(figsize=claim.figure_size, layout="constrained")
+    figure = new_figure(*claim.figure_size)
     claim.draw(evidence, figure)
     path = output / FIGURES / f"{claim.name}.png"
-    write_atomically(path, lambda target: figure.savefig(target, dpi=90, format="png"))
+    save_figure(figure, path, dpi=90)
     store(output, claim, findings)
     return findings
 

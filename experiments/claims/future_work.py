@@ -14,14 +14,13 @@ from experiments.analysis.statistics import Estimate
 from experiments.claims.claim import Claim, Quote
 from experiments.drift.estimates import DriftEstimate, estimate_from_forks
 from experiments.drift.fork_table import stored_forks
-from experiments.pictures.style import BLUE, GREEN, ORANGE, PINK, RED
+from experiments.pictures.style import BLUE, RED, STATE_COLORS
 from gw_envs.checks import Floats
 from gw_envs.drift import AR1, DriftLaw, Saturating, Well
 from gw_envs.drift.fitting import DriftFit, fit_drift
 from gw_envs.theory import GaussianInitialization
 
 LEVELS = (0.1, 0.5, 0.9, 0.99)
-COLORS = (BLUE, ORANGE, GREEN, PINK)
 FAMILIES = ("constant", "linear", "saturating", "well")
 
 
@@ -202,7 +201,7 @@ class FutureWork(Claim[LawsAndCurves]):
         left, right = figure.subplots(1, 2)
         grid = np.linspace(0.02, 0.99, 60)
         cells = [(k, sigma) for k in self.num_actions for sigma in self.sigmas]
-        for (k, sigma), color in zip(cells, COLORS, strict=False):
+        for (k, sigma), color in zip(cells, STATE_COLORS, strict=False):
             law = GaussianInitialization(k, sigma)
             left.plot(grid, [law.quantile(q) / np.log(10) for q in grid], color=color)
             seen = [evidence.quantiles[k, sigma, q].value / np.log(10) for q in LEVELS]

@@ -15,7 +15,7 @@ from experiments.analysis.finding import Finding
 from experiments.analysis.statistics import Estimate
 from experiments.claims import CLAIMS, claim_class
 from experiments.claims.claim import Claim
-from experiments.files import write_atomically
+from experiments.files import save_text
 from gw_envs.checks import BadInput
 
 FIGURES = Path("figures") / "claims"
@@ -57,7 +57,7 @@ def store(output: Path, claim: Claim[Any], findings: list[Finding]) -> None:
         for f in findings
     ]
     text = json.dumps({"settings": claim.settings, "findings": rows}, indent=1) + "\n"
-    write_atomically(output / FIGURES / f"{claim.name}.json", lambda path: path.write_text(text))
+    save_text(text, output / FIGURES / f"{claim.name}.json")
 
 
 def load(output: Path, name: str) -> tuple[dict[str, Any], list[Finding]]:
@@ -89,7 +89,7 @@ def write_page(output: Path) -> Path:
     """Write `claims.md` from every claim stored in the output folder; return its path."""
     text = render(output)
     path = output / "claims.md"
-    write_atomically(path, lambda target: target.write_text(text))
+    save_text(text, path)
     return path
 
 

@@ -6,7 +6,6 @@ import contextlib
 import importlib
 import json
 import math
-import os
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -17,7 +16,9 @@ import tyro
 
 from agents.diagnosis import Diagnosis, EscapeRoute
 from agents.diagnosis.verdicts import count_text
+from experiments.files import check_file
 from gw_envs.checks import BadInput, check_choice
+from gw_envs.threads import one_thread_each
 
 ALGORITHMS = {
     "a2c": ("stable_baselines3", "A2C"),
@@ -65,14 +66,15 @@ class DiagnoseOptions:
 
 def main(arguments: list[str]) -> int:
     """Diagnose the model the arguments name and print verdict, routes and cost."""
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # small networks: threads only cost
-        os.environ.setdefault(name, "1")
+    one_thread_each()
     options: DiagnoseOptions = tyro.cli(
         DiagnoseOptions,
         prog="python -m experiments diagnose",
         description="Is a model stuck or converged? Probe the actions it hardly takes.",
         args=arguments,
     )
+    if options.figure is not None:
+        check_file("figure", options.figure)
     found = diagnose_file(options)
     if options.json:
         print(json.dumps(found.as_dict(), indent=1))

@@ -9,10 +9,10 @@ import numpy as np
 
 from agents.diagnosis import Diagnosis
 from agents.diagnosis.prediction import TAKEN
-from experiments.files import write_atomically
-from experiments.pictures.style import BLUE, GREEN, ORANGE, PINK, RED, WELL
+from experiments.files import save_figure
+from experiments.pictures.style import RED, STATE_COLORS, WELL, legend, new_figure
 
-HOLD_COLORS = (BLUE, ORANGE, GREEN, PINK)
+HOLD_COLORS = STATE_COLORS[:4]  # red is for the routes
 LEAST_PROBABILITY = 1e-30  # less is drawn there
 
 
@@ -24,9 +24,7 @@ def draw_diagnosis(title: str, found: Diagnosis, path: Path) -> None:
         found: the diagnosis.
         path: PNG to write.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8.5, 5.2), layout="constrained")
+    figure = new_figure(8.5, 5.2)
     axes = figure.subplots()
     axes.set_xscale("log")
     least = min([TAKEN, *(max(p.probability, LEAST_PROBABILITY) for p in found.probes)])
@@ -52,5 +50,5 @@ def draw_diagnosis(title: str, found: Diagnosis, path: Path) -> None:
     axes.set_ylabel("advantage (discounted return)")
     axes.set_title(title)
     axes.grid(alpha=0.3)
-    axes.legend(loc="best", fontsize=8.5)
-    write_atomically(path, lambda target: figure.savefig(target, dpi=110, format="png"))
+    legend(axes)
+    save_figure(figure, path, dpi=110)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from experiments.files import check_file
 from experiments.options.config import parse_options
 from gw_envs.checks import BadInput, check_int
 
@@ -67,6 +68,9 @@ def main(arguments: list[str]) -> int:
     from experiments.drift.calibration import calibrate_well
     from experiments.drift.estimates import estimate_from_forks
 
+    for name in ("forks", "well", "figure"):
+        if (path := getattr(options, name)) is not None:
+            check_file(name, path)
     forks = measure(options)
     best = options.best_actions
     estimate = estimate_from_forks(forks, lag=options.lag, best_actions=best)

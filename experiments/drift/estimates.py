@@ -130,8 +130,7 @@ def estimate_from_forks(
             the forks' distances.
         best_actions: a*(s), level 0 (easy) first: 0 harder, 1 keep, 2 easier. None: chosen on half
             of the repeats.
-        lag: which rewards: after the forked action has been held for so many steps. 1 is the
-            theorem's.
+        lag: steps the forked action had been held for when it was paid; 1 is the theorem's.
         confidence: in (0, 1), of every interval.
 
     Raises:
@@ -140,9 +139,7 @@ def estimate_from_forks(
     """
     level_of_confidence = check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)
     lag = check_int("lag", lag, 1, forks.scores.shape[-1])
-    seeds = np.unique(forks.seeds)
-    if len(seeds) < MIN_RUNS:
-        raise BadInput(f"forks of {len(seeds)} runs give no intervals; fork at least {MIN_RUNS}.")
+    seeds = _check_seeds(forks.seeds)
     cuts = _check_edges(edges, forks.distances)
     level = _levels(forks.distances, cuts)
     scores = forks.scores[..., lag - 1]
@@ -176,6 +173,13 @@ def estimate_from_forks(
         lag=lag,
         confidence=level_of_confidence,
     )
+
+
+def _check_seeds(runs: Integers) -> Integers:
+    seeds = np.unique(runs)
+    if len(seeds) < MIN_RUNS:
+        raise BadInput(f"forks of {len(seeds)} runs give no intervals; fork at least {MIN_RUNS}.")
+    return seeds
 
 
 def _check_edges(edges: Sequence[float] | None, distances: Floats) -> Floats:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from experiments.drift.forking import Forks
-from experiments.files import write_atomically
+from experiments.files import save_table
 from gw_envs.checks import BadInput
 
 METADATA = b"gravity_wells_forks"
@@ -27,7 +26,6 @@ def stored_forks() -> Forks:
 def write_forks(path: Path, forks: Forks, settings: dict[str, Any]) -> None:
     """Write forks and the settings that made them; the file is whole or as it was."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     states, repeats, actions, lags = (np.arange(n) for n in forks.scores.shape)
     state, repeat, action, lag = (
@@ -45,7 +43,7 @@ def write_forks(path: Path, forks: Forks, settings: dict[str, Any]) -> None:
     }
     columns |= {name: columns[name].astype(np.int32) for name in AXES}
     table = pa.table(columns).replace_schema_metadata({METADATA: json.dumps(settings)})
-    write_atomically(path, partial(pq.write_table, table, compression="zstd"))
+    save_table(table, path)
 
 
 def read_forks(path: Path) -> tuple[Forks, dict[str, Any]]:

@@ -9,12 +9,11 @@ import numpy as np
 
 from experiments.drift.calibration import CalibratedWell
 from experiments.drift.estimates import DriftEstimate
-from experiments.files import write_atomically
-from experiments.pictures.style import BLUE, GREEN, ORANGE, SKY
+from experiments.files import save_figure, save_text
+from experiments.pictures.style import SKY, STATE_COLORS, legend, new_figure
 from gw_envs.drift.fitting import DriftFit
 from gw_envs.hardness import ACTION_NAMES
 
-COLORS = (BLUE, ORANGE, GREEN)
 WIDTH = 98
 
 
@@ -95,7 +94,7 @@ def write_well(
     )
     settings = {"env_id": "ASRWell-v0", **well.kwargs, "gradient": "exact"}
     body = yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=WIDTH)
-    write_atomically(path, lambda target: target.write_text(f"{comment}\n{body}"))
+    save_text(f"{comment}\n{body}", path)
 
 
 def _quality(well: CalibratedWell) -> list[str]:
@@ -129,9 +128,7 @@ def draw_drift(
         well: the fitted laws.
         path: PNG to write.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 10.5), layout="constrained")
+    figure = new_figure(11, 10.5)
     level, offsets, pays = figure.subplots(3, 1)
     _draw_level(level, estimate, well.level_fit)
     level.set_title(f"{title}: {estimate.runs} training runs, forked under each action")
@@ -139,8 +136,8 @@ def draw_drift(
     _draw_gaps(pays, estimate, held)
     for panel in (level, offsets, pays):
         panel.grid(alpha=0.3)
-        panel.legend(fontsize=8.5, loc="center left", bbox_to_anchor=(1.01, 0.5))
-    write_atomically(path, lambda target: figure.savefig(target, dpi=100, format="png"))
+        legend(panel, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    save_figure(figure, path, dpi=100)
 
 
 def _draw_level(panel: Any, estimate: DriftEstimate, fit: DriftFit) -> None:
@@ -157,9 +154,9 @@ def _draw_offsets(panel: Any, estimate: DriftEstimate, well: CalibratedWell) -> 
     t = np.linspace(0, estimate.clocks[-1], 400)
     for k, (name, fit) in enumerate(zip(ACTION_NAMES, well.offset_fits, strict=True)):
         where = estimate.clocks + (k - 1) * spacing / 6
-        _points(panel, where, estimate.offsets, k, COLORS[k], f"{name}: measured")
+        _points(panel, where, estimate.offsets, k, STATE_COLORS[k], f"{name}: measured")
         label = f"{name}: {fit.family} law"
-        panel.plot(t, fit.law.values(t), color=COLORS[k], lw=1.5, label=label)
+        panel.plot(t, fit.law.values(t), color=STATE_COLORS[k], lw=1.5, label=label)
     panel.axhline(0, color="black", lw=0.8)
     panel.set_ylabel("b_k(t) - b(t)")
     panel.set_xlabel("clock t (RL steps of the training run)")
@@ -169,7 +166,7 @@ def _draw_gaps(panel: Any, estimate: DriftEstimate, held: DriftEstimate) -> None
     levels = np.arange(len(estimate.forks))
     for k, name in enumerate(ACTION_NAMES):
         where = levels + (k - 1) * 0.1 - 0.2
-        _points(panel, where, estimate.advantages, k, COLORS[k], f"advantage of {name}", "o")
+        _points(panel, where, estimate.advantages, k, STATE_COLORS[k], f"advantage of {name}", "o")
     for shift, source, face in ((0.15, estimate, "black"), (0.3, held, "white")):
         label = f"Delta(s), action held {source.lag} step{'s' if source.lag > 1 else ''}"
         _points(panel, levels + shift, source.gaps, None, "black", label, "D", face)

@@ -10,6 +10,7 @@ update rule of that name.
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from typing import Any, ClassVar, Literal, get_type_hints
 
 from agents.interface import Agent
@@ -17,8 +18,6 @@ from experiments.options.run import RunOptions
 from experiments.options.sb3 import SB3_OPTIONS
 from experiments.options.start import StartOptions, added_options
 from gw_envs.checks import check_choice, check_float
-
-NOT_ON_THE_LINE = ("objective",)  # fields of a rule that only code can give
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +74,7 @@ class SoftmaxPGOptions(StartOptions):
                     update_options=self.update_options,
                     gradient=kind,
                     learning_rate=rate,
-                    **self.start,
+                    initial_policy=self.start,
                     baseline=self.baseline,
                     baseline_value=self.baseline_value,
                     batch_size=self.batch_size,
@@ -90,15 +89,22 @@ AGENT_OPTIONS: dict[str, Any] = {"softmax-pg": SoftmaxPGOptions, **SB3_OPTIONS}
 
 def with_rule(options: type, update: str) -> type:
     """The options of an agent with the hyper-parameters of an update rule, exact or sampled."""
-    from agents.updates import RULES, SAMPLED_RULES
+    from agents.updates import RULES
 
-    check_choice("update", update, tuple(dict.fromkeys([*RULES, *SAMPLED_RULES])))
-    rule = RULES.get(update) or SAMPLED_RULES[update]
+    check_choice("update", update, tuple(RULES))
+    return _joined(options, update)
+
+
+@cache
+def _joined(options: type, update: str) -> type:
+    from agents.updates import RULES, code_options
+
+    rule = RULES[update]
     types = get_type_hints(rule)
     added: list[tuple[str, Any, Any]] = [
         (field.name, types[field.name], dataclasses.field(default=field.default))
         for field in dataclasses.fields(rule)
-        if field.name not in NOT_ON_THE_LINE
+        if field.name not in code_options(rule)
     ]
     if not added:
         return options

@@ -1,7 +1,7 @@
 """What a run is told: typed options, from the command line over a YAML file over the defaults.
 
-The options offered depend on `--env-id` and `--agent`: `ENV_OPTIONS` and `AGENT_OPTIONS` name the
-dataclass of each. The comment above a field is its help text.
+The options offered depend on `--env-id` and `--agent`: `env_options` makes the dataclass of an
+environment from its constructor, `AGENT_OPTIONS` names that of an agent.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from experiments.options.agents import AGENT_OPTIONS, RunOptions, SoftmaxPGOptions, with_rule
-from experiments.options.environments import ENV_OPTIONS, SoftmaxWellOptions
-from experiments.options.parsing import parse_options, peek, refuse_unknown
-from experiments.options.values import typed_options
+from experiments.options.agents import RunOptions, SoftmaxPGOptions, with_rule
+from experiments.options.environments import AGENTS, env_options
+from experiments.options.parsing import parse_options, peek
+from experiments.options.values import make_options
 from gw_envs.checks import BadInput, check_choice
+from gw_envs.registration import ENVIRONMENTS
 
 SETTINGS_FILE = "config.yaml"  # in a run's folder: its options, as --config reads them
 
@@ -37,7 +38,7 @@ class RunConfig:
     """A whole configuration: `run`, and the options of its environment and agent."""
 
     run: RunOptions = dataclasses.field(default_factory=RunOptions)
-    env: Any = dataclasses.field(default_factory=SoftmaxWellOptions)
+    env: Any = dataclasses.field(default_factory=lambda: env_options(RunOptions.env_id)())
     agent: Any = dataclasses.field(default_factory=SoftmaxPGOptions)
 
     def flat(self) -> dict[str, Any]:
@@ -76,20 +77,14 @@ def make_config(**options: Any) -> RunConfig:
             of the wrong type.
     """
     groups = option_groups(options.get("env_id"), options.get("agent"), options.get("update"))
-    refuse_unknown(options, groups)
-    built = []
-    for group in groups:
-        names = [field.name for field in dataclasses.fields(group)]
-        own = {key: options[key] for key in names if key in options}
-        built.append(group(**typed_options(group, own)))
-    return RunConfig(*built)
+    return RunConfig(*make_options(groups, options))
 
 
 def option_groups(
     env_id: str | None = None, agent: str | None = None, update: str | None = None
 ) -> tuple[type, type, type]:
     """The dataclasses whose fields are the options of this environment, agent and update rule."""
-    env = env_options(env_id)
+    env: Any = env_options(RunOptions.env_id if env_id is None else env_id)
     agents = env.agents
     agent = next(iter(agents)) if agent is None else agent
     options = agents[check_choice("agent", agent, tuple(agents))]
@@ -98,17 +93,36 @@ def option_groups(
     return options.run_options, env, options
 
 
-def env_options(env_id: str | None = None) -> Any:
-    """The dataclass whose fields are the options of this environment."""
-    env_id = RunOptions.env_id if env_id is None else env_id
-    return ENV_OPTIONS[check_choice("env_id", env_id, tuple(ENV_OPTIONS))]
-
-
 def well_options(env_id: str | None = None) -> Any:
-    """As `env_options`, for environments in which a tabular policy can be evaluated exactly."""
+    """The options of an environment in which a tabular policy can be evaluated exactly.
+
+    Raises:
+        ValueError: for another environment, or none.
+    """
+    wells = tuple(name for name in ENVIRONMENTS if name not in AGENTS)
     env_id = RunOptions.env_id if env_id is None else env_id
-    wells = tuple(name for name in ENV_OPTIONS if env_options(name).agents is AGENT_OPTIONS)
-    return ENV_OPTIONS[check_choice("env_id", env_id, wells)]
+    return env_options(check_choice("env_id", env_id, wells))
+
+
+def parse_well_command(
+    arguments: list[str], command: str, options: Any, description: str
+) -> tuple[Any, Any]:
+    """A command's own options, and those of the environment that its `env_id` names.
+
+    Args:
+        arguments: the command line after the command.
+        command: its name.
+        options: dataclass of its own options, with a default `env_id`.
+        description: what its help says.
+    """
+    own, env = parse_options(
+        arguments,
+        prog=f"python -m experiments {command}",
+        description=description,
+        groups=lambda env_id: {command: options, "env": well_options(env_id)},
+        choosers={"env_id": options.env_id},
+    )
+    return own, env
 
 
 def parse_config(arguments: list[str]) -> RunConfig:

@@ -1,189 +1,146 @@
-"""The options of each environment on the command line; `ENV_OPTIONS` names the dataclass of each.
+"""The options of each environment on the command line, made from its constructor.
 
-The comment below a field is its help text. `kwargs` gives the constructor's arguments.
+An option is a constructor's argument: its name, type and default are those of the signature, its
+help text is the line of the class docstring's section Arguments. So an environment has options as
+soon as it stands in `gw_envs.registration.ENVIRONMENTS`.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+import dataclasses
+import importlib
+import inspect
+import re
+import types
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
 from experiments.options.agents import AGENT_OPTIONS
 from experiments.options.sampling import SAMPLING_AGENT_OPTIONS
-from gw_envs.checks import BadInput
+from gw_envs.checks import BadInput, check_choice
+from gw_envs.registration import ENVIRONMENTS
+
+# Arguments that a run or `gym.make_vec` sets.
+NOT_ON_THE_LINE = ("self", "num_envs", "steps_per_tick", "max_episode_steps", "render_mode")
+# Where others than the agents of a well may act.
+AGENTS: dict[str, dict[str, Any]] = {"ASRSampling-v0": SAMPLING_AGENT_OPTIONS}
+# Arguments whose name is an agent's option as well: what they are called on the line.
+RENAMED = {"learning_rate": "learner_rate"}
 
 
 class EnvOptions:
-    """Shared by all: the options are the constructor's arguments; `agents` may act there."""
+    """Shared by all environments.
+
+    Attributes:
+        agents: the options of the agents that may act there, by name.
+        as_yaml: options that are text here and any YAML value for the constructor.
+    """
 
     agents: ClassVar[dict[str, Any]] = AGENT_OPTIONS
+    as_yaml: ClassVar[tuple[str, ...]] = ()
 
     def kwargs(self) -> dict[str, Any]:
-        """Arguments for `gym.make`."""
-        return asdict(self)  # type: ignore[call-overload]
-
-
-@dataclass(frozen=True)
-class SoftmaxWellOptions(EnvOptions):
-    """SoftmaxWell-v0: the one-state bandit."""
-
-    num_actions: int = 6
-    """K, the number of arms."""
-    base_reward: float = 0.5
-    """b, the mean reward of every sub-optimal arm."""
-    reward_gap: float = 0.2
-    """Delta, what the best arm pays above b."""
-    optimal_action: int = 0
-    """The best arm."""
-    mean_rewards: tuple[float, ...] | None = None
-    """Any K mean rewards in [0, 1], instead of the four above."""
-    reward_noise: Literal["none", "bernoulli", "gaussian"] = "none"
-    """Law of a pull's reward around its mean."""
-    noise_std: float = 0.0
-    """Standard deviation of gaussian noise."""
-
-
-@dataclass(frozen=True)
-class ASRWellOptions(EnvOptions):
-    """ASRWell-v0: levels of hardness, rewards that drift."""
-
-    num_states: int = 3
-    """Levels of hardness."""
-    reward_gaps: tuple[float, ...] | None = None
-    """Delta(s): one number, or one per state. Default: 0.3 0.2 0.25 for three states, else 0.2."""
-    drift: str | None = None
-    """How the base rewards move: one law, or a list of three (harder, keep, easier), as a number
-    or YAML, e.g. '{law: linear, start: 0.5, slope: -0.00002}'. Default: a fall and a recovery."""
-    move_prob: float = 0.9
-    """Probability that an action moves the level."""
-    discount: float = 0.0
-    """Discount in [0, 1)."""
-    horizon: int = 10
-    """Steps per episode."""
-    best_actions: tuple[int, ...] | None = None
-    """The best action of each state: 0 harder, 1 keep, 2 easier."""
-    ceiling: float | None = None
-    """beta of the theorem's premise; default: any that will do."""
-    drift_horizon: int = 10_000
-    """Ticks over which the laws run; then they hold still."""
-    drift_seed: int = 0
-    """Fixes the noise of the laws."""
-    premise: Literal["require", "warn", "ignore"] = "require"
-    """What happens where b_i(t) <= beta <= b_1(t) + Delta(s) fails."""
-
-    def kwargs(self) -> dict[str, Any]:
-        """Arguments for `gym.make`: the drift read from its text, gaps as the constructor has them.
+        """Arguments for `gym.make`; a YAML option that is not set is left to the constructor.
 
         Raises:
-            ValueError: if the drift is no YAML.
+            ValueError: if an option that is to be YAML is not.
         """
-        arguments = asdict(self)
-        gaps = self.reward_gaps or ((0.3, 0.2, 0.25) if self.num_states == 3 else (0.2,))
-        arguments["reward_gaps"] = gaps[0] if len(gaps) == 1 else gaps
-        if self.drift is None:
-            del arguments["drift"]
-        else:
-            arguments["drift"] = _read_law(self.drift)
-        return arguments
+        arguments: dict[str, Any] = dataclasses.asdict(self)  # type: ignore[call-overload]
+        for name in self.as_yaml:
+            text = arguments.pop(name)
+            if text is not None:
+                arguments[name] = _read_yaml(name, text)
+        own_names = {option: argument for argument, option in RENAMED.items()}
+        return {own_names.get(name, name): value for name, value in arguments.items()}
 
 
-def _read_law(text: str) -> Any:
+def env_options(env_id: str) -> type:
+    """The dataclass whose fields are the options of this environment.
+
+    Raises:
+        ValueError: for an unknown id.
+    """
+    return _made_options(check_choice("env_id", env_id, tuple(ENVIRONMENTS)))
+
+
+@cache
+def _made_options(env_id: str) -> type:
+    scalar, _ = ENVIRONMENTS[env_id]
+    module, name = scalar.split(":")
+    env_class = getattr(importlib.import_module(module), name)
+    arguments = list(constructor_arguments(env_class))
+    fields: list[tuple[str, Any, Any]] = [
+        (RENAMED.get(name, name), *_as_option(kind, default)) for name, kind, default in arguments
+    ]
+    options = dataclasses.make_dataclass(f"{name}Options", fields, bases=(EnvOptions,), frozen=True)
+    options.agents = AGENTS.get(env_id, AGENT_OPTIONS)  # type: ignore[attr-defined]
+    as_yaml = [name for name, kind, _ in arguments if kind is Any]
+    options.as_yaml = tuple(as_yaml)  # type: ignore[attr-defined]
+    options.__doc__ = _help(env_id, env_class)
+    return options
+
+
+def constructor_arguments(env_class: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Name, type and default of what a user may say of an environment.
+
+    A well's arguments are those of its vector form; `**keywords` are the fields of the dataclass
+    `keywords_of`.
+    """
+    constructor = getattr(env_class, "vector_class", env_class).__init__
+    kinds = get_type_hints(constructor)
+    for name, parameter in inspect.signature(constructor).parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            kinds = get_type_hints(env_class.keywords_of)
+            for field in dataclasses.fields(env_class.keywords_of):
+                yield field.name, kinds[field.name], field.default
+        elif name not in NOT_ON_THE_LINE:
+            yield name, kinds[name], parameter.default
+
+
+def documented_arguments(env_class: type) -> dict[str, tuple[str, str]]:
+    """Default, as it is written, and explanation of each line of the docstring's Arguments."""
+    text = inspect.cleandoc(env_class.__doc__ or "")
+    section = text.partition("## Arguments\n")[2].partition("\n\n")[0]
+    lines = re.findall(r"^- `(\w+)` = (.*?): (.*?)(?=\n- |\Z)", section, re.DOTALL | re.MULTILINE)
+    return {name: (default, " ".join(said.split())) for name, default, said in lines}
+
+
+def _help(env_id: str, env_class: type) -> str:
+    """A docstring for the options, with the help of each under Attributes."""
+    title = inspect.cleandoc(env_class.__doc__ or "").partition("\n")[0]
+    told = documented_arguments(env_class)
+    lines = [f"    {RENAMED.get(name, name)}: {said}" for name, (_, said) in told.items()]
+    return "\n".join([f"{env_id}: {title}", "", "Attributes:", *lines])
+
+
+def _as_option(kind: Any, default: Any) -> tuple[Any, Any]:
+    """Type and default of an option: lists are tuples; what has no type of its own is YAML text."""
+    if kind is Any:
+        return str | None, None
+    return _option_type(kind), tuple(default) if isinstance(default, list) else default
+
+
+def _option_type(kind: Any) -> Any:
+    """An annotation as a type that the command line can read."""
+    if get_origin(kind) in (Union, types.UnionType):
+        members = get_args(kind)
+        if str in members:  # what may be a word is written as one
+            members = tuple(member for member in members if member in (str, type(None)))
+        return Union[tuple(map(_option_type, members))]  # noqa: UP007 - computed
+    if get_origin(kind) is Sequence:
+        return types.GenericAlias(tuple, (get_args(kind)[0], ...))
+    if kind in (int, float, bool, str, type(None)) or get_origin(kind) is Literal:
+        return kind
+    raise TypeError(f"annotation {kind} of an environment's argument is no option's type.")
+
+
+def _read_yaml(name: str, text: str) -> Any:
     import yaml
 
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError:
         raise BadInput(
-            f"drift={text!r} is no YAML; write a number, {{law: name, ...}} or a list of three."
+            f"{name}={text!r} is no YAML; write a number, {{key: value, ...}} or a list."
         ) from None
-
-
-@dataclass(frozen=True)
-class ChainWellOptions(EnvOptions):
-    """ChainWell-v0: the chain of vanishing gradients."""
-
-    chain_length: int = 10
-    """H: states s_0 ... s_{H+1}, discount H/(H+1)."""
-    start: Literal["first", "uniform"] = "first"
-    """Where episodes begin: s_0 or anywhere."""
-    horizon: int | None = None
-    """Steps per episode; default 10 (H+1)."""
-
-
-@dataclass(frozen=True)
-class ASRSamplingOptions(EnvOptions):
-    """ASRSampling-v0: which negatives an embedding network is trained on."""
-
-    agents: ClassVar[dict[str, Any]] = SAMPLING_AGENT_OPTIONS
-
-    dataset: str = "letter"
-    """letter, digits, folder:PATH, cub200, cars196 or sop."""
-    initial_distribution: str = "normal_high"
-    """Bins at the start: normal_high, normal_low, uniform_low, ..., random, normal:MEAN:STD or
-    softmax_normal:STD."""
-    action_mode: Literal["bins", "tilt"] = "bins"
-    """Scale each bin, or shift the mass to harder or easier negatives."""
-    reward_mode: Literal["sign", "difference", "level"] = "sign"
-    """Of the change of validation performance, the change, or the level itself."""
-    recall_weight: float = 0.5
-    """w of the score w recall@1 + (1-w) NMI."""
-    multipliers: tuple[float, float, float] = (0.5, 1.0, 2.0)
-    """alpha, 1, beta: what the three actions multiply a bin by."""
-    tilt: float = 0.1
-    """c of the tilt action, per bin."""
-    history: int = 20
-    """Metric vectors the agent sees."""
-    epochs: int = 60
-    """Length of a training run."""
-    iterations_per_epoch: int = 8
-    """Batches per epoch."""
-    iterations_per_step: int = 3
-    """Batches per action."""
-    warm_start: int = 0
-    """Batches before the first action, on all bins alike."""
-    data_root: str | None = None
-    """Folder of cub200, cars196 or sop."""
-    class_split: Literal["alternate", "halves", "random"] = "alternate"
-    """Which classes train; the others test."""
-    samples_per_class: int | None = 120
-    """Rows drawn of every class."""
-    validation_fraction: float = 0.15
-    """Share of a training class held out."""
-    split_seed: int = 0
-    """Fixes the split."""
-    image_size: int = 64
-    """Side of images, in pixels."""
-    network: str = "mlp"
-    """mlp, cnn or module:function."""
-    embedding_size: int = 64
-    """Dimension of the embedding."""
-    loss: Literal["margin", "triplet"] = "margin"
-    """Ranking loss."""
-    margin: float = 0.2
-    """Of the loss."""
-    boundary: float = 1.2
-    """beta of the margin loss at the start."""
-    learner_rate: float = 1e-3
-    """Learning rate of the embedding network."""
-    classes_per_batch: int = 28
-    """Classes of a batch, drawn with repetition."""
-    rows_per_class: int = 4
-    """Rows of each class in a batch."""
-    self_regularisation: bool = False
-    """Whether positives and the anchor may be drawn as negatives."""
-    device: str = "cpu"
-    """cpu or cuda."""
-
-    def kwargs(self) -> dict[str, Any]:
-        """Arguments for `gym.make`; `learner_rate` is its `learning_rate`."""
-        arguments = asdict(self)
-        arguments["learning_rate"] = arguments.pop("learner_rate")
-        return arguments
-
-
-ENV_OPTIONS: dict[str, type] = {
-    "SoftmaxWell-v0": SoftmaxWellOptions,
-    "ASRWell-v0": ASRWellOptions,
-    "ChainWell-v0": ChainWellOptions,
-    "ASRSampling-v0": ASRSamplingOptions,
-}

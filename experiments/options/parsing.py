@@ -6,12 +6,11 @@ The comment below a dataclass's field is its help text.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.options.values import nested_text
+from experiments.options.values import make_options, refuse_unknown
 from gw_envs.checks import BadInput
 
 
@@ -36,7 +35,7 @@ def parse_options(
         One instance per group.
 
     Raises:
-        ValueError: for an unreadable file or an unknown key.
+        ValueError: for an unreadable file, an unknown key or a value of the wrong type.
     """
     import tyro
 
@@ -49,23 +48,23 @@ def parse_options(
     }
     classes = groups(**chosen)
     refuse_unknown(settings, tuple(classes.values()))
-    given = {word.split("=")[0] for word in words}
-    from_file = [
-        word
-        for key, value in settings.items()
-        if _option(key) not in given
-        for word in _as_arguments(key, value)
-    ]
     deciding = ", ".join(_option(name) for name in choosers)
     chosen_by = f"; the options below are those of the chosen {deciding}" if deciding else ""
     parsed: Any = tyro.cli(
         dataclasses.make_dataclass("Options", list(classes.items())),
         prog=prog,
         description=f"{description} --config FILE reads options from YAML{chosen_by}.",
-        args=from_file + words,
+        args=words,
         config=(tyro.conf.OmitArgPrefixes,),
     )
-    return tuple(getattr(parsed, name) for name in classes)
+    given = {word.partition("=")[0].replace("_", "-") for word in words}
+    on_the_line = {
+        field.name: getattr(getattr(parsed, name), field.name)
+        for name, group in classes.items()
+        for field in dataclasses.fields(group)
+        if given & {_option(field.name), _option(f"no_{field.name}")}
+    }
+    return make_options(tuple(classes.values()), settings | on_the_line)
 
 
 def _option(name: str) -> str:
@@ -107,31 +106,3 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise BadInput(f"config={str(path)!r} must hold `option: value` lines.")
     return settings
-
-
-def _as_arguments(key: str, value: Any) -> list[str]:
-    """One YAML entry as command-line words; the parser then checks its type."""
-    if isinstance(value, bool):
-        return [_option(key if value else f"no_{key}")]
-    if isinstance(value, dict) or (isinstance(value, list) and any(map(_nested, value))):
-        return [_option(key), nested_text(value)]
-    values = value if isinstance(value, list) else [value]
-    return [_option(key), *(str(v) for v in values)]
-
-
-def _nested(value: Any) -> bool:
-    return isinstance(value, dict | list)
-
-
-def refuse_unknown(settings: dict[str, Any], groups: tuple[type, ...]) -> None:
-    """Refuse a key that is no option of these groups; the nearest is named.
-
-    Raises:
-        ValueError: naming the key.
-    """
-    known = [field.name for group in groups for field in dataclasses.fields(group)]
-    for key in settings:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(known)}."
-            raise BadInput(f"option {key!r} is unknown.{hint}")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from agents.interface import Agent
+from agents.sb3.settings import STOCK, A2CSettings, DQNSettings, PPOSettings, TRPOSettings
 from experiments.options.run import RunOptions
 from experiments.options.start import StartOptions, added_options
 from gw_envs.checks import BadInput, check_int
@@ -89,7 +90,7 @@ class SB3SoftmaxPGOptions(StartOptions):
 
 
 class StockOptions:
-    """Shared by the stock algorithms: every option that is not a start is the algorithm's own."""
+    """Shared by the stock algorithms, whose own options are `agents.sb3.settings`."""
 
     run_options: ClassVar[type] = RolloutRunOptions
     n_envs: int
@@ -100,10 +101,9 @@ class StockOptions:
         Raises:
             ValueError: naming the option that is out of range.
         """
-        apart = {field.name for field in dataclasses.fields(StartOptions)}
-        apart |= {"n_envs", "plateau_monitor"}
-        values: dict[str, Any] = dataclasses.asdict(self)  # type: ignore[call-overload]
-        settings = {k: v for k, v in values.items() if k not in apart and v is not None}
+        table = STOCK[run.agent]
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(table)}
+        settings = table(**own).arguments()
         steps = check_int("n_steps", settings.get("n_steps", 1), 1)
 
         def model(env: WellVecEnv, seed: int) -> BaseAlgorithm:
@@ -115,89 +115,31 @@ class StockOptions:
 
 
 @dataclasses.dataclass(frozen=True)
-class DeepOptions(StockOptions, StartOptions):
-    """Shared by the stock on-policy algorithms: SB3's networks, optimizers and defaults."""
+class OnPolicyOptions(StockOptions, StartOptions):
+    """Shared by the stock on-policy algorithms, which start from a policy."""
 
-    n_envs: int = 64
-    """Environments stepped at once."""
     plateau_monitor: bool = False
     """Log the keys `plateau/*` of agents.diagnosis.PlateauMonitor."""
 
 
 @dataclasses.dataclass(frozen=True)
-class PPOOptions(DeepOptions):
+class PPOOptions(PPOSettings, OnPolicyOptions):
     """Proximal policy optimisation; an update is one rollout and its epochs."""
 
-    learning_rate: float = 3e-4
-    """Adam's step size."""
-    n_steps: int = 16
-    """Steps per environment and update."""
-    batch_size: int | None = None
-    """Minibatch; default the whole rollout."""
-    n_epochs: int = 10
-    """Passes over a rollout."""
-    clip_range: float = 0.2
-    """Ratios of probabilities beyond 1 +- this have no gradient."""
-    gae_lambda: float = 0.95
-    """Of the advantage estimate."""
-    normalize_advantage: bool = True
-    """Divide each batch's advantages by their standard deviation."""
-    ent_coef: float = 0.0
-    """Weight of the entropy bonus."""
-
 
 @dataclasses.dataclass(frozen=True)
-class A2COptions(DeepOptions):
+class A2COptions(A2CSettings, OnPolicyOptions):
     """Advantage actor-critic; an update is one gradient step."""
 
-    learning_rate: float = 7e-4
-    """RMSprop's step size."""
-    n_steps: int = 5
-    """Steps per environment and update."""
-    gae_lambda: float = 1.0
-    """Of the advantage estimate."""
-    normalize_advantage: bool = False
-    """Divide each batch's advantages by their standard deviation."""
-    ent_coef: float = 0.0
-    """Weight of the entropy bonus."""
-
 
 @dataclasses.dataclass(frozen=True)
-class TRPOOptions(DeepOptions):
+class TRPOOptions(TRPOSettings, OnPolicyOptions):
     """Trust-region policy optimisation (sb3-contrib); an update is one natural-gradient step."""
 
-    learning_rate: float = 1e-3
-    """Adam's step size, for the critic."""
-    n_steps: int = 16
-    """Steps per environment and update."""
-    target_kl: float = 0.01
-    """Largest Kullback-Leibler divergence of an update."""
-    gae_lambda: float = 0.95
-    """Of the advantage estimate."""
-
 
 @dataclasses.dataclass(frozen=True)
-class DQNOptions(StockOptions):
+class DQNOptions(DQNSettings, StockOptions):
     """Deep Q-learning; an update is one vector step and its gradient steps."""
-
-    n_envs: int = 8
-    """Environments stepped at once."""
-    learning_rate: float = 1e-3
-    """Adam's step size."""
-    buffer_size: int = 10_000
-    """Transitions kept."""
-    learning_starts: int = 200
-    """Environment steps before learning."""
-    batch_size: int = 32
-    """Transitions per gradient step."""
-    gradient_steps: int = 1
-    """Gradient steps per update."""
-    target_update_interval: int = 500
-    """Environment steps between copies to the target network."""
-    exploration_fraction: float = 0.2
-    """Share of the budget over which epsilon falls."""
-    exploration_final_eps: float = 0.05
-    """Epsilon thereafter."""
 
 
 def make_sb3_agents(
@@ -235,7 +177,7 @@ def make_sb3_agents(
         env = WellVecEnv(run.env_id, n_envs, bootstrap=steps_per_update is not None, **kwargs)
         model = make_model(env, seed)
         if isinstance(options, StartOptions):
-            start_from(model, seed=seed, **options.start)
+            start_from(model, options.start, seed=seed)
         watchers = [PlateauMonitor()] if getattr(options, "plateau_monitor", False) else []
         agents.append(SB3Agent(model, seed, watchers))
     return agents

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from agents.policies import Start
+
 DEFAULT_OPTIMAL_PROB = 1e-3
 
 
@@ -26,12 +28,13 @@ class StartOptions:
             object.__setattr__(self, "optimal_prob", DEFAULT_OPTIMAL_PROB)
 
     @property
-    def start(self) -> dict[str, Any]:
-        """The start as arguments of an agent."""
-        return {
-            name: getattr(self, name)
-            for name in ("initial_policy", "optimal_prob", "corner_action", "sigma")
-        }
+    def start(self) -> Start:
+        """The start, checked.
+
+        Raises:
+            ValueError: naming the option that is out of range or that the start does not use.
+        """
+        return Start(self.initial_policy, self.optimal_prob, self.corner_action, self.sigma)
 
 
 def added_options(options: Any, base: type) -> dict[str, Any]:

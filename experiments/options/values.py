@@ -1,9 +1,16 @@
-"""Option values as YAML or Python give them, brought to the types that the options declare."""
+"""Option values as YAML, Python or the command line give them, brought to the declared types.
+
+This is the one way from values to options: a file gives the same options, or the same sentence, by
+`train.py --config`, by a sweep and by `make_config`.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
 import math
 import types
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -13,24 +20,47 @@ from gw_envs.checks import BadInput
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 
 
-def typed_options(group: type, options: dict[str, Any]) -> dict[str, Any]:
-    """The options of one dataclass, each with the type of its field.
+def make_options(groups: Sequence[type], values: Mapping[str, Any]) -> tuple[Any, ...]:
+    """An instance of each dataclass; options without a value keep their defaults.
 
     Numbers may be written as text (YAML reads 1e-3 as text), lists become tuples, and a mapping
     for a text option becomes its text, as on the command line.
 
     Raises:
-        ValueError: naming the option whose value has another type.
+        ValueError: naming the option that none of the groups has, with the nearest that one has, or
+            whose value has another type.
     """
-    hints = _hints(group)
-    return {name: _typed(name, value, hints[name]) for name, value in options.items()}
+    refuse_unknown(values, groups)
+    return tuple(group(**_own(group, values)) for group in groups)
 
 
-def nested_text(value: dict[str, Any] | list[Any]) -> str:
-    """A mapping or nested list as one line of YAML (JSON's 1e-05 would be read as a word)."""
+def refuse_unknown(values: Mapping[str, Any], groups: Sequence[type]) -> None:
+    """Refuse a key that is no option of these groups; the nearest is named.
+
+    Raises:
+        ValueError: naming the key.
+    """
+    known = [field.name for group in groups for field in dataclasses.fields(group)]
+    for key in values:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(known)}."
+            raise BadInput(f"option {key!r} is unknown.{hint}")
+
+
+def _own(group: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that are a group's, with the types of its fields."""
+    kinds = _hints(group)
+    names = [field.name for field in dataclasses.fields(group) if field.name in values]
+    return {name: _typed(name, values[name], kinds[name]) for name in names}
+
+
+def _nested_text(value: Any) -> str:
+    """A mapping, list or number as one line of YAML (JSON's 1e-05 would be read as a word)."""
     import yaml
 
-    return str(yaml.safe_dump(value, default_flow_style=True, width=math.inf)).strip()
+    text = str(yaml.safe_dump(value, default_flow_style=True, width=math.inf))
+    return text.removesuffix("...\n").strip()
 
 
 @cache
@@ -43,7 +73,11 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
     if origin in (Union, types.UnionType):
         if value is None and type(None) in inner:
             return None
-        return _typed(name, value, next(k for k in inner if k is not type(None)))
+        members = [member for member in inner if member is not type(None)]
+        lists = [member for member in members if get_origin(member) is tuple]
+        plain = [member for member in members if member not in lists]
+        wanted = lists if isinstance(value, list | tuple) and lists else plain or lists
+        return _typed(name, value, wanted[0])
     if origin is Literal:
         if value not in inner:
             raise BadInput(f"{name}={value!r} must be one of {', '.join(map(str, inner))}.")
@@ -54,8 +88,8 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
         return tuple(_typed(name, v, inner[0]) for v in value)
     if kind is Path:
         return Path(_typed(name, str(value) if isinstance(value, Path) else value, str))
-    if kind is str and isinstance(value, dict | list):
-        return nested_text(value)
+    if kind is str and isinstance(value, dict | list | float):
+        return _nested_text(value)
     if kind not in _NAMES:
         return value
     return _simple(name, value, kind)

@@ -18,7 +18,7 @@ from experiments.pictures.simplex import (
     triangle_axes,
     well_on,
 )
-from experiments.pictures.style import BLUE, ORANGE, WELL
+from experiments.pictures.style import BLUE, ORANGE, WELL, new_figure
 from gw_envs.checks import BadInput, Floats, check_int
 from gw_envs.theory import WELL_FRACTION
 from gw_envs.theory.wells import in_well
@@ -115,12 +115,12 @@ def draw_fall(
         frames_per_second: >= 1.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from tqdm import tqdm
 
     rewards = check_three_rewards(mean_rewards)
     rate = check_int("frames_per_second", frames_per_second, 1)
-    figure = Figure(figsize=(8.2, 3.9), dpi=75, layout="constrained")
+    figure = new_figure(8.2, 3.9)
+    figure.set_dpi(75)
     canvas = FigureCanvasAgg(figure)
     triangle = triangle_axes(figure, rewards, 121)
     well_on(triangle, rewards)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.files import check_file
 from gw_envs.checks import Floats, check_choice, check_float, check_int
 
 
@@ -231,6 +232,7 @@ def main(arguments: list[str]) -> int:
     options = tyro.cli(
         options_class, prog=f"python -m experiments plots {name}", args=arguments[1:]
     )
+    check_file("output", options.output)
     draw(options)
     print(f"wrote {options.output}")
     return 0

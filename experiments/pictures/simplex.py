@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agents.policies import softmax
-from experiments.files import write_atomically
-from experiments.pictures.style import STATE_COLORS, WELL
+from experiments.files import save_figure
+from experiments.pictures.style import WELL, color_of, legend, new_figure
 from gw_envs.checks import BadInput, Floats, check_float, check_mean_rewards
 from gw_envs.theory import WELL_FRACTION
 from gw_envs.theory.wells import in_well
@@ -24,6 +24,7 @@ from gw_envs.theory.wells import in_well
 # Both maps keep their order for colour-blind eyes and in grey.
 SPEEDS, BRIGHTEST = "cividis", 0.85  # the map's palest part would vanish on white
 REWARDS = "viridis"
+BESIDE = {"loc": "upper left", "bbox_to_anchor": (-0.08, 1.08)}  # the legend of a triangle
 
 
 def check_three_rewards(mean_rewards: ArrayLike) -> Floats:
@@ -153,7 +154,6 @@ def trajectories_on(
     mean_rewards: ArrayLike,
     trajectories: Sequence[NDArray[np.float64]],
     labels: Sequence[str] | None = None,
-    colors: Sequence[str] | None = None,
 ) -> None:
     """Paths of policies on ternary axes: a ring at the start, a dot where the well was left.
 
@@ -162,19 +162,21 @@ def trajectories_on(
         mean_rewards: [3].
         trajectories: policies [T, 3] each, T >= 1.
         labels: for the legend; paths of one label share its entry.
-        colors: one per path; default one after the other of the palette.
     """
     rewards = check_three_rewards(mean_rewards)
     for i, path in enumerate(trajectories):
-        color = STATE_COLORS[i % len(STATE_COLORS)] if colors is None else colors[i]
         label = None if labels is None else labels[i]
-        axes.plot(*path.T, color=color, lw=1.8, zorder=3, label=label)
-        axes.plot(*path[:1].T, "o", mfc="white", mec=color, mew=1.6, ms=7, zorder=4)
-        exit_at = first_outside(path, rewards)
-        if exit_at is not None:
-            axes.plot(*path[exit_at, None].T, "o", color=color, mec="black", ms=7, zorder=5)
+        _path_on(axes, path, first_outside(path, rewards), color_of(i), lw=1.8, label=label)
     for face, name in (("white", "start"), ("0.4", "escape")):
         axes.plot([], [], [], "o", color=face, mec="black", ms=7, label=name)
+
+
+def _path_on(axes: Any, points: Floats, exit_at: int | None, color: str, **line: Any) -> None:
+    """A path of points [T, axes], a ring at its first and a dot at the one outside the well."""
+    axes.plot(*points.T, color=color, zorder=3, **line)
+    axes.plot(*points[:1].T, "o", mfc="white", mec=color, mew=1.6, ms=7, zorder=4)
+    if exit_at is not None:
+        axes.plot(*points[exit_at, None].T, "o", color=color, mec="black", ms=7, zorder=5)
 
 
 def first_outside(path: NDArray[np.float64], rewards: Floats) -> int | None:
@@ -228,13 +230,8 @@ def plateaus_on(
     edge = WELL_FRACTION * gap(rewards)
     axes.contour(x, y, losses(policies, rewards), [edge], colors="white", linestyles="--")
     for i, path in enumerate(paths):
-        color = STATE_COLORS[i % len(STATE_COLORS)]
         axes.plot(*path.T, color="black", lw=3.2, zorder=3)
-        axes.plot(*path.T, color=color, lw=2, zorder=3)
-        axes.plot(*path[0], "o", mfc="white", mec=color, mew=1.6, ms=7, zorder=4)
-        exit_at = first_outside(trajectories[i], rewards)
-        if exit_at is not None:
-            axes.plot(*path[exit_at], "o", color=color, mec="black", ms=7, zorder=5)
+        _path_on(axes, path, first_outside(trajectories[i], rewards), color_of(i), lw=2)
     axes.set_xlabel("log-odds of arm 0 against arm 2")
     axes.set_ylabel("log-odds of arm 1 against arm 2")
     axes.set_aspect("equal")
@@ -249,7 +246,6 @@ def draw_simplex(
     learning_rate: float,
     title: str = "",
     labels: Sequence[str] | None = None,
-    colors: Sequence[str] | None = None,
 ) -> None:
     """Write the picture of the triangle: flow of the exact gradient, well, trajectories.
 
@@ -260,25 +256,22 @@ def draw_simplex(
         learning_rate: eta > 0, of the flow's speed.
         title: above the picture.
         labels: one per trajectory.
-        colors: one per trajectory.
 
     Raises:
         ValueError: naming the argument that is out of range.
     """
-    from matplotlib.figure import Figure
-
     rewards = check_three_rewards(mean_rewards)
     check_float("learning_rate", learning_rate, 0, open_low=True)
-    figure = Figure(figsize=(7.4, 6), layout="constrained")
+    figure = new_figure(7.4, 6)
     axes = triangle_axes(figure, rewards)
     well_on(axes, rewards)
     flow = flow_on(axes, rewards, learning_rate)
-    trajectories_on(axes, rewards, trajectories, labels, colors)
+    trajectories_on(axes, rewards, trajectories, labels)
     bar = figure.colorbar(flow, ax=axes, shrink=0.6, pad=0.12)
     bar.set_label("change of the policy by one update (Euclidean)")
-    legend_on(axes)
+    legend(axes, **BESIDE)
     figure.suptitle(title)
-    write_atomically(path, lambda target: figure.savefig(target, dpi=110, format="png"))
+    save_figure(figure, path, dpi=110)
 
 
 def draw_landscape(
@@ -301,10 +294,8 @@ def draw_landscape(
     Raises:
         ValueError: naming the argument that is out of range.
     """
-    from matplotlib.figure import Figure
-
     rewards = check_three_rewards(mean_rewards)
-    figure = Figure(figsize=(11, 5.2), layout="constrained")
+    figure = new_figure(11, 5.2)
     panels: Any = figure.subfigures(1, 2)
     left, right = panels
     left.suptitle("over policies: a plane")
@@ -312,20 +303,11 @@ def draw_landscape(
     triangle = triangle_axes(left, rewards)
     reward_on(triangle, rewards)
     trajectories_on(triangle, rewards, trajectories, labels)
-    legend_on(triangle)
+    legend(triangle, **BESIDE)
     plain = right.add_subplot()
     filled = plateaus_on(plain, rewards, trajectories)
     plain.plot([], [], color="0.6", ls="--", label="edge of the well")
-    plain.legend(loc="lower right", fontsize=8.5)
+    legend(plain, loc="lower right")
     right.colorbar(filled, ax=plain, label="expected reward")
     figure.suptitle(title)
-    write_atomically(path, lambda target: figure.savefig(target, dpi=90, format="png"))
-
-
-def legend_on(axes: Any) -> None:
-    """One entry per label, beside the triangle."""
-    handles, names = axes.get_legend_handles_labels()
-    unique = dict(zip(names, handles, strict=True))
-    axes.legend(
-        unique.values(), unique.keys(), loc="upper left", bbox_to_anchor=(-0.08, 1.08), fontsize=8.5
-    )
+    save_figure(figure, path, dpi=90)

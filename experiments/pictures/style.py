@@ -1,6 +1,8 @@
-"""Colours that colour-blind eyes tell apart, shared by every picture."""
+"""What pictures share: colours that colour-blind eyes tell apart, markers, figures and legends."""
 
 from __future__ import annotations
+
+from typing import Any
 
 # Okabe and Ito's palette; grey is kept for the well.
 BLUE, ORANGE, RED, GREEN, PINK, SKY = (
@@ -12,4 +14,30 @@ BLUE, ORANGE, RED, GREEN, PINK, SKY = (
     "#56B4E9",
 )
 STATE_COLORS = (BLUE, ORANGE, GREEN, PINK, RED, SKY)
+MARKERS = ("o", "s", "^", "v", "D", "P", "X")
 WELL = "#999999"
+
+
+def color_of(number: int) -> str:
+    """Colour of the curve with this number; the palette begins again where it ends."""
+    return STATE_COLORS[number % len(STATE_COLORS)]
+
+
+def new_figure(width: float, height: float) -> Any:
+    """An empty matplotlib figure of so many inches, whose parts make room for each other."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def legend(panel: Any, **options: Any) -> None:
+    """The legend of a panel: one entry per label, in the emptiest corner unless `loc` names one.
+
+    Args:
+        panel: matplotlib axes.
+        options: of matplotlib's `legend`.
+    """
+    handles, labels = panel.get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    options = {"loc": "best", "fontsize": 8.5} | options
+    panel.legend(unique.values(), unique.keys(), **options)

@@ -14,10 +14,8 @@ import numpy as np
 
 from experiments.analysis.scaling import Scaling
 from experiments.analysis.statistics import Estimate, Survival
-from experiments.files import write_atomically
-from experiments.pictures.style import STATE_COLORS
-
-MARKERS = ("o", "s", "^", "D", "v", "P")
+from experiments.files import save_figure
+from experiments.pictures.style import MARKERS, STATE_COLORS, color_of, legend, new_figure
 
 
 def escape_curves_on(
@@ -33,7 +31,7 @@ def escape_curves_on(
     first = min([curve.times[0] for curve in groups.values() if len(curve.times)], default=1.0)
     left = max(0.5, 0.5 * min([first, *(b for b in (bounds or {}).values() if b > 0)]))
     for i, (name, curve) in enumerate(groups.items()):
-        color = STATE_COLORS[i % len(STATE_COLORS)]
+        color = color_of(i)
         style = "-" if i < len(STATE_COLORS) else "-."
         x, value, low, high = steps(curve, left)
         axes.step(x, value, where="post", color=color, ls=style, lw=1.8, label=_count(name, curve))
@@ -51,7 +49,7 @@ def escape_curves_on(
     axes.grid(alpha=0.3)
     axes.set_xlabel("policy updates")
     axes.set_ylabel("share of runs still in the well")
-    axes.legend(fontsize=8.5)
+    legend(axes)
 
 
 def steps(curve: Survival, left: float) -> tuple[Any, Any, Any, Any]:
@@ -73,7 +71,7 @@ def medians_on(axes: Any, series: Sequence[Scaling], theory: str = "lower bound"
         theory: what their `theory` is; the dashed line's name.
     """
     for i, scaling in enumerate(series):
-        color = STATE_COLORS[i % len(STATE_COLORS)]
+        color = color_of(i)
         style = {"color": color, "marker": MARKERS[i % len(MARKERS)], "ms": 6}
         medians = scaling.medians
         known = np.array([np.isfinite(m.value) for m in medians])
@@ -100,7 +98,7 @@ def medians_on(axes: Any, series: Sequence[Scaling], theory: str = "lower bound"
     axes.set_yscale("log")
     axes.grid(alpha=0.3, which="both")
     axes.set_ylabel("median escape time (updates)")
-    axes.legend(fontsize=8.5)
+    legend(axes)
 
 
 def draw_survival(
@@ -114,7 +112,7 @@ def draw_survival(
     figure, axes = _figure()
     escape_curves_on(axes, groups, bounds)
     axes.set_title(title)
-    write_atomically(path, lambda target: figure.savefig(target, dpi=110, format="png"))
+    save_figure(figure, path, dpi=110)
 
 
 def draw_scaling(
@@ -130,13 +128,11 @@ def draw_scaling(
     medians_on(axes, series, theory)
     axes.set_xlabel(axis)
     axes.set_title(title)
-    write_atomically(path, lambda target: figure.savefig(target, dpi=110, format="png"))
+    save_figure(figure, path, dpi=110)
 
 
 def _figure() -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.6, 4.8), layout="constrained")
+    figure = new_figure(7.6, 4.8)
     return figure, figure.subplots()
 
 

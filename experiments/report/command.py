@@ -23,7 +23,7 @@ from experiments.analysis.plateaus import quartiles, suboptimality_on_grid, upda
 from experiments.analysis.run_table import RunTable, count_problems, in_order, label, read_runs
 from experiments.analysis.scaling import axis_name, combinations, scaling_axes, scalings
 from experiments.analysis.statistics import Estimate, Survival, log_rank
-from experiments.files import write_atomically
+from experiments.files import check_file, save_text
 from experiments.report import figures
 from experiments.report.replay import Replay, replay, triangle_runs
 from experiments.results import read_results
@@ -57,8 +57,9 @@ def main(arguments: list[str]) -> int:
         description="Write one self-contained page about a folder of results.",
         args=arguments,
     )
+    check_file("output", options.output)
     page = make_report(options.results)
-    write_atomically(options.output, lambda target: target.write_text(page, encoding="utf-8"))
+    save_text(page, options.output)
     print(f"wrote {options.output} ({len(page.encode()) / 1e6:.1f} MB)")
     return 0
 

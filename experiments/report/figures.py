@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from experiments.analysis.scaling import Scaling, axis_name
 from experiments.analysis.statistics import Survival
 from experiments.pictures.simplex import well_polygon
-from experiments.pictures.style import STATE_COLORS, WELL
+from experiments.pictures.style import STATE_COLORS, WELL, color_of
 from experiments.pictures.survival import steps
 from experiments.report.replay import Replay
 from gw_envs.checks import Floats
@@ -194,7 +194,7 @@ def axis(title: str) -> Figure:
 
 def line_style(number: int) -> tuple[str, str]:
     """Colour and dash of the curve with this number."""
-    color = STATE_COLORS[number % len(STATE_COLORS)]
+    color = color_of(number)
     return color, "solid" if number < len(STATE_COLORS) else "dot"
 
 

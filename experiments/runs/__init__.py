@@ -14,9 +14,9 @@ def make_run(config: RunConfig) -> Any:
     Raises:
         ValueError: naming the option that is out of range.
     """
-    from experiments.options.environments import ASRSamplingOptions
+    from experiments.options.sampling import SAMPLING_AGENT_OPTIONS
 
-    if isinstance(config.env, ASRSamplingOptions):
+    if config.env.agents is SAMPLING_AGENT_OPTIONS:
         from experiments.runs.training import TrainingRun
 
         return TrainingRun(config)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from agents import metrics
-from experiments.files import write_atomically
-from experiments.pictures.style import BLUE, ORANGE, RED, STATE_COLORS, WELL
+from experiments.files import save_figure
+from experiments.pictures.style import BLUE, ORANGE, RED, WELL, color_of, legend, new_figure
 from experiments.runs.trace import Trace
 from gw_envs.theory import WELL_FRACTION, escape_threshold
 
@@ -24,10 +24,8 @@ def draw_run(title: str, well: Any, traces: Sequence[Trace], path: Path) -> None
         traces: the runs to draw.
         path: PNG to write.
     """
-    from matplotlib.figure import Figure
-
     drifts = well.drift_horizon > 0
-    figure = Figure(figsize=(8.5, 9.5 if drifts else 7), layout="constrained")
+    figure = new_figure(8.5, 9.5 if drifts else 7)
     axes = figure.subplots(3 if drifts else 2, 1, sharex=True)
     last = max(10, *(trace.updates for trace in traces))
     for panel in axes:
@@ -45,8 +43,8 @@ def draw_run(title: str, well: Any, traces: Sequence[Trace], path: Path) -> None
     axes[1].set_ylabel("probability of the best action, pi(a*)")
     axes[-1].set_xlabel("policy updates")
     for panel in axes:
-        _legend(panel)
-    write_atomically(path, lambda target: figure.savefig(target, dpi=120, format="png"))
+        legend(panel)
+    save_figure(figure, path, dpi=120)
 
 
 def _draw_one_state(top: Any, bottom: Any, well: Any, traces: Sequence[Trace]) -> None:
@@ -81,7 +79,7 @@ def _draw_states(top: Any, bottom: Any, well: Any, traces: Sequence[Trace]) -> N
     """One run, a colour per state; each state's well begins at its dotted line."""
     trace = traces[0]
     for state in range(well.num_states):
-        color = STATE_COLORS[state % len(STATE_COLORS)]
+        color = color_of(state)
         edge = WELL_FRACTION * float(well.reward_gaps[state])
         label = f"state {state} (best action {int(well.optimal_actions[state])})"
         for panel, key in ((top, metrics.SUBOPTIMALITY), (bottom, metrics.OPTIMAL_PROB)):
@@ -108,7 +106,7 @@ def _draw_drift(panel: Any, well: Any, last: int) -> None:
         panel.plot(clocks, rewards[:, 0], color="black", lw=1.6, label="every action")
         return
     for action in range(rewards.shape[1]):
-        color = STATE_COLORS[action % len(STATE_COLORS)]
+        color = color_of(action)
         name = well.action_names[action]
         panel.plot(clocks, rewards[:, action], color=color, lw=1.6, label=f"{action}: {name}")
 
@@ -126,10 +124,3 @@ def _mark_escape(panel: Any, updates: Any, values: Any, time: int | None, color:
         height = values[np.searchsorted(updates, time)]
         panel.plot(time, height, "o", color=color, mec="black", ms=7, zorder=5)
         panel.plot([], [], "o", color="white", mec="black", ms=7, label="escape")
-
-
-def _legend(panel: Any) -> None:
-    """One entry per label, in the emptiest corner."""
-    handles, labels = panel.get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
-    panel.legend(unique.values(), unique.keys(), loc="best", fontsize=8.5)

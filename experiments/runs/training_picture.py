@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 
 from agents.metrics import RETRIEVAL_NAMES
-from experiments.files import write_atomically
-from experiments.pictures.style import BLUE, GREEN, ORANGE, PINK, RED, SKY, WELL
+from experiments.files import save_figure
+from experiments.pictures.style import BLUE, STATE_COLORS, WELL, legend, new_figure
 from experiments.runs.trace import Trace
 from gw_envs.metric_learning.distance_bins import EDGES
-
-COLORS = (BLUE, ORANGE, GREEN, PINK, RED, SKY)
 
 
 def draw_training(
@@ -28,11 +26,9 @@ def draw_training(
         bins: of each run and step [29]; the first run's are drawn.
         path: PNG to write.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8.5, 10), layout="constrained")
+    figure = new_figure(8.5, 10)
     top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=(1.3, 1, 1))
-    for (metric, label), color in zip(RETRIEVAL_NAMES.items(), COLORS, strict=True):
+    for (metric, label), color in zip(RETRIEVAL_NAMES.items(), STATE_COLORS, strict=True):
         curves = [_curve(trace, f"test/{metric}") for trace in traces]
         for epochs, values in curves:
             top.plot(epochs, values, color=color, lw=0.6, alpha=0.5)
@@ -54,8 +50,8 @@ def draw_training(
     bottom.set_xlabel("epoch")
     for panel in (top, middle):
         panel.grid(alpha=0.3)
-        panel.legend(loc="best", fontsize=8.5, ncols=3)
-    write_atomically(path, lambda target: figure.savefig(target, dpi=110, format="png"))
+        legend(panel, ncols=3)
+    save_figure(figure, path, dpi=110)
 
 
 def _draw_bins(figure: Any, panel: Any, trace: Trace, bins: Sequence[Any]) -> None:

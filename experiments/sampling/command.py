@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from experiments.analysis.finding import Finding
-from experiments.files import write_atomically
+from experiments.files import check_folder, save_figure, save_text
 from experiments.options.config import parse_options
-from experiments.results import make_writable
+from experiments.pictures.style import new_figure
 from experiments.sampling.findings import Runs, findings
 from experiments.sampling.protocol import (
     AGENTS,
@@ -56,11 +56,11 @@ def main(arguments: list[str]) -> int:
     known = (*DISTRIBUTIONS, "logits_wide")
     for name in options.distributions:
         check_choice("distributions", name, known)
-    make_writable("output", options.output)
+    check_folder("output", options.output)
     if options.stored:
         table = stored_results()
     else:
-        make_writable("results", options.results)
+        check_folder("results", options.results)
         cells = [cell for cell in CELLS if cell.name in options.distributions]
         run_protocol(
             options.results, cells=cells, num_seeds=options.num_seeds, workers=options.workers
@@ -74,7 +74,7 @@ def main(arguments: list[str]) -> int:
         text = page(runs, findings(runs))
         print(text)
         written = options.output / "asr_findings.md"
-        write_atomically(written, lambda target: target.write_text(text + "\n"))
+        save_text(text + "\n", written)
         print(f"\nwrote {written}")
     for path in draw(runs, options.output):
         print(f"wrote {path}")
@@ -89,15 +89,13 @@ def _read(path: Path) -> object:
 
 def draw(runs: Runs, folder: Path) -> list[Path]:
     """The curves, and the ways back."""
-    from matplotlib.figure import Figure
-
     from experiments.sampling.plots import draw_protocol, draw_returns
 
     curves = runs.by_distribution(DRAWN)
-    figure = Figure(figsize=(15, 2.6 * len(curves)), layout="constrained")
+    figure = new_figure(15, 2.6 * len(curves))
     draw_protocol(figure, curves)
     paths = [folder / "asr_curves.png"]
-    write_atomically(paths[0], lambda target: figure.savefig(target, dpi=75, format="png"))
+    save_figure(figure, paths[0], dpi=75)
     kinds = [("normal_high", agent) for agent in AGENTS if ("normal_high", agent) in runs.curves]
     returns = {agent: runs.returns((name, agent)) for name, agent in kinds}
     shown = {agent: survival for agent, survival in returns.items() if survival is not None}

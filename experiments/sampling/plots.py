@@ -10,8 +10,8 @@ import numpy as np
 
 from agents.metrics import RETRIEVAL_NAMES
 from experiments.analysis.statistics import iqm
-from experiments.files import write_atomically
-from experiments.pictures.style import BLUE, GREEN, ORANGE, RED
+from experiments.files import save_figure
+from experiments.pictures.style import BLUE, GREEN, ORANGE, RED, legend, new_figure
 
 AGENT_STYLE = {
     "ppo": (BLUE, "-", "PPO"),
@@ -59,9 +59,7 @@ def draw_returns(returns: Mapping[str, Any], path: Path) -> None:
         returns: agent -> `Survival` in epochs since the fall.
         path: PNG to write.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    figure = new_figure(7, 4.2)
     panel = figure.subplots()
     for agent, survival in returns.items():
         color, line, name = AGENT_STYLE[agent]
@@ -78,6 +76,6 @@ def draw_returns(returns: Mapping[str, Any], path: Path) -> None:
     panel.set_ylabel("share still below")
     panel.set_ylim(0, 1.05)
     panel.grid(alpha=0.3)
-    panel.legend(fontsize=9, loc="lower left")
+    legend(panel, fontsize=9, loc="lower left")
     panel.set_title("normal_high: the way back to the start's recall@1 (band: 95 %)")
-    write_atomically(path, lambda target: figure.savefig(target, dpi=110, format="png"))
+    save_figure(figure, path, dpi=110)

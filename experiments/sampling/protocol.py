@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from experiments.files import write_atomically
+from experiments.files import save_table
 from gw_envs.checks import BadInput, check_int
 
 FIRST_SEED = 100  # earlier looks at this process used seeds below
@@ -166,13 +166,12 @@ def _run_and_keep(folder: Path, settings: dict[str, Any] | None, task: tuple[Cel
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write rows of the protocol as Parquet, whole or not at all."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     fields = [("distribution", pa.string()), ("agent", pa.string())]
     fields += [("seed", pa.int32()), ("epoch", pa.int32())]
     fields += [(name, pa.float32()) for name in FLOATS] + [(name, pa.bool_()) for name in FLAGS]
     table = pa.Table.from_pylist(rows, schema=pa.schema([*fields, ("failure", pa.string())]))
-    write_atomically(path, partial(pq.write_table, table, compression="zstd"))
+    save_table(table, path)
 
 
 def join(folder: Path, path: Path) -> None:
@@ -193,7 +192,7 @@ def join(folder: Path, path: Path) -> None:
         raise BadInput(f"a run in {str(folder)!r} is damaged ({error}); delete it.") from None
     order = [(name, "ascending") for name in ("distribution", "agent", "seed", "epoch")]
     table = table.sort_by(order)
-    write_atomically(path, partial(pq.write_table, table, compression="zstd"))
+    save_table(table, path)
 
 
 def stored_results() -> Any:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from tyro.conf import Positional
 
 from gw_envs.checks import BadInput, check_int
+from gw_envs.threads import one_thread_each
 
 if TYPE_CHECKING:
     from experiments.sweeps.engines import Engine
@@ -45,8 +46,6 @@ def main(arguments: list[str]) -> int:
         ValueError: for bad input; nothing is written then.
     """
     import tyro
-
-    from experiments.sweeps.engines import one_thread_each
 
     one_thread_each()
     from experiments.sweeps.scheduling import Progress, check_points, run_missing

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from tqdm import tqdm
 
 from experiments.sweeps.execution import Job, Outcome, execute
+from gw_envs.threads import one_thread_each
 
 Batch = tuple[Job, ...]
 
@@ -143,15 +144,6 @@ class ProcessEngine:
             return False
         worker.batch = batch
         return True
-
-
-def one_thread_each() -> None:
-    """Small matrices: threads cost more than they bring, and change the last bits of sums.
-
-    Libraries read this when they are imported.
-    """
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
 
 
 def _context() -> BaseContext:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from experiments.files import write_atomically
-from experiments.options.agents import NOT_ON_THE_LINE
-from experiments.options.config import parse_options, well_options
+from experiments.files import check_folder, save_table
+from experiments.options.config import parse_well_command
 from experiments.ways_out.comparison import Comparison, Contender, compare_rules
 from gw_envs.checks import BadInput
-from gw_envs.instances import INSTANCES
+from gw_envs.theory.instances import INSTANCES
 
 # Columns of the table; Comparison.rows says what they hold.
 COLUMNS = {
@@ -49,7 +46,7 @@ class CompareOptions:
     env_id: str = "SoftmaxWell-v0"
     """The environment whose well is left; its options follow below."""
     instance: Literal["equal-gaps", "harmful-arm", "two-plateaus"] | None = None
-    """A ready-made well with its own start (gw_envs.instances), instead of an environment."""
+    """A ready-made well with its own start (gw_envs.theory.instances), not an environment."""
     rules: tuple[str, ...] | None = None
     """Rules with their options, e.g. natural-pg escort-pg,power=3,learning_rate=0.02. Default: all,
     each at its source's step size."""
@@ -68,12 +65,8 @@ class CompareOptions:
 
 def main(arguments: list[str]) -> int:
     """Race the rules the arguments name; print the table, write table and picture."""
-    options, env = parse_options(
-        arguments,
-        prog="python -m experiments compare",
-        description="Race the ways out of a well from the same start.",
-        groups=lambda env_id: {"compare": CompareOptions, "env": well_options(env_id)},
-        choosers={"env_id": CompareOptions.env_id},
+    options, env = parse_well_command(
+        arguments, "compare", CompareOptions, "Race the ways out of a well from the same start."
     )
     from experiments.ways_out.picture import draw_comparison
 
@@ -103,7 +96,10 @@ def read_contender(text: str) -> Contender:
     """
     import yaml
 
+    from agents.updates import RULES, code_options
+
     name, *settings = text.split(",")
+    closed = code_options(RULES[name]) if name in RULES else ()
     options: dict[str, Any] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
@@ -111,7 +107,7 @@ def read_contender(text: str) -> Contender:
             options[key] = yaml.safe_load(value)
         except yaml.YAMLError:
             equals = ""
-        if not equals or key in NOT_ON_THE_LINE:
+        if not equals or key in closed:
             raise BadInput(f"rules={text!r}: {setting!r} must be option=value.")
     rate = options.pop("learning_rate", None)
     return Contender(name, options, rate)
@@ -143,30 +139,13 @@ def print_comparison(comparison: Comparison) -> None:
 def write_table(rows: list[dict[str, Any]], folder: Path) -> list[Path]:
     """Write the table as Parquet and as CSV; return their paths. Each is whole or absent."""
     import pyarrow as pa
-    import pyarrow.csv as pc
-    import pyarrow.parquet as pq
 
     schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()])
     table = pa.Table.from_pylist(rows, schema=schema)
-    writers = (partial(pq.write_table, table), partial(pc.write_csv, table))
     paths = [folder / name for name in TABLES]
-    for path, write in zip(paths, writers, strict=True):
-        write_atomically(path, write)
+    for path in paths:
+        save_table(table, path)
     return paths
-
-
-def check_folder(name: str, folder: Path) -> None:
-    """Check, without making it, that a folder could be written.
-
-    Raises:
-        ValueError: if something else stands in its place or on the way, or writing is forbidden.
-    """
-    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise BadInput(
-            f"{name}={str(folder)!r} cannot be written ({str(nearest)!r} is in the way); "
-            "name a folder you may write to."
-        )
 
 
 def _count(time: int) -> str:

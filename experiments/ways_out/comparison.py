@@ -17,20 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.policies import initial_theta, softmax
-from agents.updates import (
-    RULES,
-    EscortGradient,
-    MirrorAscent,
-    Rate,
-    UpdateRule,
-    make_rule,
-    policy_at_distance,
-)
+from agents.policies import Start, softmax
+from agents.simulation import policy_at_distance
+from agents.updates import ExactRule, Rate, exact_rules, make_rule
 from experiments.analysis.statistics import Slope, log_log_slope
-from experiments.ways_out.races import Race, Track, make_track
+from experiments.ways_out.races import Entry, Race, Track, make_track
 from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
-from gw_envs.instances import WellInstance
+from gw_envs.theory.instances import WellInstance
 
 # pi(a*) of the starts from which the law of escape times is fitted, relative to the given one.
 DEPTHS = 10.0 ** np.array([1.0, 0.5, 0.0, -0.5, -1.0])
@@ -43,9 +36,9 @@ class Contender:
     """A rule with its hyper-parameters and its step size.
 
     Attributes:
-        name: a key of `agents.updates.RULES`.
+        name: one of `agents.updates.exact_rules()`.
         options: hyper-parameters by field name; the others keep their defaults.
-        learning_rate: eta > 0; None for `default_learning_rate`.
+        learning_rate: eta > 0; None for `ExactRule.default_learning_rate`.
 
     Raises:
         ValueError: for an unknown rule or option, or a value out of range.
@@ -62,7 +55,7 @@ class Contender:
             check_float("learning_rate", self.learning_rate, 0, open_low=True)
 
     @property
-    def rule(self) -> UpdateRule:
+    def rule(self) -> ExactRule:
         """The rule."""
         return make_rule(self.name, **self.options)
 
@@ -166,30 +159,11 @@ class Comparison:
         ]
 
 
-def default_learning_rate(rule: UpdateRule, advantage_bound: float = 1.0) -> float:
-    """The step size of a rule's source.
-
-    1 for a method without a step size of its own; 1/6 for `normalized-pg`; 1/(9 p^2) for
-    `escort-pg` (the source's without its K^{-1/p}); 100 for `tsallis-pg`, whose gradient is smaller
-    by about the square root of pi(a*). `mirror-ascent` takes at most .99 / advantage_bound, since
-    its 1 + eta U must stay positive.
-
-    Args:
-        rule: the rule.
-        advantage_bound: that no |U| of the well exceeds.
-    """
-    if isinstance(rule, EscortGradient):
-        return 1 / (9 * rule.power**2)
-    if isinstance(rule, MirrorAscent):
-        return min(1.0, 0.99 / advantage_bound)
-    return {"normalized-pg": 1 / 6, "tsallis-pg": 100.0}.get(rule.name, 1.0)
-
-
 def all_contenders() -> list[Contender]:
-    """Every registered rule at its defaults, and the variants that behave in another way."""
+    """Every exact rule at its defaults, and the variants that behave in another way."""
     variants = [Contender("armijo-pg", {"expand": True})]
     variants.append(Contender("delightful-pg", {"temperature": 0.0}))
-    return [Contender(name) for name in sorted(RULES)] + variants
+    return [Contender(name) for name in sorted(exact_rules())] + variants
 
 
 def compare_rules(
@@ -212,7 +186,7 @@ def compare_rules(
         contenders: the rules; default `all_contenders`.
         env_id: one of our environments.
         env_kwargs: its constructor's arguments.
-        instance: a well of `gw_envs.instances` with its own start, instead of an environment.
+        instance: a well of `gw_envs.theory.instances` with its own start, not an environment.
         initial_policy: "uniform_suboptimal" or "corner", in every state.
         optimal_prob: pi(a*) at the start, in [1e-9, 1).
         corner_action: the arm of the corner; default the first sub-optimal one.
@@ -253,11 +227,11 @@ def _race_rule(
     """All races of one rule."""
     rule, rate = contender.rule, contender.learning_rate
     if rate is None:
-        rate = default_learning_rate(rule, track.advantage_bound)
+        rate = rule.default_learning_rate(track.advantage_bound)
     depths = optimal_prob * DEPTHS
     depths = depths[depths < 0.9]
     starts = np.stack([_at_depth(policy, track.best, x) for x in depths])
-    races = track.race(rule, rate, starts, max_updates)
+    races = track.race(Entry(rule, rate, starts, max_updates))
     race = _beyond_escape(track, rule, rate, policy, max_updates)
     distant, distance_race = _same_distance(rule, policy, track.best), None
     if distant is policy:
@@ -278,19 +252,19 @@ def _race_rule(
 
 
 def _beyond_escape(
-    track: Track, rule: UpdateRule, rate: float, policy: Floats, max_updates: int
+    track: Track, rule: ExactRule, rate: float, policy: Floats, max_updates: int
 ) -> Race:
     """A race from one start that goes on after the escape, for the curves."""
     if not rule.rate.bias:
-        race = track.race(rule, rate, policy[None], max_updates)
+        race = track.race(Entry(rule, rate, policy[None], max_updates))
         time = int(race.escape_time[0])
         if time < 0:
             return race
         max_updates = min(max_updates, 3 * time + 30)
-    return track.race(rule, rate, policy[None], max_updates, stop_at_escape=False)
+    return track.race(Entry(rule, rate, policy[None], max_updates, stop_at_escape=False))
 
 
-def _bias(rule: UpdateRule, race: Race) -> float:
+def _bias(rule: ExactRule, race: Race) -> float:
     if not rule.rate.bias:
         return 0.0
     return float(race.suboptimality[-1, 0]) if race.escape_time[0] >= 0 else math.nan
@@ -301,25 +275,19 @@ def _law(optimal_probs: Floats, times: NDArray[np.int64]) -> Slope | None:
     return log_log_slope(1 / optimal_probs[left], times[left]) if left.sum() >= 3 else None
 
 
-def _seconds_per_update(track: Track, rule: UpdateRule, rate: float, policy: Floats) -> float:
+def _seconds_per_update(track: Track, rule: ExactRule, rate: float, policy: Floats) -> float:
     """The least of three short races; the wall time of an update does not depend on the policy."""
     spent = []
     for _ in range(3):
         begin = time.perf_counter()
-        race = track.race(rule, rate, policy[None], _TIMED_UPDATES)
+        race = track.race(Entry(rule, rate, policy[None], _TIMED_UPDATES))
         spent.append((time.perf_counter() - begin) / max(1, int(race.updates[-1])))
     return min(spent)
 
 
 def _named_start(track: Track, name: str, optimal_prob: float, corner: int | None) -> Floats:
     """The same named policy in every state, [S, K]."""
-    rows = [
-        initial_theta(
-            name, track.num_actions, best, optimal_prob=optimal_prob, corner_action=corner
-        )
-        for best in track.best.tolist()
-    ]
-    return softmax(np.stack(rows))
+    return softmax(Start(name, optimal_prob, corner).table(track.best, track.num_actions))
 
 
 def _at_depth(policy: Floats, best: NDArray[np.int64], optimal_prob: float) -> Floats:
@@ -331,11 +299,14 @@ def _at_depth(policy: Floats, best: NDArray[np.int64], optimal_prob: float) -> F
     return moved
 
 
-def _same_distance(rule: UpdateRule, policy: Floats, best: NDArray[np.int64]) -> Floats | None:
+def _same_distance(rule: ExactRule, policy: Floats, best: NDArray[np.int64]) -> Floats | None:
     """The start [S, K] at softmax's parameter distance; `policy` itself for a rule on logits."""
-    if np.allclose(rule.policy(np.log(policy)), policy, rtol=1e-9, atol=0):
-        return policy
     states, k = np.arange(len(best)), policy.shape[-1]
+    theta = rule.theta_from_policy(policy)
+    if np.ptp(theta[..., :k] - np.log(policy), axis=-1).max() < 1e-9:
+        return policy
+    if theta.shape[-1] > k:  # another map, with a memory
+        return None
     chosen = policy[states, best][:, None]
     others = policy[np.arange(k) != best[:, None]].reshape(len(best), k - 1)
     if np.ptp(others, axis=-1).max() > 1e-9 * others.min() or not np.all(others > chosen):

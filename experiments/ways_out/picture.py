@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from experiments.files import write_atomically
-from experiments.pictures.style import BLUE, GREEN, ORANGE, PINK, RED, SKY
+from experiments.files import save_figure
+from experiments.pictures.style import MARKERS, STATE_COLORS, new_figure
 from experiments.ways_out.comparison import Comparison, RuleResult
 from experiments.ways_out.races import Race
 
-COLORS = ("black", BLUE, ORANGE, GREEN, PINK, RED, SKY)
-MARKERS = ("o", "s", "^", "v", "D", "P", "X")
+COLORS = ("black", *STATE_COLORS)
 FLOOR = 1e-4  # sub-optimality below which curves are not drawn
 Styles = list[dict[str, Any]]
 
@@ -22,7 +21,7 @@ Styles = list[dict[str, Any]]
 def draw_comparison(comparison: Comparison, path: Path) -> None:
     """Write the picture of a comparison to a PNG; see `comparison_figure`."""
     figure = comparison_figure(comparison)
-    write_atomically(path, lambda target: figure.savefig(target, dpi=90, format="png"))
+    save_figure(figure, path, dpi=90)
 
 
 def comparison_figure(comparison: Comparison) -> Any:
@@ -37,14 +36,12 @@ def comparison_figure(comparison: Comparison) -> Any:
     Returns:
         A matplotlib Figure.
     """
-    from matplotlib.figure import Figure
-
     results = comparison.ranked
     styles = _styles(results)
     other_map = [r.distance_race is not None and r.distance_race is not r.race for r in results]
     panels = 3 if any(other_map) else 2
     top = 1.5 * max(r.race.suboptimality.max() for r in results)
-    figure = Figure(figsize=(15, 7.6), layout="constrained")
+    figure = new_figure(15, 7.6)
     axes = figure.subplots(1, panels, squeeze=False)[0]
     for panel in axes:
         panel.set_xscale("log")

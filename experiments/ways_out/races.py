@@ -11,10 +11,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.precision import lowest_trusted
+from agents.simulation import run_rule
 from agents.softmax_pg import Record, SoftmaxPG, log_spaced
-from agents.updates import UpdateRule, run_rule
+from agents.updates import ExactRule
 from gw_envs.checks import Floats
-from gw_envs.instances import WellInstance
+from gw_envs.theory.instances import WellInstance
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A rule that enters a race.
+
+    Attributes:
+        rule: the rule.
+        learning_rate: its step size, > 0.
+        policies: its R starts [R, S, K].
+        max_updates: budget.
+        stop_at_escape: whether the race ends when every start has escaped.
+    """
+
+    rule: ExactRule
+    learning_rate: float
+    policies: Floats
+    max_updates: int
+    stop_at_escape: bool = True
 
 
 @dataclass(frozen=True)
@@ -64,22 +84,14 @@ class Track(Protocol):
         """Updates that take seconds rather than minutes."""
         ...
 
-    def race(
-        self,
-        rule: UpdateRule,
-        learning_rate: float,
-        policies: Floats,
-        max_updates: int,
-        *,
-        stop_at_escape: bool = True,
-    ) -> Race:
-        """Run a rule from policies [R, S, K] until every one has escaped or the budget is spent."""
+    def race(self, entry: Entry) -> Race:
+        """Run a rule until every start has escaped or the budget is spent."""
         ...
 
 
 @dataclass(frozen=True)
 class BanditTrack:
-    """One state with constant mean rewards [K]; `escape_prob` as in `agents.updates.run_rule`."""
+    """One state with constant mean rewards [K]; `escape_prob` as in `run_rule`."""
 
     name: str
     mean_rewards: Floats
@@ -101,24 +113,16 @@ class BanditTrack:
         """The spread of the mean rewards."""
         return float(np.ptp(self.mean_rewards))
 
-    def race(
-        self,
-        rule: UpdateRule,
-        learning_rate: float,
-        policies: Floats,
-        max_updates: int,
-        *,
-        stop_at_escape: bool = True,
-    ) -> Race:
+    def race(self, entry: Entry) -> Race:
         """See `Track`."""
         run = run_rule(
-            rule,
+            entry.rule,
             self.mean_rewards,
-            policies[:, 0],
-            learning_rate,
-            max_updates,
+            entry.policies[:, 0],
+            entry.learning_rate,
+            entry.max_updates,
             escape_prob=self.escape_prob,
-            stop_at_escape=stop_at_escape,
+            stop_at_escape=entry.stop_at_escape,
         )
         sunk = run.optimal_prob.min(axis=0) < lowest_trusted("float64", robust=False)
         times = np.where(sunk, -1, run.escape_time)
@@ -137,33 +141,25 @@ class EnvironmentTrack:
     advantage_bound: float
     budget: int = 2_000
 
-    def race(
-        self,
-        rule: UpdateRule,
-        learning_rate: float,
-        policies: Floats,
-        max_updates: int,
-        *,
-        stop_at_escape: bool = True,
-    ) -> Race:
+    def race(self, entry: Entry) -> Race:
         """See `Track`."""
         agent = SoftmaxPG(
             self.env_id,
             dict(self.env_kwargs),
-            update=rule.name,
-            learning_rate=learning_rate,
-            policy=policies,
-            seeds=range(len(policies)),
-            update_options=rule_options(rule),
+            update=entry.rule.name,
+            learning_rate=entry.learning_rate,
+            policy=entry.policies,
+            seeds=range(len(entry.policies)),
+            update_options=rule_options(entry.rule),
         )
-        marks = log_spaced(max_updates)
+        marks = log_spaced(entry.max_updates)
         records: list[Record] = []
         for mark in marks.tolist():
             try:
                 agent.learn(mark, record_at=marks, on_record=records.append)
             except FloatingPointError:
                 break
-            if stop_at_escape and np.all(agent.escape_time >= 0):
+            if entry.stop_at_escape and np.all(agent.escape_time >= 0):
                 break
         return Race(
             agent.escape_time,
@@ -173,9 +169,9 @@ class EnvironmentTrack:
         )
 
 
-def rule_options(rule: UpdateRule) -> dict[str, Any]:
+def rule_options(rule: ExactRule) -> dict[str, Any]:
     """The hyper-parameters of a rule, by name."""
-    return {item.name: getattr(rule, item.name) for item in fields(cast(Any, rule)) if item.init}
+    return {item.name: getattr(rule, item.name) for item in fields(rule) if item.init}
 
 
 def make_track(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
 from gw_envs.drift.laws import RANGE_TOLERANCE, DriftLaw, drift_law
 
-PREMISES = ("require", "warn", "ignore")
+Premise = Literal["require", "warn", "ignore"]
 
 
 class DriftingRewards:
@@ -128,7 +128,7 @@ class DriftingRewards:
             f"below ceiling={ceiling:g}"
         )
 
-    def check_premise(self, premise: str, ceiling: float | None) -> None:
+    def check_premise(self, premise: Premise, ceiling: float | None) -> None:
         """Raise, warn or say nothing where the theorem's premise fails, as `premise` asks.
 
         Args:
@@ -138,7 +138,7 @@ class DriftingRewards:
         Raises:
             ValueError: with the first t and the arm, or for an argument out of range.
         """
-        check_choice("premise", premise, PREMISES)
+        check_choice("premise", premise, get_args(Premise))
         beta = None if ceiling is None else check_float("ceiling", ceiling, 0, 1)
         if premise == "ignore":
             return

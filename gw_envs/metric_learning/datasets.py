@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ DOWNLOADS = {
     "sop": ("sop", "StanfordOnlineProducts", "Stanford_Online_Products"),
 }
 NAMES = ("letter", "digits", *DOWNLOADS, "folder:PATH")
-CLASS_SPLITS = ("alternate", "halves", "random")
+ClassSplit = Literal["alternate", "halves", "random"]
 
 Rows = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -155,7 +155,7 @@ def split(
     rows: Rows,
     labels: Labels,
     *,
-    class_split: str = "alternate",
+    class_split: ClassSplit = "alternate",
     rows_per_class: int | None = 120,
     validation_fraction: float = 0.15,
     seed: int = 0,
@@ -174,7 +174,7 @@ def split(
     Raises:
         ValueError: for fewer than four classes, or a class too small to be split.
     """
-    check_choice("class_split", class_split, CLASS_SPLITS)
+    check_choice("class_split", class_split, get_args(ClassSplit))
     share = check_float("validation_fraction", validation_fraction, 0, 1, open_low=True)
     if rows_per_class is not None:
         check_int("rows_per_class", rows_per_class, 4)

@@ -18,66 +18,11 @@ from numpy.typing import NDArray
 from pytorch_metric_learning import losses
 from torch import nn
 
-from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
+from gw_envs.checks import BadInput, Floats
 from gw_envs.metric_learning.datasets import Labels, Rows
 from gw_envs.metric_learning.distance_bins import item_probabilities
 from gw_envs.metric_learning.retrieval import distances_between
-
-LOSSES = ("margin", "triplet")
-NETWORKS = ("mlp", "cnn")
-
-
-@dataclass(frozen=True)
-class LearnerSettings:
-    """How the embedding is trained; defaults are PADS's where it has them.
-
-    Attributes:
-        network: "mlp" (hidden 256), "cnn" (four convolutions), or "module:function", which is
-            called with (input shape, embedding size) and returns a torch module, e.g. a ResNet.
-        embedding_size: dimension of the unit vectors.
-        loss: "margin" or "triplet".
-        margin: of either loss.
-        boundary: initial boundary beta of the margin loss.
-        boundary_rate: learning rate of beta.
-        learning_rate: Adam's.
-        classes_per_batch, rows_per_class: a batch holds their product; classes are drawn with
-            repetition.
-        self_regularisation: whether positives and the anchor itself may be drawn as negatives.
-        device: "cpu", "cuda", "cuda:0", ...
-    """
-
-    network: str = "mlp"
-    embedding_size: int = 64
-    loss: str = "margin"
-    margin: float = 0.2
-    boundary: float = 1.2
-    boundary_rate: float = 5e-4
-    learning_rate: float = 1e-3
-    classes_per_batch: int = 28
-    rows_per_class: int = 4
-    self_regularisation: bool = False
-    device: str = "cpu"
-
-    def __post_init__(self) -> None:
-        """Check every value.
-
-        Raises:
-            ValueError: naming the one that is out of range.
-        """
-        if ":" not in self.network:
-            check_choice("network", self.network, (*NETWORKS, "module:function"))
-        check_int("embedding_size", self.embedding_size, 2)
-        check_choice("loss", self.loss, LOSSES)
-        for name in ("margin", "boundary", "boundary_rate", "learning_rate"):
-            check_float(name, getattr(self, name), 0, open_low=True)
-        check_int("classes_per_batch", self.classes_per_batch, 2)
-        check_int("rows_per_class", self.rows_per_class, 2)
-        try:
-            usable = torch.device(self.device).type != "cuda" or torch.cuda.is_available()
-        except RuntimeError:
-            usable = False
-        if not usable:
-            raise BadInput(f"device={self.device!r} is not here; use 'cpu', or 'cuda' with a GPU.")
+from gw_envs.metric_learning.settings import LearnerSettings
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gw_envs.checks import Floats
-from gw_envs.metric_learning.retrieval import Retrieval
+from gw_envs.metric_learning.retrieval import METRICS, Retrieval
 
 WINDOWS = (2, 8, 16, 32)
 WELL_SIGMAS = 2.0
@@ -38,6 +38,12 @@ class WellWatch:
             self.inside = bool(change.mean() < 0)
         else:
             self.inside = bool(change.mean() < -WELL_SIGMAS * error)
+
+
+def metric_bounds(length: int) -> Floats:
+    """The largest value of each entry of `MetricHistory.vector`, [7 (H+4)]; the smallest is 0."""
+    highest = [2.0 if name.endswith("distance") else 1.0 for name in METRICS]
+    return np.tile(highest, length + len(WINDOWS))
 
 
 class MetricHistory:

@@ -9,20 +9,33 @@ from gw_envs.theory.bounds import (
     reward_escape_bound,
     uniform_start_escape_bound,
 )
-from gw_envs.theory.clock import escape_time, flow_escape_time, flow_integral
+from gw_envs.theory.clock import (
+    equal_gap_escape_time,
+    escape_time,
+    flow_escape_time,
+    flow_integral,
+)
 from gw_envs.theory.drifting import drift_escape_updates, well_escape_updates
 from gw_envs.theory.initialization import GaussianInitialization
 from gw_envs.theory.printed_theorem import ceiling_range, printed_constant, printed_escape_time
-from gw_envs.theory.wells import WELL_FRACTION, escape_threshold, in_well
+from gw_envs.theory.wells import (
+    WELL_FRACTION,
+    best_arm_and_gap,
+    escape_threshold,
+    in_well,
+    well_edge,
+)
 
 __all__ = [
     "WELL_FRACTION",
     "GaussianInitialization",
     "StateAudit",
     "audit",
+    "best_arm_and_gap",
     "ceiling_range",
     "drift_escape_bound",
     "drift_escape_updates",
+    "equal_gap_escape_time",
     "equal_rewards_escape_bound",
     "escape_lower_bound",
     "escape_threshold",
@@ -35,5 +48,6 @@ __all__ = [
     "printed_escape_time",
     "reward_escape_bound",
     "uniform_start_escape_bound",
+    "well_edge",
     "well_escape_updates",
 ]

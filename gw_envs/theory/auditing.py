@@ -150,7 +150,8 @@ def audit(
     Raises:
         ValueError: naming the argument that is out of range.
     """
-    printed_escape_time(0.5, 1.0, learning_rate, constant)  # refuses either out of range
+    eta = check_float("learning_rate", learning_rate, 0, open_low=True)
+    printed_escape_time(0.5, 1.0, eta, constant)  # refuses a constant out of range
     budget = check_int("max_updates", max_updates, 0)
     world_at, horizon = _as_worlds(instance)
     if drift_horizon is not None:
@@ -165,8 +166,8 @@ def audit(
     for action in best.tolist():
         check_int("optimal_action", action, 0, shape[1] - 1)
     path = _Path(first, policy, best.astype(int), reward_gap)
-    path.follow(world_at, learning_rate, budget, min(horizon, budget))
-    return tuple(path.audit_state(s, learning_rate, constant) for s in range(shape[0]))
+    path.follow(world_at, eta, budget, min(horizon, budget))
+    return tuple(path.audit_state(s, eta, constant) for s in range(shape[0]))
 
 
 class _Path:

@@ -14,9 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import BadInput, Floats, check_float, check_int, check_policy
+from gw_envs.checks import (
+    BadInput,
+    Floats,
+    check_float,
+    check_int,
+    check_mean_rewards,
+    check_policy,
+)
 from gw_envs.theory.clock import flow_integral
-from gw_envs.theory.wells import escape_threshold
+from gw_envs.theory.wells import best_arm_and_gap, escape_threshold
 
 
 def escape_lower_bound(optimal_prob: ArrayLike, reward_gap: float, learning_rate: float) -> Any:
@@ -38,9 +45,9 @@ def escape_lower_bound(optimal_prob: ArrayLike, reward_gap: float, learning_rate
     Raises:
         ValueError: naming the argument that is out of range.
     """
-    check_float("reward_gap", reward_gap, 0, 1, open_low=True)
-    check_float("learning_rate", learning_rate, 0, open_low=True)
-    bound = np.asarray(equal_rewards_escape_bound(optimal_prob)) / (learning_rate * reward_gap)
+    gap = check_float("reward_gap", reward_gap, 0, 1, open_low=True)
+    eta = check_float("learning_rate", learning_rate, 0, open_low=True)
+    bound = np.asarray(equal_rewards_escape_bound(optimal_prob)) / (eta * gap)
     return float(bound) if bound.ndim == 0 else bound
 
 
@@ -108,19 +115,17 @@ def reward_escape_bound(policy: ArrayLike, mean_rewards: ArrayLike, learning_rat
     Raises:
         ValueError: naming the argument that is out of range.
     """
-    pi, r = check_one_policy(policy), np.asarray(mean_rewards, dtype=np.float64)
+    pi, r = check_one_policy(policy), check_mean_rewards("mean_rewards", mean_rewards)
     if r.shape != pi.shape:
         raise BadInput(f"mean_rewards of shape {r.shape} must match policy's {pi.shape}.")
-    check_float("learning_rate", learning_rate, 0, open_low=True)
-    best = int(np.argmax(r))
+    eta = check_float("learning_rate", learning_rate, 0, open_low=True)
+    best, _ = best_arm_and_gap(r)
     gaps = r[best] - np.delete(r, best)
-    if gaps.min() <= 0:
-        return 0.0
     clock = drift_escape_bound(pi, best)
     # Equal to the bit: a difference of 1e-12 already rules the dynamics once x0 is below it.
     if np.ptp(gaps) == 0:
         clock = max(clock, equal_rewards_escape_bound(pi[best]))
-    return clock / (learning_rate * float(gaps.max()))
+    return clock / (eta * float(gaps.max()))
 
 
 def uniform_start_escape_bound(

@@ -7,13 +7,16 @@ sub-optimal arms equally likely (K=2: always so). Then (theory page, sections 1 
     updates  v <- v + h p(1-p),                 v = ln(p/(1-p)),  h = eta c Delta.
 
 F is the flow's time integral; the update map has an Abel function A with A(v_{n+1}) = A(v_n) + 1,
-a series in h whose every term after the second is a polynomial in p. Units: updates; eta and Delta
+a series in h whose every term after the second is a polynomial in p. Two `escape_time` are told
+apart by their names: `equal_gap_escape_time` here, the closed form for alike sub-optimal arms, and
+`agents.simulation.solve_escape_time` for any. Units: updates; eta and Delta
 are dimensionless.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from decimal import Decimal, localcontext
 from functools import lru_cache
 from typing import Any
@@ -25,7 +28,7 @@ from gw_envs.checks import BadInput, check_float, check_int
 from gw_envs.theory.wells import escape_threshold
 
 SERIES_TERMS = 6
-JUMP_END = 1e-3  # the series is used while h * p stays below this; truncation there is < 1e-16
+JUMP_END = Decimal("1e-3")  # the series is used while h * p is below; truncation there < 1e-16
 
 
 def flow_integral(x: ArrayLike) -> Any:
@@ -66,13 +69,13 @@ def flow_escape_time(
     Returns:
         float or array; 0 where x0 is already above xe.
     """
-    c, edge = _symmetric_setting(reward_gap, learning_rate, num_actions, escape_prob)
-    time = (flow_integral(edge) - flow_integral(optimal_prob)) / (c * learning_rate * reward_gap)
-    time = np.maximum(time, 0.0)
+    gap, eta, k, edge = _check_setting(reward_gap, learning_rate, num_actions, escape_prob)
+    distance = flow_integral(edge) - flow_integral(optimal_prob)
+    time = np.maximum(distance / (k / (k - 1) * eta * gap), 0.0)
     return float(time) if np.ndim(time) == 0 else time
 
 
-def escape_time(
+def equal_gap_escape_time(
     optimal_prob: ArrayLike,
     reward_gap: float,
     learning_rate: float,
@@ -81,17 +84,18 @@ def escape_time(
 ) -> Any:
     """Exact number of softmax-PG updates to leave the well; equally likely sub-optimal arms.
 
-    The count is the smallest n with pi_n(a*) above the edge. The Abel series jumps to the last
-    thousand or so updates, which are made one by one. The jump is evaluated in 50-digit decimals,
-    so the integer is that of the real-number iteration with the given float64 parameters at any
-    depth; about 1 ms a value.
+    The count is the smallest n with pi_n(a*) above the edge. The Abel series jumps over both ends
+    of the way, where it holds; the thousand or so updates between them, which only h > 0.001 has,
+    are made one by one. Jumps are evaluated in decimals of 50 digits, or 25 more than the count
+    has: the integer is that of the real-number iteration with the given float64 parameters, at any
+    depth; about 1 ms a value, 0.1 s for an edge so close to 1 that both series are used.
 
     Args:
         optimal_prob: x0 = pi_1(a*), float or array, in (0, 1).
         reward_gap: Delta in (0, 1].
         learning_rate: eta > 0, constant.
         num_actions: K >= 2.
-        escape_prob: threshold on pi(a*); default the well's edge 0.1.
+        escape_prob: threshold on pi(a*), in (0, 1); default the well's edge 0.1.
 
     Returns:
         int for a float; an array of Python integers (dtype object if any exceeds int64) otherwise.
@@ -99,59 +103,93 @@ def escape_time(
     Raises:
         ValueError: naming the argument that is out of range.
     """
-    _, edge = _symmetric_setting(reward_gap, learning_rate, num_actions, escape_prob)
+    gap, eta, k, edge = _check_setting(reward_gap, learning_rate, num_actions, escape_prob)
     starts = np.asarray(optimal_prob, dtype=np.float64)
     flow_integral(starts)  # refuses values outside (0, 1)
-    with localcontext() as context:
-        context.prec = 50
-        h = Decimal(learning_rate) * Decimal(reward_gap) * num_actions / (num_actions - 1)
-        counts = [_count_updates(float(x), h, edge) for x in starts.ravel()]
+    counts = [_count_updates(x, eta, gap, k, edge) for x in starts.ravel().tolist()]
     if starts.ndim == 0:
         return counts[0]
     small = max(counts, default=0) < 2**63
     return np.array(counts, dtype=np.int64 if small else object).reshape(starts.shape)
 
 
-def _symmetric_setting(
+escape_time = equal_gap_escape_time  # the name of the first release, an alias for another one
+
+
+def _check_setting(
     reward_gap: float, learning_rate: float, num_actions: int, escape_prob: float | None
-) -> tuple[float, float]:
-    """Check the arguments; return c = K/(K-1) and the threshold on x."""
-    check_float("reward_gap", reward_gap, 0, 1, open_low=True)
-    check_float("learning_rate", learning_rate, 0, open_low=True)
+) -> tuple[float, float, int, float]:
+    """Delta, eta, K and the threshold on x, checked, as Python numbers."""
+    gap = check_float("reward_gap", reward_gap, 0, 1, open_low=True)
+    eta = check_float("learning_rate", learning_rate, 0, open_low=True)
     k = check_int("num_actions", num_actions, 2)
     if escape_prob is None:
-        return k / (k - 1), escape_threshold()
-    return k / (k - 1), check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
+        return gap, eta, k, escape_threshold()
+    edge = check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
+    return gap, eta, k, edge
 
 
-def _count_updates(x0: float, h: Decimal, edge: float) -> int:
-    """Smallest n with p_n > edge, for the map v <- v + h p(1-p) from p_0 = x0."""
-    step = float(h)
-    jump_to = min(JUMP_END / step, edge)
+def _count_updates(x0: float, eta: float, gap: float, k: int, edge: float) -> int:
+    """Smallest n with p_n > edge, for the map v <- v + h p(1-p) from p_0 = x0.
+
+    `_abel` holds at p where h p < JUMP_END. The map is its own mirror image under v -> -v and
+    h -> -h, so that A(1-p; -h) is an Abel function too; it holds where h (1-p) < JUMP_END. Between
+    them h p(1-p) is so large that every update moves v, in float64 as well.
+    """
+    if x0 >= edge:
+        return int(x0 == edge)
+    with localcontext() as context:
+        digits = -math.log10(x0) - math.log10(eta) - math.log10(gap)  # of the count
+        context.prec = max(50, 25 + math.ceil(digits))
+        h = Decimal(eta) * Decimal(gap) * k / (k - 1)
+        p, end = Decimal(x0), Decimal(edge)
+        low = JUMP_END / h
+        n = 0
+        if p < low:
+            start = _abel(p, h)
+            distance = _abel(min(low, end), h) - start
+            if end <= low:
+                return int(distance) + 1
+            n = max(0, int(distance) - 1)
+            p = _invert_abel(start + n, low, h) if n else p
+        context.prec = 50
+        if end <= 1 - low:
+            v_end = math.log(edge) - math.log1p(-edge)
+            return n + max(1, _step(float(_logit(p)), v_end, float(h), math.exp)[0])
+        # What one update leaps, rounding would magnify by all that follow: so decimals here.
+        made, q = 0, 1 - p
+        if q > low:
+            made, v = _step(_logit(p), _logit(1 - low), h, Decimal.exp)
+            q = 1 / (1 + v.exp())
+        distance = _abel(1 - end, -h) - _abel(q, -h)
+        return n + made + max(0, math.floor(distance) + 1)
+
+
+def _logit(p: Decimal) -> Decimal:
+    """ln(p/(1-p))."""
+    return (p / (1 - p)).ln()
+
+
+def _step(v: Any, end: Any, h: Any, exp: Callable[[Any], Any]) -> tuple[int, Any]:
+    """Make updates of the logit v until it exceeds `end`: how many, and the last v."""
     n = 0
-    v = math.log(x0) - math.log1p(-x0)
-    if x0 < jump_to:
-        start = _abel(Decimal(x0), h)
-        n = max(0, int(_abel(Decimal(jump_to), h) - start) - 1)
-        v = _invert_abel(start + n, jump_to, h) if n else v
-    while True:
-        p = 1 / (1 + math.exp(-v))
-        if p > edge:
-            return n
-        v += step * p * (1 - p)
+    while v <= end:
+        odds = exp(-abs(v))
+        v += h * odds / (1 + odds) ** 2
         n += 1
+    return n, v
 
 
-def _invert_abel(target: Decimal, guess: float, h: Decimal) -> float:
-    """The logit v with A(v) = target, by Newton's method on p (dA/dp = 1/(h p^2 (1-p)^2) + ...)."""
-    p = Decimal(guess)
+def _invert_abel(target: Decimal, guess: Decimal, h: Decimal) -> Decimal:
+    """The p with A(p) = target, by Newton's method (dA/dp = 1/(h p^2 (1-p)^2) + ...)."""
+    p = guess
     for _ in range(60):
         slope = 1 / (h * p * p * (1 - p) ** 2)
         change = (target - _abel(p, h)) / slope
         p += change
         if abs(change) < p * Decimal("1e-25"):
             break
-    return float((p / (1 - p)).ln())
+    return p
 
 
 def _abel(p: Decimal, h: Decimal) -> Decimal:

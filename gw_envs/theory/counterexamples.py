@@ -158,7 +158,7 @@ def flow_time(rewards: Floats, policy: Floats, escape_prob: float = 0.1) -> floa
     if path.shape[0] != 1:
         raise BadInput(f"rewards of shape {path.shape} must be constant: one row.")
     arms, counts = np.unique(np.stack([path[0], policy])[:, 1:], axis=1, return_counts=True)
-    r = np.concatenate([path[0, :1], arms[0]])
+    r = np.concatenate([path[0, :1], arms[0]]) - path[0, 0]
     weight = np.concatenate([[1.0], counts])
     start = np.log(np.concatenate([np.asarray(policy)[:1], arms[1]]))
 
@@ -168,7 +168,7 @@ def flow_time(rewards: Floats, policy: Floats, escape_prob: float = 0.1) -> floa
 
     def slope(_: float, theta: Floats) -> Floats:
         pi = probabilities(theta)
-        return pi * (r - (weight * pi) @ r)
+        return pi * (r - (weight * pi) @ r)  # exactly 0 for equal arms, where r is 0
 
     def arrival(_: float, theta: Floats) -> float:
         return float(probabilities(theta)[0] - escape_prob)

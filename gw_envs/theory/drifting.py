@@ -30,7 +30,7 @@ from gw_envs.theory.bounds import (
     levelled_logit,
     logit,
 )
-from gw_envs.theory.wells import WELL_FRACTION, WELL_TOLERANCE
+from gw_envs.theory.wells import well_edge
 
 
 def drift_escape_updates(
@@ -109,12 +109,11 @@ def well_escape_updates(
         )
     if not np.all(np.isfinite(gaps)):
         raise BadInput("effective_gaps holds a value that is not a finite number.")
-    if reward_gap is not None:
-        check_float("reward_gap", reward_gap, 0, open_low=True)
+    gap = None if reward_gap is None else check_float("reward_gap", reward_gap, 0, open_low=True)
     rate = _check_path("learning_rate", learning_rate, non_negative=True)
     speed = _clock_speed(gaps.max(axis=1), rate)
     held = _hold(gaps.min(axis=1), speed.size)
-    edge = _edge_logits(held, held if reward_gap is None else np.full(held.size, reward_gap))
+    edge = _edge_logits(held, held if gap is None else np.full(held.size, gap))
     height = extended_flow(edge)
     k = pi.size
     allowed = (k - 1) / k * (height - extended_flow(levelled_logit(pi, best)))
@@ -126,7 +125,7 @@ def well_escape_updates(
 
 def _edge_logits(smallest_gap: Floats, reward_gap: Floats) -> Floats:
     """Logit of the largest x with (1-x) * smallest gap >= 0.9 Delta; -inf where there is none."""
-    need = WELL_FRACTION * (1.0 - WELL_TOLERANCE) * reward_gap
+    need = well_edge(reward_gap)
     possible = (smallest_gap > need) & (reward_gap > 0)
     need, have = np.where(possible, need, 1.0), np.where(possible, smallest_gap, 2.0)
     return np.where(possible, np.log(have - need) - np.log(need), -np.inf)

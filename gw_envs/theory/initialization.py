@@ -56,8 +56,10 @@ class GaussianInitialization:
     sigma: float
 
     def __post_init__(self) -> None:
-        check_int("num_actions", self.num_actions, 2)
-        check_float("sigma", self.sigma, 0, LARGEST_SIGMA, open_low=True)
+        # Python numbers, so that a numpy scalar's narrow type rules no arithmetic below.
+        k = check_int("num_actions", self.num_actions, 2)
+        sigma = check_float("sigma", self.sigma, 0, LARGEST_SIGMA, open_low=True)
+        self.__dict__.update(num_actions=k, sigma=sigma)
 
     def mean_inverse_prob(self) -> float:
         """E[1/pi_1(a*)] = 1 + (K-1) e^(sigma^2), exact; inf where float64 ends."""

@@ -43,7 +43,7 @@ def test_a_trillion_updates_are_counted_as_the_closed_form_counts_them():
     )
     records = agent.learn()
     assert agent.escape_time.tolist() == [5_000_000_000_218]
-    assert agent.escape_time[0] == theory.escape_time(1e-12, 0.5, 0.2)
+    assert agent.escape_time[0] == theory.equal_gap_escape_time(1e-12, 0.5, 0.2)
     assert records[-1].update == 10 * agent.escape_time[0]
     inside = [r.suboptimality[0] for r in records if r.update < agent.escape_time[0]]
     assert min(inside) >= 0.45 * (1 - 1e-9)

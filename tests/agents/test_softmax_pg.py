@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from agents.softmax_pg import SoftmaxPG, log_spaced
+from agents.softmax_pg import SoftmaxPG
 from gw_envs import theory
 
 
@@ -137,12 +137,3 @@ def test_a_budget_beyond_int64_is_refused():
     with pytest.raises(ValueError, match=r"max_updates=1.*at most 1000000000000000000"):
         agent.learn(10**20)
     assert agent.updates == 0
-
-
-@pytest.mark.parametrize("last", [0, 1, 7, 1000, 12345, 10**18])
-def test_log_spaced_points_hold_both_ends_and_ascend(last):
-    points = log_spaced(last)
-    assert points[0] == 0
-    assert points[-1] == last
-    assert (np.diff(points) > 0).all()
-    assert len(points) <= 2 + 20 * max(1, np.ceil(np.log10(max(last, 1))))

@@ -125,7 +125,7 @@ def test_actions_move_the_bins():
     before = env.bins.probabilities
     *_, info = env.step(np.where(np.arange(29) == 0, 2, 1))
     odds = (info["bins"][0] / info["bins"][9]) / (before[0] / before[9])
-    assert odds == pytest.approx(1.5)
+    assert odds == pytest.approx(2.0)
     tilted = make(action_mode="tilt", initial_distribution="random")
     _, info = tilted.reset(seed=0)
     assert tilted.step(0)[-1]["mean_bin_distance"] < info["mean_bin_distance"]
@@ -226,3 +226,36 @@ def test_refuses_actions_that_are_none():
     env.reset(seed=0)
     with pytest.raises(ValueError, match=r"action=3 must be of MultiDiscrete"):
         env.step(3)
+
+
+def test_a_row_of_the_vector_form_is_the_scalar_environment():
+    envs = gym.make_vec("ASRSampling-v0", num_envs=2, **SMALL)
+    try:
+        observations, _ = envs.reset(seed=7)
+        scalars = [make(), make()]
+        for i, env in enumerate(scalars):
+            assert observations[i].tobytes() == env.reset(seed=7 + i)[0].tobytes()
+        actions = np.stack([KEEP, np.where(np.arange(29) == 0, 2, 1)])
+        for _ in range(scalars[0].total_steps):
+            observations, rewards, terminated, truncated, infos = envs.step(actions)
+            for i, env in enumerate(scalars):
+                observation, reward, ended, cut, info = env.step(actions[i])
+                if cut:
+                    assert infos["final_obs"][i].tobytes() == observation.tobytes()
+                    assert infos["final_info"]["loss"][i] == info["loss"]
+                    observation, _ = env.reset()
+                else:
+                    assert infos["loss"][i] == info["loss"]
+                    assert infos["bins"][i].tolist() == info["bins"].tolist()
+                assert observations[i].tobytes() == observation.tobytes()
+                assert (rewards[i], terminated[i], truncated[i]) == (reward, ended, cut)
+        assert cut
+    finally:
+        envs.close()
+
+
+def test_the_vector_form_refuses_before_it_starts_processes():
+    with pytest.raises(ValueError, match="epochs=0 must be"):
+        gym.make_vec("ASRSampling-v0", num_envs=2, **(SMALL | {"epochs": 0}))
+    with pytest.raises(ValueError, match="num_envs=0 must be"):
+        gym.make_vec("ASRSampling-v0", num_envs=0, **SMALL)

@@ -12,7 +12,7 @@ from stable_baselines3.common.env_checker import check_env as check_sb3
 from agents.policies import softmax
 from agents.updates import make_rule
 from gw_envs.chain_well import ChainWellEnv, ChainWellVectorEnv, chain_mdp
-from gw_envs.line_walk import line_walk
+from gw_envs.theory.line_walk import line_walk
 
 
 @pytest.mark.parametrize("render_mode", [None, "ansi", "rgb_array"])

@@ -11,7 +11,7 @@ from typing import Any
 
 from numba import njit
 
-from agents.simulation.kernels import blocks, driver
+from agents.simulation.kernels import driver
 from agents.simulation.kernels.blocks import (
     LIKELIEST,
     MASS,
@@ -30,7 +30,6 @@ from agents.simulation.kernels.lanes import (
     lane_array,
     lane_exp,
     reciprocal,
-    source_digest,
 )
 
 
@@ -146,26 +145,3 @@ def make_updates(
 
 
 advance_block = driver.build_driver(set_rewards, make_updates)
-
-
-def build(digest: int) -> Any:
-    """The compiled entry; `digest` in its closure ties numba's disk cache to the sources."""
-
-    @njit(cache=True, **KERNEL)
-    def run_blocks(
-        begin: Any, end: Any, block: Any, numbers: Any, counts: Any,
-        problem: Any, record: Any, robust: Any,
-    ) -> int:  # fmt: skip
-        """Advance trajectories [begin, end), `begin` a multiple of LANES.
-
-        `block` [K, EXACT_WIDTH], `numbers` and `counts` are scratch; the type of the first two is
-        the precision. `robust` is True or None: numba compiles one arithmetic or the other.
-        """
-        for first in range(begin, end, LANES):
-            advance_block(first, block, numbers, counts, problem, record, robust)
-        return digest
-
-    return run_blocks
-
-
-run_blocks = build(source_digest(__file__, blocks.__file__, driver.__file__))

@@ -7,7 +7,7 @@ the field whose flow over time 1 is Phi begins
     F = phi - 1/2 phi'phi + 1/3 phi'phi'phi + 1/12 phi''(phi, phi) + O(rate^3 phi),
 
 so n updates are the flow of F over time n. It is integrated with the pair of order 8(5,3) of
-`agents.simulation.kernels.dop853` in steps of a whole number H of updates. With vc = v - pi.v,
+Dormand and Prince in steps of a whole number H of updates. With vc = v - pi.v,
 C = sum pi v u, V = sum pi vc^2 and E = sum pi vc^2 u,
 
     phi'v      = eta pi (vc u - C),
@@ -22,7 +22,8 @@ pi.r is formed. Otherwise theta would swallow the increments of rare arms, and r
 dominant arm would be rounding noise.
 
 Letters: K arms, d offset [K], w weights [K], pi policy [K], H length of a jump in updates, n update
-(a whole number kept in float64; exact below 2^53).
+(a whole number kept in float64, in a compensated sum: exact below 2^53, right to rounding beyond,
+where single updates are smaller than its spacing).
 """
 
 from __future__ import annotations
@@ -32,14 +33,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
-
-from agents.simulation.kernels.dop853 import ERROR_3, ERROR_5, SOLUTION, STAGES
+from scipy.integrate import DOP853
 
 MIN_JUMP = 16.0  # shorter jumps cost more than the updates they replace
 FIRST_JUMP = 0.25  # first guess of a jump, in units of 1/rate
 WHOLE = 2.0**52  # above it single updates are lost in float64, and jumps may be of any length
 RESOLUTION = 2.0**-51  # relative; a crossing is not bisected below it
 LONGEST = 1e300
+
+# The tableau as scipy publishes it (source: Hairer, Norsett, Wanner, Solving Ordinary Differential
+# Equations I, section II.5). STAGES[i] weighs the slopes before stage i, SOLUTION the twelve slopes
+# of the step of order 8, ERROR_5 and ERROR_3 those of the error estimates, which combine to
+# |H| e5^2 / sqrt(e5^2 + e3^2 / 100). Copies are contiguous; numba freezes them into the kernels.
+STAGES, SOLUTION = DOP853.A[:12, :12].copy(), DOP853.B.copy()
+ERROR_5, ERROR_3 = DOP853.E5[:12].copy(), DOP853.E3[:12].copy()
 
 # Rows of the work array [ROWS, K]; one array, since passing many costs more than the arithmetic.
 # pi is proportional to W exp(D); LOST: what rounding took off D; TRAVELLED: D put into W.
@@ -73,7 +80,7 @@ class Limits(NamedTuple):
     tolerance: float
 
 
-class Outcome(NamedTuple):
+class Arrival(NamedTuple):
     """Where `follow` ended.
 
     n: the update reached (that of the escape, if it ended the run). crossing: the escape as a real
@@ -286,7 +293,7 @@ def prepare(weights: Any, problem: Problem) -> Any:
 
 
 @_compiled
-def follow(weights: Any, problem: Problem, limits: Limits, stops: Any, history: Any) -> Outcome:
+def follow(weights: Any, problem: Problem, limits: Limits, stops: Any, history: Any) -> Arrival:
     """Follow the updates from weights [K] until the escape, or to the last of `stops`.
 
     Args:
@@ -299,7 +306,7 @@ def follow(weights: Any, problem: Problem, limits: Limits, stops: Any, history: 
     """
     work, eta, threshold = prepare(weights, problem), problem.eta, problem.threshold
     n, direct, jumps, top_rate, recorded = 0.0, 0.0, 0, 0.0, 0
-    crossing, before, moved, H, wait = np.nan, 0.0, 0.0, 0.0, 0.0
+    crossing, before, moved, H, wait, lost = np.nan, 0.0, 0.0, 0.0, 0.0, 0.0
     while True:
         rate = update_direction(work, D, eta)
         top_rate = max(top_rate, rate)
@@ -312,7 +319,7 @@ def follow(weights: Any, problem: Problem, limits: Limits, stops: Any, history: 
         ended = crossing >= 0.0 if stops.size == 0 else recorded == stops.size
         if ended or n >= limits.max_updates or direct >= limits.max_direct:
             finished = ended or n >= limits.max_updates
-            return Outcome(n, crossing, direct, jumps, top_rate, finished)
+            return Arrival(n, crossing, direct, jumps, top_rate, finished)
         moved = 0.0
         if rate <= limits.max_rate and wait <= 0.0:
             room = (stops[recorded] if recorded < stops.size else limits.max_updates) - n
@@ -331,4 +338,6 @@ def follow(weights: Any, problem: Problem, limits: Limits, stops: Any, history: 
             direct += 1.0
             wait -= 1.0
             add(work, PHI)
-        n += moved
+        step = moved - lost  # Kahan: n may be so large that a single update is below its spacing
+        lost = ((n + step) - n) - step
+        n += step

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import carray, njit, types
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic, overload, register_jitable
 
 from gw_envs.theory import wells
 
@@ -27,6 +27,7 @@ FAST = {"contract", "nnan", "ninf", "nsz"}
 INLINE = {"inline": "always", "fastmath": FAST, "error_model": "numpy"}
 KERNEL = {"nogil": True, "fastmath": FAST, "error_model": "numpy"}
 
+register_jitable(**INLINE)(wells.well_edge)
 in_well = njit(**INLINE)(wells.in_well)
 
 

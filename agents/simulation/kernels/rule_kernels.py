@@ -1,7 +1,8 @@
 """The exact rules of `agents.updates`, compiled: one direction function each, for one trajectory.
 
 Each fills `policy` and `out` [K], the direction, from theta [K] and mean rewards [K]; `first` and
-`second` are the rule's hyper-parameters. The classes in `agents.updates` are their reference.
+`second` are the rule's hyper-parameters, at most two, in the order of its class's fields. The
+classes in `agents.updates` are their reference.
 Plain float64; a trajectory's bits depend on nothing but itself.
 """
 
@@ -16,6 +17,12 @@ from agents.simulation.kernels.blocks import HALTED
 from agents.simulation.kernels.lanes import KERNEL, in_well, source_digest
 
 ENTROPY, LOG_BARRIER, DELIGHTFUL, ESCORT = range(4)
+LAWS = {
+    "entropy-pg": ENTROPY,
+    "log-barrier-pg": LOG_BARRIER,
+    "delightful-pg": DELIGHTFUL,
+    "escort-pg": ESCORT,
+}
 
 
 @njit(**KERNEL)

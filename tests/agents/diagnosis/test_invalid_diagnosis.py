@@ -50,6 +50,7 @@ CASES = {
     "no policy": (3.0, "SoftmaxWell-v0", {}, "policy=3.0"),
     "bad answer": (lambda seen: [0.5, 0.6], "CartPole-v1", {}, "policy returned"),
     "holds": (UNIFORM, "SoftmaxWell-v0", {"holds": [0]}, "holds=0"),
+    "no holds": (UNIFORM, "SoftmaxWell-v0", {"holds": []}, r"holds=\(\).*at least one"),
     "confidence": (UNIFORM, "SoftmaxWell-v0", {"confidence": 1}, "confidence=1"),
 }
 

@@ -7,7 +7,7 @@ from gymnasium import spaces
 from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.policies import ActorCriticPolicy
 
-from agents.policies import initial_table, softmax
+from agents.policies import Start, softmax
 from agents.sb3.ground_truth import policy_table
 from agents.sb3.policies import TabularSoftmaxPolicy, set_logits
 from agents.sb3.softmax_pg import SoftmaxPG
@@ -31,7 +31,7 @@ def tabular(states=2, actions=3, **kwargs):
 @pytest.mark.parametrize("name", STARTS)
 def test_it_starts_from_every_named_policy_in_float64(name):
     policy = tabular(initial_policy=name, optimal_actions=[1, 0], start_seed=5, **STARTS[name])
-    wanted = initial_table(name, [1, 0], 3, seed=5, **STARTS[name])
+    wanted = Start(name, **STARTS[name]).table([1, 0], 3, seed=5)
     np.testing.assert_array_equal(policy.theta, wanted)
     seen = policy.get_distribution(th.arange(2)).distribution.probs
     assert seen.dtype == th.float64
@@ -77,9 +77,7 @@ def test_a_network_starts_where_it_is_told(name, env_id):
     start_from(model, "corner", optimal_prob=1e-3)
     policy = policy_table(model)
     well = model.get_env().well
-    expected = softmax(
-        initial_table("corner", well.optimal_actions, well.num_actions, optimal_prob=1e-3)
-    )
+    expected = softmax(Start("corner", 1e-3).table(well.optimal_actions, well.num_actions))
     np.testing.assert_allclose(policy, expected, rtol=1e-4)
     assert model.policy.action_net.weight.dtype == th.float32
     for key, value in model.policy.mlp_extractor.state_dict().items():

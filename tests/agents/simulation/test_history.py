@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from agents.simulation import jump_history
-from agents.simulation.history import log_spaced
 
 WIDE = np.linspace(1, 0.5, 6)
 
@@ -51,11 +50,3 @@ def test_censored_history_ends_where_the_solver_did():
     assert history.escape.censored and history.updates[-1] == 10**6
     history = jump_history(WIDE, np.zeros(6), 1e-3, escape_fraction=1e-9, max_direct_updates=50)
     assert history.escape.censored == (history.escape.updates < history.updates[-1] / 9)
-
-
-@pytest.mark.parametrize("end", [0, 1, 9, 10, 12345, 1e18])
-def test_log_spaced_numbers(end):
-    numbers = log_spaced(end, 5, extra=(7.0, 2.0 * end + 1))
-    assert numbers[0] == 0 and numbers[-1] == end
-    assert np.all(np.diff(numbers) > 0) and np.all(numbers == np.floor(numbers))
-    assert (7.0 in numbers) == (end >= 7)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from agents.simulation import escape_time, jump_history
+from agents.simulation import jump_history, solve_escape_time
 
 THETA = [-3.0, 0.0, 0.5]
 GOOD = {"mean_rewards": [0.9, 0.5, 0.1], "initial_theta": THETA, "learning_rate": 0.5}
@@ -46,7 +46,7 @@ HISTORY_ONLY = [
 @pytest.mark.parametrize("change, message", BAD + ESCAPE_ONLY)
 def test_escape_time_names_the_argument(change, message):
     with pytest.raises(ValueError, match=message):
-        escape_time(**{**GOOD, **change})
+        solve_escape_time(**{**GOOD, **change})
 
 
 @pytest.mark.parametrize("change, message", BAD + HISTORY_ONLY)
@@ -56,5 +56,5 @@ def test_jump_history_names_the_argument(change, message):
 
 
 def test_budgets_beyond_int64_are_followed():
-    found = escape_time(**{**GOOD, "max_updates": 1e25})
-    assert found.steps == escape_time(**GOOD).steps
+    found = solve_escape_time(**{**GOOD, "max_updates": 1e25})
+    assert found.steps == solve_escape_time(**GOOD).steps

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from agents.simulation import simulate
 from agents.simulation.kernels.counters import mix, stream_state, uniform
-from agents.simulation.reference import simulate_reference
+from tests.agents.simulation.reference import simulate_reference
 
 
 def assert_same(ours, reference, rtol=1e-11):

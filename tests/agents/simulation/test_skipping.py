@@ -141,6 +141,9 @@ BAD = [
     ({"method": "event"}, r"method='event' is unknown.*'events'"),
     ({"seed": -1}, r"seed=-1"),
     ({"first_stream": -1}, r"first_stream=-1"),
+    ({"max_direct_updates": 0}, r"max_direct_updates=0"),
+    ({"learning_rate": 1e-15}, r"learning_rate=1e-15 moves the odds by a share of 1.8e-15"),
+    ({"learning_rate": 0.1, "escape_prob": 1 - 1e-12}, r"learning_rate=0.1 moves the odds"),
 ]
 
 
@@ -148,3 +151,21 @@ BAD = [
 def test_bad_arguments_are_named(change, message):
     with pytest.raises(ValueError, match=message):
         sampled_escape_times(**{**GOOD, **change})
+
+
+@pytest.mark.parametrize("method", ["events", "direct"])
+def test_work_without_end_is_refused_and_never_a_result(method):
+    """About 8/h events lead from 0.05 to the edge: more than the work allowed, so an error."""
+    arguments = {"num_trajectories": 3, "seed": 0, "method": method, "max_direct_updates": 10**6}
+    with pytest.raises(ValueError, match=r"max_direct_updates=1000000 .*trajectory 0"):
+        sampled_escape_times([1, 0.5], start(0.05), 1e-8, **arguments)
+    # a budget of updates within that work censors as ever
+    times = sampled_escape_times([1, 0.5], start(0.05), 1e-8, max_updates=10**5, **arguments)
+    assert times.tolist() == [-1, -1, -1]
+
+
+def test_the_work_allowed_changes_no_result():
+    arguments = {"num_trajectories": 50, "seed": 4}
+    free = sampled_escape_times([1, 0.5], start(1e-6), 0.3, **arguments)
+    bound = sampled_escape_times([1, 0.5], start(1e-6), 0.3, max_direct_updates=10**5, **arguments)
+    np.testing.assert_array_equal(free, bound)

@@ -138,7 +138,7 @@ def test_millions_of_updates_give_the_exact_count():
         learning_rate=1.0,
     )
     agent.learn(2_000_000, record_at=[])
-    assert agent.escape_time[0] == theory.escape_time(1e-6, 0.5, 1.0)
+    assert agent.escape_time[0] == theory.equal_gap_escape_time(1e-6, 0.5, 1.0)
 
 
 def test_an_interrupted_stretch_has_not_moved(monkeypatch):

@@ -154,7 +154,7 @@ def test_tabular_mdp(name, options, policy, seed):
     theta = rule.theta_from_policy(softmax(mdp.theta))
     pi = policy(theta)
     change = rule.step(theta, mdp.action_values(pi)[0], 1.0, mdp.weight(pi)) - theta
-    assert rule.uses_visitation
+    assert rule.follows_gradient
     assert_follows(rule, change, theta, finite_differences(total_return, theta))
 
 
@@ -209,7 +209,7 @@ def test_natural_gradient_is_the_fisher_pseudo_inverse_times_the_gradient(seed):
     gradient = finite_differences(lambda t: mdp.action_values(softmax(t))[1], mdp.theta)
     natural = (np.linalg.pinv(fisher, rcond=1e-10) @ gradient.ravel()).reshape(3, 3)
     rule = make_rule("natural-pg")
-    assert not rule.uses_visitation
+    assert not rule.follows_gradient
     change = rule.step(mdp.theta, mdp.action_values(pi)[0], 1.0, weight) - mdp.theta
     # Equal up to a constant in each state, which softmax does not see.
     difference = change - natural
@@ -230,7 +230,7 @@ def test_neurd_and_mirror_ascent_ignore_visitation_and_horizon(name):
     mdp = RandomMDP(0)
     values, weight = mdp.action_values(softmax(mdp.theta))[0], mdp.weight(softmax(mdp.theta))
     rule = make_rule(name)
-    assert not rule.uses_visitation
+    assert not rule.follows_gradient
     per_state = [rule.step(mdp.theta[s], values[s], 0.1) for s in range(3)]
     np.testing.assert_allclose(rule.step(mdp.theta, values, 0.1, weight), np.array(per_state))
 

@@ -3,15 +3,9 @@
 import numpy as np
 import pytest
 
-from agents.updates import (
-    RULES,
-    SAMPLED_RULES,
-    make_rule,
-    policy_at_distance,
-    register,
-    run_rule,
-)
-from agents.updates.sampled import register_sampled
+from agents.simulation import policy_at_distance, run_rule
+from agents.softmax_pg import SoftmaxPG
+from agents.updates import RULES, make_rule, make_sampled_rule, register
 from gw_envs import instances
 
 
@@ -33,6 +27,7 @@ from gw_envs import instances
         ("armijo-pg", {"slope": 1.0}, "slope=1.0"),
         ("armijo-pg", {"shrink": 0.0}, "shrink=0.0"),
         ("armijo-pg", {"max_trials": 0}, "max_trials=0"),
+        ("alternate", {}, "name='alternate' has no exact form; choose one of .*softmax-pg"),
     ],
 )
 def test_rules(name, options, message):
@@ -46,11 +41,14 @@ def test_rules(name, options, message):
         ("entropy-pg", {"temperature": 0.0}, "temperature=0.0"),
         ("log-barrier-pg", {"barrier": 0.0}, "barrier=0.0"),
         ("delightful-pg", {"temperature": -1.0}, "temperature=-1.0"),
+        ("softmax", {}, "name='softmax' is unknown.*Did you mean 'softmax-pg'"),
+        ("escort-pg", {}, "name='escort-pg' has no sampled form; choose one of .*alternate"),
+        ("alternate", {"temperature": 1.0}, "'temperature' is no option of alternate"),
     ],
 )
 def test_estimates(name, options, message):
     with pytest.raises(ValueError, match=message):
-        SAMPLED_RULES[name](**options)
+        make_sampled_rule(name, **options)
 
 
 def test_mirror_ascent_refuses_a_step_that_leaves_the_simplex():
@@ -66,18 +64,27 @@ def test_weight_needs_a_state_axis(name):
 
 
 def test_names_are_taken_once():
-    rules, sampled = dict(RULES), dict(SAMPLED_RULES)
+    rules = dict(RULES)
     with pytest.raises(ValueError, match="name='softmax-pg' is taken by SoftmaxGradient"):
         register("softmax-pg")(int)
-    with pytest.raises(ValueError, match="name='softmax-pg' is taken by SampledSoftmaxGradient"):
-        register_sampled("softmax-pg")(int)
-    assert rules == RULES and sampled == SAMPLED_RULES
+    with pytest.raises(ValueError, match="int has neither an exact nor a sampled form"):
+        register("none-pg")(int)
+    assert rules == RULES
+
+
+@pytest.mark.parametrize(
+    ("gradient", "update"), [("exact", "alternate"), ("sampled", "mirror-ascent")]
+)
+def test_the_agent_refuses_a_rule_without_the_form(gradient, update):
+    with pytest.raises(ValueError, match=f"update='{update}' has no {gradient} form; choose one"):
+        SoftmaxPG(gradient=gradient, update=update)
 
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
         ({"mean_rewards": [1.0, 2.0]}, "mean_rewards"),
+        ({"mean_rewards": [0.5, 0.5]}, r"mean_rewards=\[0.5, 0.5\] has several best arms"),
         ({"policy": [0.5, 0.6]}, "policy"),
         ({"policy": [0.2, 0.3, 0.5]}, "3 actions does not fit 2"),
         ({"learning_rate": 0.0}, "learning_rate=0.0"),

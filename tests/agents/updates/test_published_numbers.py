@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from agents.updates import RULES, make_rule, run_rule
-from gw_envs.instances import SharedBernoulli, equal_gaps, harmful_arm
+from agents.simulation import run_rule
+from agents.updates import make_rule
+from gw_envs.theory.instances import SharedBernoulli, equal_gaps, harmful_arm
 
 
 def updates_to_escape(name, instance, learning_rate, **options):
@@ -116,7 +117,7 @@ def test_softmax_damping(num_actions, expected):
 
     Its gradient is the frozen-rollout step with a one-hot rollout policy that is paid 1.
     """
-    rule = RULES["frozen-rollout-pg"]()
+    rule = make_rule("frozen-rollout-pg")
     target, theta = np.eye(num_actions)[0], np.zeros(num_actions)
     for _ in range(10_000):
         theta = rule.inner_step(theta, target, np.ones(num_actions), 1.0)
@@ -167,10 +168,10 @@ def test_shared_parameters_mislead_delight(name, options, fixed_point):
 
 @pytest.mark.parametrize("p", [0.01, 1 / 11, 0.5, 0.99])
 def test_shared_parameters_do_not_mislead_the_gradient(p):
-    well, rule = SharedBernoulli(), RULES["softmax-pg"]()
+    well, rule = SharedBernoulli(), make_rule("softmax-pg")
     theta = well.logits(np.log(p / (1 - p)))
     change = well.shared_change(rule.step(theta, well.values(), 1.0, well.weight()) - theta)
     assert change == pytest.approx(-45 * p * (1 - p), rel=1e-9)
-    zero = RULES["delightful-pg"](temperature=0.0)
+    zero = make_rule("delightful-pg", temperature=0.0)
     change = well.shared_change(zero.step(theta, well.values(), 1.0, well.weight()) - theta)
     assert change == pytest.approx(5 * p * (1 - p) * (1 - 11 * p), rel=1e-9, abs=1e-12)

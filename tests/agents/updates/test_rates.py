@@ -1,7 +1,10 @@
 """The declared escape exponents against measurement and against the flow of each rule.
 
+Every rule in the table is measured at its own step size, whoever added it: the growth of its escape
+times must be what it declares. Every rule also needs a row below, a law worked out by hand.
+
 On the two-armed bandit each rule's flow is one ordinary differential equation for the log-odds v of
-the best arm, derived by hand in `FLOWS`. Its escape time is an integral, done here by quadrature:
+the best arm, derived by hand in `POWER_LAWS`. Its escape time is an integral, done by quadrature:
 shallow, it is what the measured updates must scale like; deep (x0 = 1e-60), its slope must be the
 exponent that the rule declares.
 """
@@ -9,8 +12,17 @@ exponent that the rule declares.
 import numpy as np
 import pytest
 
-from agents.updates import make_rule, run_rule
-from gw_envs.instances import harmful_arm
+from agents.simulation import run_rule
+from agents.updates import (
+    RULES,
+    GradientRule,
+    Rate,
+    SoftmaxGradient,
+    exact_rules,
+    make_rule,
+    register,
+)
+from gw_envs.theory.instances import harmful_arm
 
 GAP = 0.5  # r = (1, .5)
 EDGE = 0.1
@@ -77,19 +89,86 @@ LOGARITHMIC = [
     ("escort-pg", {}, 0.05, 1 / (2 * np.log(1 + 2 * 0.05 * GAP))),
 ]
 
+BUDGET = 4000  # updates of the measurement that needs no row
+
+
+def escape_times(rule, learning_rate, starts, max_updates):
+    """Of every start x0 = pi(a*); -1 where the budget ends first."""
+    policies = np.stack([starts, 1 - starts], axis=-1)
+    rewards = [1.0, 1.0 - GAP]
+    return run_rule(
+        rule, rewards, policies, learning_rate, max_updates, escape_prob=EDGE
+    ).escape_time
+
+
+def measured_exponent(rule):
+    """Growth of T over the last decade of starts, to 1e-14, that BUDGET updates can leave."""
+    rate, times = rule.default_learning_rate(GAP), []
+    for decade in range(2, 15):
+        time = int(escape_times(rule, rate, np.array(10.0**-decade), BUDGET))
+        assert time > 0, f"{rule.name} is still in the well of pi(a*)=1e-{decade} at {BUDGET}"
+        times.append(time)
+        if len(times) > 1 and times[-1] ** 2 / times[-2] > BUDGET:
+            break
+    return np.log10(times[-1] / times[-2])
+
+
+def check_declaration(rule):
+    """At these depths the slopes of logarithms are below .035, and tau ln(1/x0) costs .085."""
+    assert rule.rate.escape_exponent == pytest.approx(measured_exponent(rule), abs=0.1)
+
+
+def check_rows(rows):
+    missing = set(exact_rules()) - {name for name, *_ in rows}
+    assert not missing, f"{sorted(missing)} need a row in POWER_LAWS or LOGARITHMIC"
+
+
+@pytest.mark.parametrize("name", exact_rules())
+def test_every_rule_declares_what_is_measured(name):
+    check_declaration(make_rule(name))
+
+
+def test_every_rule_has_a_row():
+    check_rows([*POWER_LAWS, *LOGARITHMIC])
+
+
+@pytest.fixture
+def enter():
+    """Registers throw-away rules."""
+    before = dict(RULES)
+    yield register
+    RULES.clear()
+    RULES.update(before)
+
+
+def test_a_wrong_exponent_and_a_missing_row_are_seen(enter):
+    @enter("hasty-pg")
+    class Hasty(SoftmaxGradient):
+        rate = Rate("wrong", escape_exponent=0.7, source="nowhere")
+
+    with pytest.raises(AssertionError, match=r"0\.7"):
+        check_declaration(make_rule("hasty-pg"))
+    with pytest.raises(AssertionError, match="hasty-pg"):
+        check_rows([*POWER_LAWS, *LOGARITHMIC])
+    Hasty.rate = Rate("right", escape_exponent=1.0, source="softmax-pg")
+    check_declaration(make_rule("hasty-pg"))
+    check_rows([*POWER_LAWS, *LOGARITHMIC, ("hasty-pg",)])
+
+
+def test_a_rule_without_a_rate_cannot_be_made(enter):
+    @enter("silent-pg")
+    class Silent(GradientRule):
+        def direction(self, theta, values, weight=1.0):
+            return theta
+
+    with pytest.raises(TypeError, match="rate"):
+        make_rule("silent-pg")
+
 
 def updates_to_escape(name, options, learning_rate, starts, max_updates=30_000):
-    policies = np.stack([starts, 1 - starts], axis=-1)
-    run = run_rule(
-        make_rule(name, **options),
-        [1.0, 1.0 - GAP],
-        policies,
-        learning_rate,
-        max_updates,
-        escape_prob=EDGE,
-    )
-    assert np.all(run.escape_time > 0)
-    return run.escape_time
+    times = escape_times(make_rule(name, **options), learning_rate, starts, max_updates)
+    assert np.all(times > 0)
+    return times
 
 
 def flow_time(dv, start):

@@ -5,7 +5,7 @@ import pytest
 
 from agents.baselines import exact_baseline
 from agents.policies import softmax
-from agents.updates import SAMPLED_RULES
+from agents.updates import make_sampled_rule, sampled_rules
 
 POLICY = np.array([0.12, 0.55, 0.08, 0.25])
 MEANS = np.array([0.9, 0.4, 0.7, 0.1])
@@ -38,13 +38,13 @@ def exact_targets():
 @pytest.mark.parametrize("name", sorted(exact_targets()))
 @pytest.mark.parametrize("baseline", [0.0, 0.4, -2.0, 0.8])
 def test_unbiased_whatever_the_baseline(name, baseline):
-    rule = SAMPLED_RULES[name]()
+    rule = make_sampled_rule(name)
     assert rule.unbiased
     np.testing.assert_allclose(expectation(rule, baseline), exact_targets()[name], atol=1e-13)
 
 
 def test_alternate_is_the_gradient_with_the_value_baseline_only():
-    rule = SAMPLED_RULES["alternate"]()
+    rule = make_sampled_rule("alternate")
     assert not rule.unbiased
     np.testing.assert_allclose(expectation(rule, POLICY @ MEANS), POLICY * ADVANTAGE, atol=1e-13)
     np.testing.assert_allclose(expectation(rule, 0.2), POLICY * (MEANS - 0.2), atol=1e-13)
@@ -52,7 +52,7 @@ def test_alternate_is_the_gradient_with_the_value_baseline_only():
 
 @pytest.mark.parametrize("temperature", [0.0, 0.3, 1.0])
 def test_delight_without_noise_is_the_exact_rule(temperature):
-    rule = SAMPLED_RULES["delightful-pg"](temperature=temperature)
+    rule = make_sampled_rule("delightful-pg", temperature=temperature)
     if temperature:
         gates = 1 / (1 + np.exp(ADVANTAGE * np.log(POLICY) / temperature))
     else:
@@ -65,10 +65,10 @@ def test_delight_without_noise_is_the_exact_rule(temperature):
     assert np.abs(expectation(rule, POLICY @ MEANS) - expected).max() > 1e-3
 
 
-@pytest.mark.parametrize("name", sorted(SAMPLED_RULES))
+@pytest.mark.parametrize("name", sorted(sampled_rules()))
 def test_monte_carlo_agrees_with_enumeration(name):
     """200,000 pulls: every component within 4.5 standard errors of the enumerated expectation."""
-    rule, rng, pulls = SAMPLED_RULES[name](), np.random.default_rng(7), 200_000
+    rule, rng, pulls = make_sampled_rule(name), np.random.default_rng(7), 200_000
     actions = rng.choice(4, size=pulls, p=POLICY)
     rewards = MEANS[actions] + rng.choice(NOISE, size=pulls)
     policies = np.broadcast_to(POLICY, (pulls, 4))
@@ -80,7 +80,7 @@ def test_monte_carlo_agrees_with_enumeration(name):
 
 @pytest.mark.parametrize("name", ["softmax-pg", "natural-pg", "alternate", "log-barrier-pg"])
 def test_optimal_baseline_has_the_least_total_variance(name):
-    rule = SAMPLED_RULES[name]()
+    rule = make_sampled_rule(name)
 
     def variance(baseline):
         second = 0.0
@@ -103,12 +103,12 @@ def test_two_equal_arms_have_the_textbook_optimal_baselines():
     policy, means = np.array([0.2, 0.8]), np.array([1.0, 0.5])
     expected = {"softmax-pg": 0.9, "natural-pg": (0.64 + 0.02) / 0.68, "alternate": 0.75}
     for name, value in expected.items():
-        assert SAMPLED_RULES[name]().optimal_baseline(policy, means)[0] == pytest.approx(value)
+        assert make_sampled_rule(name).optimal_baseline(policy, means)[0] == pytest.approx(value)
 
 
 def final_policies(name, means, learning_rate, updates, baseline="none", seed=0):
     """1000 runs from the uniform policy, one pull per update, rewards without noise."""
-    rng, rule, means = np.random.default_rng(seed), SAMPLED_RULES[name](), np.array(means)
+    rng, rule, means = np.random.default_rng(seed), make_sampled_rule(name), np.array(means)
     theta = np.zeros((1000, means.size))
     for _ in range(updates):
         policy = softmax(theta)
@@ -141,7 +141,7 @@ def test_sampled_softmax_gradient_commits_to_none():
 
 def saturated_walk(name, noise, baseline, runs=400, updates=1000):
     """Garg et al.: means (1,2,3), logits (10,0,0), so the worst arm holds the mass."""
-    rng, rule = np.random.default_rng(3), SAMPLED_RULES[name]()
+    rng, rule = np.random.default_rng(3), make_sampled_rule(name)
     means, theta = np.array([1.0, 2.0, 3.0]), np.tile([10.0, 0.0, 0.0], (runs, 1))
     for _ in range(updates):
         policy = softmax(theta)

@@ -69,7 +69,7 @@ def test_events_are_the_wells_of_the_training_run(tmp_path, monkeypatch):
     config = make_config(**TINY, agent="frozen", output=str(tmp_path))
     run = TrainingRun(config)
     real = run.env._info
-    monkeypatch.setattr(run.env, "_info", lambda: real() | {"in_well": inside[run.env._steps]})
+    monkeypatch.setattr(run.env, "_info", lambda: real() | {"in_well": inside[run.env.run.steps]})
     outcome = run.execute()
     events = pq.read_table(outcome.folder / "escapes.parquet").to_pylist()
     assert [(e["escape/kind"], e["escape/update"], e["escape/dwell"]) for e in events] == [

@@ -16,7 +16,7 @@ from experiments.sweeps.scheduling import ATTEMPTS, Progress, check_points, run_
 from experiments.sweeps.specification import make_sweep
 from experiments.sweeps.storage import StorageError, done_runs
 
-BASE = {"gradient": "sampled", "num_actions": 3, "optimal_prob": 0.05, "max_updates": 2}
+BASE = {"gradient": "sampled", "num_actions": 3, "initial_policy": "normal", "max_updates": 2}
 SWEEP = make_sweep({"name": "a", "base": BASE, "grid": {"sigma": list(range(1, 13))}})
 IDS = [i for point in SWEEP.points for i in point.run_ids]
 
@@ -226,12 +226,13 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 
 def test_every_value_of_every_axis_is_checked_before_anything_runs():
+    corner = BASE | {"initial_policy": "corner"}
     grid = {"optimal_prob": [0.1, 0.2, 1.5], "learning_rate": [0.1, 0.2]}
     with pytest.raises(ValueError, match=r"optimal_prob=1\.5"):
-        check_points(make_sweep({"name": "a", "base": BASE, "grid": grid}))
+        check_points(make_sweep({"name": "a", "base": corner, "grid": grid}))
     grid = {"optimal_prob": [0.1, 0.2], "learning_rate": [0.1, -0.2]}
     with pytest.raises(ValueError, match=r"learning_rate=-0\.2"):
-        check_points(make_sweep({"name": "a", "base": BASE, "grid": grid}))
+        check_points(make_sweep({"name": "a", "base": corner, "grid": grid}))
     with pytest.raises(ValueError, match="num_actions=1"):
         check_points(make_sweep({"name": "a", "base": BASE | {"num_actions": 1}}))
 

@@ -6,13 +6,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from agents.updates import RULES, make_rule
+from agents.updates import exact_rules, make_rule
 from experiments.__main__ import main
 from experiments.ways_out.comparison import Contender, all_contenders, compare_rules
 from experiments.ways_out.picture import comparison_figure
 from experiments.ways_out.races import make_track, rule_options
 from gw_envs import theory
-from gw_envs.instances import harmful_arm
+from gw_envs.theory.instances import harmful_arm
 
 TWO_ARMS = {"num_actions": 2, "base_reward": 0.5, "reward_gap": 0.5}
 WELL = {"num_actions": 6, "base_reward": 0.5, "reward_gap": 0.2}
@@ -69,8 +69,8 @@ def test_other_maps_also_race_from_softmaxs_distance(comparison):
 
 def test_every_rule_is_a_contender_at_its_defaults():
     names = [contender.name for contender in all_contenders()]
-    assert set(names) == set(RULES)
-    assert len(names) == len(RULES) + 2
+    assert set(names) == set(exact_rules())
+    assert len(names) == len(exact_rules()) + 2
 
 
 def test_exponent_is_that_of_the_exact_count():
@@ -169,7 +169,7 @@ def test_several_states_race_through_the_agent():
     assert times["escort-pg"] > 0
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", exact_rules())
 def test_the_options_of_a_rule_make_it_again(name):
     rule = make_rule(name)
     assert make_rule(name, **rule_options(rule)) == rule

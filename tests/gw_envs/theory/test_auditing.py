@@ -9,8 +9,8 @@ from gw_envs.tabular import TabularMDP
 from gw_envs.theory import (
     audit,
     ceiling_range,
+    equal_gap_escape_time,
     escape_lower_bound,
-    escape_time,
     mdp_escape_bound,
     printed_constant,
     printed_escape_time,
@@ -59,7 +59,11 @@ def uniform_suboptimal(x0, k):
 def test_constant_rewards_are_the_one_state_theorem():
     policy = uniform_suboptimal(1e-3, 3)
     (report,) = audit([0.7, 0.5, 0.5], policy, 1.0)
-    assert report.escape_time == report.prob_escape_time == escape_time(1e-3, 0.7 - 0.5, 1.0, 3)
+    assert (
+        report.escape_time
+        == report.prob_escape_time
+        == equal_gap_escape_time(1e-3, 0.7 - 0.5, 1.0, 3)
+    )
     assert report.reward_gap == pytest.approx(0.2)
     assert report.effective_gaps == pytest.approx((0.2, 0.2))
     assert report.printed_time == pytest.approx(0.45 / (0.2 * 1e-3))
@@ -115,7 +119,7 @@ def test_start_outside_the_well():
 
 def test_optimal_action_elsewhere():
     (report,) = audit([0.5, 0.5, 0.7], uniform_suboptimal(1e-3, 3)[::-1], 1.0, optimal_action=2)
-    assert report.escape_time == escape_time(1e-3, 0.7 - 0.5, 1.0, 3)
+    assert report.escape_time == equal_gap_escape_time(1e-3, 0.7 - 0.5, 1.0, 3)
     assert report.optimal_prob == 1e-3
 
 
@@ -149,7 +153,7 @@ def test_mdp_without_discount_is_one_bandit_per_state():
     for s, report in enumerate(reports):
         gap, rate = rewards[s, 0] - 0.5, mdp.initial[s]
         assert report.state == s
-        assert report.escape_time == escape_time(0.01, gap, rate, 3)
+        assert report.escape_time == equal_gap_escape_time(0.01, gap, rate, 3)
         assert report.well_bound == pytest.approx(
             reward_escape_bound(policy, rewards[s], rate), rel=1e-9
         )
@@ -231,4 +235,4 @@ def test_the_reading_of_c_is_true_of_theorem_one(k):
     """C = 0.45/eta up to pi_1(a*) = 0.0163: t0 never exceeds the bound that is proved."""
     for x0 in np.geomspace(1e-10, 0.0163, 40):
         assert printed_escape_time(x0, 0.3, 2.0) <= escape_lower_bound(x0, 0.3, 2.0)
-        assert escape_time(x0, 0.3, 2.0, k) + 1 >= printed_escape_time(x0, 0.3, 2.0)
+        assert equal_gap_escape_time(x0, 0.3, 2.0, k) + 1 >= printed_escape_time(x0, 0.3, 2.0)

@@ -82,3 +82,10 @@ def test_flow_time_of_the_symmetric_well(k):
 def test_flow_that_never_arrives():
     with pytest.raises(RuntimeError, match="has not reached"):
         flow_time(np.array([0.5, 0.5]), np.array([0.01, 0.99]))
+
+
+@pytest.mark.parametrize("x0", [1e-16, 1e-100])
+def test_a_flow_of_equal_arms_stands_still_and_says_so(x0):
+    """Rounding of r - pi.r once made it creep, step by step, to the flow's time 1e4/x0."""
+    with pytest.raises(RuntimeError, match="has not reached"):
+        flow_time([0.6, 0.6, 0.6], np.array([x0, 0.5, 0.5]))

@@ -1,5 +1,8 @@
 """Exact-gradient trajectories: the numbers of the theory, and bits that depend on nothing else."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -92,7 +95,7 @@ def test_counts_are_those_of_the_exact_map(arms):
     depths = np.array([3e-2, 1e-3, 1e-5])
     theta = np.array([uniform_suboptimal(x, arms) for x in depths])
     times = escape([0.8] + [0.3] * (arms - 1), theta, learning_rate=0.7)
-    np.testing.assert_array_equal(times, theory.escape_time(depths, 0.5, 0.7, arms))
+    np.testing.assert_array_equal(times, theory.equal_gap_escape_time(depths, 0.5, 0.7, arms))
 
 
 def spread_problem(batch, arms=5):
@@ -193,3 +196,18 @@ def test_lane_functions_are_accurate():
     np.testing.assert_allclose(exp, np.exp(x), rtol=9e-16)
     np.testing.assert_allclose(log, np.log(u), rtol=9e-16, atol=1e-17)
     np.testing.assert_allclose(cos, np.cos(2 * np.pi * u), atol=1e-15)
+
+
+def test_the_disk_cache_serves_the_next_process():
+    code = """
+from agents.simulation import simulate, solve_escape_time
+from agents.simulation.kernels import entry, jumping
+for options in ({}, {"gradient": "sampled", "seed": 1}):
+    simulate([1, 0.5], [-3.0, 0.0], learning_rate=0.5, max_updates=9, **options)
+solve_escape_time([1, 0.8, 0.2], [-3.0, 0.0, 0.0], 0.5)
+for kernel in (entry.run_blocks, jumping.follow):
+    print(sum(kernel.stats.cache_hits.values()), sum(kernel.stats.cache_misses.values()))
+"""
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == ["2", "0", "1", "0"], done.stderr

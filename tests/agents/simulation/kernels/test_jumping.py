@@ -1,20 +1,37 @@
+import hashlib
 import math
 
 import numpy as np
 import pytest
 
 from agents.simulation import solver
-from agents.simulation.kernels import dop853, jumping
+from agents.simulation.kernels import jumping
+from gw_envs import theory
 from tests.agents.simulation.direct_count import direct_escape, random_problem
 
 
-def test_the_tableau_is_the_published_one():
-    from scipy.integrate._ivp import dop853_coefficients as published
+def test_the_tableau_is_to_the_bit_what_stood_here_in_full():
+    """SHA-256 of the digits copied from Hairer's dop853 that scipy's replaced."""
+    parts = (jumping.STAGES, jumping.SOLUTION, jumping.ERROR_5, jumping.ERROR_3)
+    assert [hashlib.sha256(part.astype("<f8").tobytes()).hexdigest()[:16] for part in parts] == [
+        "2d7b26f6a5bdc97d",
+        "e1974f8cf19b95d0",
+        "01cf0cb14c03091e",
+        "10061db16947d310",
+    ]
+    assert all(part.flags.c_contiguous for part in parts)
 
-    np.testing.assert_array_equal(dop853.STAGES, published.A[:12, :12])
-    np.testing.assert_array_equal(dop853.SOLUTION, published.B)
-    np.testing.assert_allclose(dop853.ERROR_5, published.E5[:12], rtol=0, atol=0)
-    np.testing.assert_allclose(dop853.ERROR_3, published.E3[:12], rtol=1e-15)
+
+def test_the_tableau_meets_the_order_conditions():
+    """Quadrature to order 8, c_i = sum_j a_ij, and error weights that vanish on low orders."""
+    nodes = jumping.STAGES.sum(axis=1)
+    for k in range(8):
+        assert jumping.SOLUTION @ nodes**k == pytest.approx(1 / (k + 1), rel=1e-14)
+    assert jumping.SOLUTION @ jumping.STAGES @ nodes**6 == pytest.approx(1 / 56, rel=1e-13)
+    for weights, order in ((jumping.ERROR_5, 5), (jumping.ERROR_3, 3)):
+        for k in range(order):
+            assert weights @ nodes**k == pytest.approx(0, abs=1e-14)
+        assert abs(weights @ nodes**order) > 1e-5
 
 
 def flow_and_update(eta, rewards, theta):
@@ -90,7 +107,7 @@ def test_a_peak_above_the_edge_is_not_jumped_over():
     rewards, theta, eta = [1, 0.98, 0], [0.37685807945, 0.87529225137, 3.58788605726], 0.0005
     for edge in (0.155, 0.161, 0.1612, 0.17):
         direct = direct_escape(rewards, theta, eta, prob=edge)
-        found = solver.escape_time(rewards, theta, eta, escape_prob=edge)
+        found = solver.solve_escape_time(rewards, theta, eta, escape_prob=edge)
         assert (found.steps, found.method) == (direct, "jump")
     assert direct > 5 * direct_escape(rewards, theta, eta, prob=0.155)
 
@@ -112,3 +129,13 @@ def test_work_limit_is_reported():
     exit_ = solver.well_exit([1, 0.5], 0.2)
     outcome = solver.follow_level(exit_, np.array([-9.0, 0.0]), solver.NEVER_JUMP, 1e9, 100)
     assert (outcome.n, outcome.finished, math.isnan(outcome.crossing)) == (100, False, True)
+
+
+def test_single_updates_below_the_spacing_of_n_are_counted():
+    """A million updates made one by one at n = 1e18, where float64 is spaced by 128."""
+    x = 5e-18
+    exit_ = solver.well_exit([1, 0.5], 0.2)
+    outcome = solver.follow_level(exit_, np.log([x, 1 - x]), (1e-6, 1e-13), 1e300, 1e8)
+    count = theory.equal_gap_escape_time(x, 0.5, 0.2)
+    assert outcome.direct > 4e5 and count > 2**59
+    assert abs(outcome.n - count) < outcome.direct / 20

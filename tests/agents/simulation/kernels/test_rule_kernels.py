@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from agents.precision import PrecisionError
-from agents.simulation import simulate
-from agents.updates import make_rule, run_rule
-from gw_envs.instances import equal_gaps
+from agents.simulation import run_rule, simulate
+from agents.updates import make_rule
+from gw_envs.theory.instances import equal_gaps
 
 RULES = [
     ("entropy-pg", {"temperature": 0.1}, 1.0),

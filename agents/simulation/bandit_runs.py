@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from agents.updates.rule import UpdateRule
+from agents.updates import ExactRule
 from gw_envs.checks import (
     BadInput,
     Floats,
@@ -16,7 +17,7 @@ from gw_envs.checks import (
     check_mean_rewards,
     check_policy,
 )
-from gw_envs.theory import in_well
+from gw_envs.theory import best_arm_and_gap, in_well
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class RuleRun:
             every one at which a trajectory escaped.
         optimal_prob: [n, ...], pi(a*) at those updates.
         suboptimality: [n, ...], sum_a pi(a)(r* - r(a)) at those updates, in units of reward.
-        final_theta: [..., K].
+        final_theta: [..., K], and the rule's memory if it has one.
         final_policy: [..., K].
     """
 
@@ -41,7 +42,7 @@ class RuleRun:
     final_policy: Floats
 
 
-def policy_at_distance(rule: UpdateRule, distance: ArrayLike, num_actions: int) -> Floats:
+def policy_at_distance(rule: ExactRule, distance: ArrayLike, num_actions: int) -> Floats:
     """The policy whose parameters put every other arm `distance` above the best, arm 0.
 
     From the same policy, rules with different maps start from different parameters; this is the
@@ -64,7 +65,7 @@ def policy_at_distance(rule: UpdateRule, distance: ArrayLike, num_actions: int) 
 
 
 def run_rule(
-    rule: UpdateRule,
+    rule: ExactRule,
     mean_rewards: ArrayLike,
     policy: ArrayLike,
     learning_rate: float,
@@ -93,29 +94,15 @@ def run_rule(
     Raises:
         ValueError: naming the argument that is out of range.
     """
-    rewards = check_mean_rewards("mean_rewards", mean_rewards)
-    start = check_policy("policy", policy)
-    if start.shape[-1] != rewards.size:
-        raise BadInput(
-            f"policy of {start.shape[-1]} actions does not fit {rewards.size} mean_rewards."
-        )
+    rewards, start = _check_bandit(mean_rewards, policy)
     check_float("learning_rate", learning_rate, 0, open_low=True)
     check_int("max_updates", max_updates, 1)
-    check_float("escape_fraction", escape_fraction, 0, 1, open_low=True)
-    if escape_prob is not None:
-        check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
+    outside = _outside(rewards, escape_prob, escape_fraction)
     best = int(np.argmax(rewards))
-    second, first = np.sort(rewards)[-2:]
     gaps = rewards[best] - rewards
-
-    def outside(pi: Floats) -> NDArray[np.bool_]:
-        if escape_prob is not None:
-            return pi[..., best] > escape_prob
-        return ~in_well(pi @ gaps, first - second, escape_fraction)
-
     theta = rule.theta_from_policy(start)
-    values = np.broadcast_to(rewards, theta.shape)
     pi = rule.policy(theta)
+    values = np.broadcast_to(rewards, pi.shape)
     escape_time = np.where(outside(pi), 0, -1)
     noted, probs, subs = [0], [pi[..., best]], [pi @ gaps]
     for update in range(1, max_updates + 1):
@@ -137,3 +124,26 @@ def run_rule(
         final_theta=theta,
         final_policy=pi,
     )
+
+
+def _check_bandit(mean_rewards: ArrayLike, policy: ArrayLike) -> tuple[Floats, Floats]:
+    """Mean rewards [K] and policies [..., K] that fit each other."""
+    rewards = check_mean_rewards("mean_rewards", mean_rewards)
+    start = check_policy("policy", policy)
+    if start.shape[-1] != rewards.size:
+        raise BadInput(
+            f"policy of {start.shape[-1]} actions does not fit {rewards.size} mean_rewards."
+        )
+    return rewards, start
+
+
+def _outside(
+    rewards: Floats, escape_prob: float | None, escape_fraction: float
+) -> Callable[[Floats], NDArray[np.bool_]]:
+    """Whether policies [..., K] are out of the well; arguments as in `run_rule`."""
+    best, gap = best_arm_and_gap(rewards)
+    fraction = check_float("escape_fraction", escape_fraction, 0, 1, open_low=True)
+    if escape_prob is not None:
+        edge = check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
+        return lambda policy: policy[..., best] > edge
+    return lambda policy: ~in_well(policy @ (rewards[best] - rewards), gap, fraction)

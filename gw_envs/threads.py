@@ -1,11 +1,23 @@
-"""One thread for everything: batches are small, and only so is a run reproducible to the bit."""
+"""One thread: matrices are small, so threads cost more than they bring and change last bits."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
+
+VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def one_thread_each() -> None:
+    """Ask the libraries of this process and its children for one thread, unless the user set more.
+
+    They read it when they are imported: call this before torch, numba or scipy are.
+    """
+    for name in VARIABLES:
+        os.environ.setdefault(name, "1")
 
 
 @cache

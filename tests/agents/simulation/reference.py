@@ -61,6 +61,14 @@ class State:
         self.moved = total
 
 
+def _outside(loss, gap, fraction, optimal_prob, escape_prob):
+    return ~in_well(loss, gap, fraction) if escape_prob is None else optimal_prob > escape_prob
+
+
+def _plain_advantages(policy, rewards):
+    return rewards - np.sum(policy * rewards, axis=1, keepdims=True)
+
+
 def simulate_reference(
     mean_rewards: ArrayLike | None,
     initial_theta: ArrayLike,
@@ -105,9 +113,7 @@ def simulate_reference(
         policy = softmax(state.theta)
         optimal_prob = policy[rows, best]
         loss = np.sum(policy * (rewards[rows, best, None] - rewards), axis=1)
-        outside = ~in_well(loss, bandits.gap, escape_fraction)
-        if escape_prob is not None:
-            outside = optimal_prob > escape_prob
+        outside = _outside(loss, bandits.gap, escape_fraction, optimal_prob, escape_prob)
         escape_time[(escape_time < 0) & outside] = n
         resting |= outside & stop_at_escape
         lowest = np.where(resting, lowest, np.minimum(lowest, optimal_prob))
@@ -117,10 +123,8 @@ def simulate_reference(
             break
         if draws is not None:
             direction = draws.direction(n, policy, rewards)
-        elif robust:
-            direction = policy * advantages(policy, rewards)
         else:
-            direction = policy * (rewards - np.sum(policy * rewards, axis=1, keepdims=True))
+            direction = policy * (advantages if robust else _plain_advantages)(policy, rewards)
         rate = np.where(resting, 0.0, learning_rate).astype(dtype)
         state.add(rate[:, None] * direction)
     past = None if history is None else History(marks, np.stack(saved))

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from agents.updates import make_rule, policy_at_distance, run_rule
+from agents.simulation import policy_at_distance, run_rule
+from agents.updates import make_rule
 from gw_envs import theory
-from gw_envs.instances import INSTANCES, equal_gaps, two_plateaus
+from gw_envs.theory.instances import INSTANCES, equal_gaps, two_plateaus
 
 
 def test_softmax_agrees_with_the_exact_count():

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 
 from agents.baselines import BASELINES
-from agents.simulation.kernels import blocks, counters, driver
+from agents.simulation.kernels import driver
 from agents.simulation.kernels.blocks import (
     CREDIT,
     GAP,
@@ -47,7 +47,6 @@ from agents.simulation.kernels.lanes import (
     lane_cos_turns,
     lane_exp,
     lane_log,
-    source_digest,
 )
 from gw_envs.rewards import NOISE_LAWS
 
@@ -277,24 +276,3 @@ def make_updates(
 
 
 advance_block = driver.build_driver(set_rewards, make_updates)
-
-
-def build(digest: int) -> Any:
-    """The compiled entry; `digest` in its closure ties numba's disk cache to the sources."""
-
-    @njit(cache=True, **KERNEL)
-    def run_blocks(
-        begin: Any, end: Any, block: Any, numbers: Any, counts: Any,
-        problem: Any, record: Any, robust: Any,
-    ) -> int:  # fmt: skip
-        """As `direct.run_blocks`; `block` is [K, SAMPLED_WIDTH] float64."""
-        for first in range(begin, end, LANES):
-            advance_block(first, block, numbers, counts, problem, record, robust)
-        return digest
-
-    return run_blocks
-
-
-run_blocks = build(
-    source_digest(__file__, blocks.__file__, driver.__file__, str(counters.__file__))
-)
