@@ -67,6 +67,7 @@ class WellVectorEnv(VectorEnv[States, Actions, NDArray[Any]], ABC):
         self._seeded = False
         self._states = np.zeros(self.num_envs, dtype=np.int64)
         self._last_actions: Actions | None = None
+        self._engine_process: TabularMDP | None = None
         self._always = np.ones(self.num_envs, dtype=np.bool_)
 
     @abstractmethod
@@ -116,6 +117,20 @@ class WellVectorEnv(VectorEnv[States, Actions, NDArray[Any]], ABC):
         mdp = self.mdp_at(clock)
         weight = mdp.visitation(policy) / (1 - mdp.discount)
         return mdp.action_values(policy), weight[..., None]
+
+    def rewards_between(self, clock: float) -> Floats:
+        """Mean rewards [S, K] at a clock, a tick or between two; an environment that drifts between
+        ticks has its own."""
+        return self.mdp_at(int(clock)).rewards
+
+    def values_under(self, policy: Floats, rewards: Floats) -> tuple[Floats, Floats]:
+        """As `action_values`, for these mean rewards [S, K] and without checks.
+
+        For engines, which evaluate one table [S, K] at every update and made it themselves.
+        """
+        if self._engine_process is None:
+            self._engine_process = self.mdp_at(0)
+        return self._engine_process.values_under(policy, rewards)
 
     def seed_streams(self, generators: list[np.random.Generator]) -> None:
         """`draw_from`, remembered, so that an unseeded reset continues these generators."""

@@ -199,7 +199,7 @@ def simulate(
     report_imprecision(record.lowest_prob, dtype, compensated, on_precision, update)
     if rule is not None and not np.all(np.isfinite(record.moved)):
         raise BadInput(f"learning_rate={rate!r} is too large: the parameters left float64.")
-    return _in_given_order(record, bandits, _log_map(rule), problem.marks if history else None)
+    return _in_given_order(record, bandits, rule_runs.log_map(rule), problem.marks if history else None)
 
 
 def _edge(escape_fraction: float, escape_prob: float | None) -> dict[str, float]:
@@ -222,18 +222,6 @@ def _in_given_order(
     moved = np.take_along_axis(record.moved, given, axis=1)
     final = bandits.theta + moved
     return Trajectories(record.escape_time, final, moved, record.lowest_prob, past, log_map)
-
-
-def _log_map(rule: UpdateRule | None) -> Callable[[Floats], Floats]:
-    """From the rule's parameters to ln pi; -inf where pi is 0."""
-    if rule is None or rule.name != "escort-pg":
-        return log_softmax
-
-    def log_policy(theta: Floats) -> Floats:
-        with np.errstate(divide="ignore"):
-            return np.log(rule.policy(theta))
-
-    return log_policy
 
 
 def _check_arithmetic(dtype: str, robust: bool | None, gradient: str) -> bool:

@@ -15,6 +15,20 @@ def advantages(policy: Floats, values: Floats) -> Floats:
     return centred - np.sum(policy * centred, axis=-1, keepdims=True)
 
 
+def ratio_excess(policy: Floats, moved: Floats) -> Floats:
+    """rho - 1, rho = softmax(ln policy + moved) / policy, however small it is, [..., K].
+
+    Args:
+        policy: [..., K].
+        moved: what has been added to its logits, [..., K].
+    """
+    # Only differences of logits matter: from the likeliest arm's, whose own is then exactly 0.
+    likeliest = np.argmax(policy, axis=-1)[..., None]
+    growth = np.expm1(np.minimum(moved - np.take_along_axis(moved, likeliest, axis=-1), 700.0))
+    total = 1 + np.sum(policy * growth, axis=-1, keepdims=True)
+    return advantages(policy, growth) / total
+
+
 def parameter_axes(weight: Floats | float) -> tuple[int, ...]:
     """The axes of theta that belong to one policy: actions, and states where `weight` has them.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.policies import softmax
+from agents.updates.arithmetic import advantages, ratio_excess
 from agents.updates.registry import register
 from agents.updates.rule import ExactRule, Rate, Real, option
 from gw_envs.checks import Floats, check_int
@@ -18,8 +19,7 @@ class FrozenRolloutGradient(ExactRule):
     """RE(S), one stage: S times theta += eta * weight * (q r - (q.r) pi), q the pi at its start.
 
     One `step` is one outer stage of `rollout_steps` gradient steps, so an update here is one batch
-    of data and costs S gradient steps. `inner_step` makes a single one for any q. With S = 1 it is
-    softmax-pg. Not the same when a constant is added to the rewards: they should be positive. MDP:
+    of data and costs S gradient steps. With S = 1 it is softmax-pg. Not the same when a constant is added to the rewards: they should be positive. MDP:
     r is Q^q(s,.) and weight = d^q(s)/(1-discount), both held through the stage.
 
     Source: Wang, Chen, Li and Ding 2026. Proved rate: for positive rewards and
@@ -40,24 +40,16 @@ class FrozenRolloutGradient(ExactRule):
         source="Wang, Chen, Li and Ding 2026",
     )
 
-    def step(
+    def increment(
         self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0
     ) -> Floats:
-        """One stage of `rollout_steps` gradient steps, same shape as theta."""
+        """What one stage of `rollout_steps` gradient steps adds, same shape as theta."""
         rollout = softmax(theta)
+        advantage = advantages(rollout, values)
+        mean = np.sum(rollout * values, axis=-1, keepdims=True)
+        moved = np.zeros_like(theta)
         for _ in range(self.rollout_steps):
-            theta = self.inner_step(theta, rollout, values, learning_rate, weight)
-        return theta
-
-    def inner_step(
-        self,
-        theta: Floats,
-        rollout: Floats,
-        values: Floats,
-        learning_rate: Real,
-        weight: Real = 1.0,
-    ) -> Floats:
-        """One gradient step on data of the policy `rollout` [..., K], same shape as theta."""
-        mass = rollout * values
-        pull = mass - softmax(theta) * np.sum(mass, axis=-1, keepdims=True)
-        return theta + learning_rate * weight * pull
+            # q r - (q.r) pi = q U - (q.r)(pi - q): neither term is a difference of large numbers.
+            pull = rollout * (advantage - mean * ratio_excess(rollout, moved))
+            moved = moved + learning_rate * weight * pull
+        return moved

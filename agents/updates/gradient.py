@@ -161,6 +161,7 @@ class ArmijoGradient(ExactRule):
     objective: Callable[[Floats], Floats] | None = field(default=None, metadata=CODE_ONLY)
 
     uses_objective: ClassVar[bool] = True
+    is_smooth: ClassVar[bool] = False
 
     @property
     def rate(self) -> Rate:
@@ -175,12 +176,12 @@ class ArmijoGradient(ExactRule):
             source="Lu et al., RLJ 2024",
         )
 
-    def step(
+    def increment(
         self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0
     ) -> Floats:
-        """theta + accepted rate * gradient, same shape as theta."""
+        """Accepted rate * gradient, same shape as theta."""
         rate = self.accepted_rate(theta, values, learning_rate, weight)
-        return theta + rate * softmax_gradient(theta, values, weight)
+        return rate * softmax_gradient(theta, values, weight)
 
     def accepted_rate(
         self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0

@@ -94,6 +94,11 @@ class NeuralReplicator(GradientRule):
     follows_gradient: ClassVar[bool] = False
 
     @property
+    def is_smooth(self) -> bool:  # type: ignore[override]
+        """Without a threshold."""
+        return self.threshold is None
+
+    @property
     def rate(self) -> Rate:
         """See `Rate`."""
         return Rate(
@@ -137,17 +142,17 @@ class MirrorAscent(ExactRule):
         source="Asad et al., AISTATS 2025",
     )
 
-    def step(
+    def increment(
         self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0
     ) -> Floats:
-        """theta + ln(1 + eta U), same shape as theta."""
+        """ln(1 + eta U), same shape as theta."""
         change = learning_rate * advantages(softmax(theta), values)
         if not np.all(change > -1):
             raise BadInput(
                 f"learning_rate={learning_rate!r} is too large for mirror-ascent: 1 + eta*U must "
                 f"be positive and U reaches {float(np.min(change / learning_rate)):.6g}."
             )
-        return theta + np.log1p(change)
+        return np.log1p(change)
 
     def default_learning_rate(self, advantage_bound: float = 1.0) -> float:
         """1, or .99 / advantage_bound where that is less: 1 + eta U must stay positive."""

@@ -120,10 +120,13 @@ class ExactRule(UpdateRule, ABC):
             `temperature`.
         uses_objective: whether an MDP of discount > 0 must give the return as the rule's
             `objective`, a function of theta.
+        is_smooth: whether the update is a smooth map of theta, so that it can be jumped over; a
+            line search or a threshold is none.
     """
 
     uses_soft_values: ClassVar[bool] = False
     uses_objective: ClassVar[bool] = False
+    is_smooth: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -131,10 +134,16 @@ class ExactRule(UpdateRule, ABC):
         """What the rule with these hyper-parameters is proved to do; a class attribute will do."""
 
     @abstractmethod
+    def increment(
+        self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0
+    ) -> Floats:
+        """What one update adds to theta, same shape, to the precision of a float however small."""
+
     def step(
         self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0
     ) -> Floats:
-        """The parameters after one update, same shape as theta; theta itself is not changed."""
+        """The parameters after one update: theta + increment; theta itself is not changed."""
+        return theta + self.increment(theta, values, learning_rate, weight)
 
     def default_learning_rate(self, advantage_bound: float = 1.0) -> float:
         """The step size of the rule's source where no |U| exceeds the bound; 1 if it has none."""
@@ -148,11 +157,14 @@ class GradientRule(ExactRule):
     def direction(self, theta: Floats, values: Floats, weight: Real = 1.0) -> Floats:
         """What one unit of learning rate adds to theta, [..., K]."""
 
-    def step(
+    def increment(
         self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0
     ) -> Floats:
         """`move` along the direction."""
-        return self.move(theta, self.direction(theta, values, weight), learning_rate)
+        direction = self.direction(theta, values, weight)
+        if type(self).move is UpdateRule.move:
+            return learning_rate * direction
+        return self.move(theta, direction, learning_rate) - theta
 
 
 class SampledRule(UpdateRule, ABC):

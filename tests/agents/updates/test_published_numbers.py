@@ -115,12 +115,10 @@ def test_frozen_rollout_of_one_step():
 def test_softmax_damping(num_actions, expected):
     """Cross entropy through softmax falls like (K-1)/(K eta t), not exponentially.
 
-    Its gradient is the frozen-rollout step with a one-hot rollout policy that is paid 1.
+    Its gradient is the inner step of a stage whose q r is the one-hot target.
     """
-    rule = make_rule("frozen-rollout-pg")
-    target, theta = np.eye(num_actions)[0], np.zeros(num_actions)
-    for _ in range(10_000):
-        theta = rule.inner_step(theta, target, np.ones(num_actions), 1.0)
+    rule = make_rule("frozen-rollout-pg", rollout_steps=10_000)
+    theta = rule.step(np.zeros(num_actions), num_actions * np.eye(num_actions)[0], 1.0)
     assert -1e4 * np.log(rule.policy(theta)[0]) == pytest.approx(expected, abs=1e-4)
 
 
