@@ -93,8 +93,13 @@ class ASRWellVectorEnv(WellVectorEnv):
         return self.rewards.between(clock)
 
     @property
+    def drift_end(self) -> int:
+        """The tick from which rewards are constant."""
+        return self.rewards.end
+
+    @property
     def drift_kinks(self) -> tuple[int, ...] | None:
-        """Ticks at which the rewards are not smooth in the clock; None where a law is noise."""
+        """Ticks around which rewards are not smooth in the clock; None where a law is noise."""
         return self.rewards.kinks
 
     def mdp_at(self, clock: int) -> TabularMDP:

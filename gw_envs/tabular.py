@@ -162,9 +162,10 @@ class TabularMDP:
         Nothing is checked: for whoever asks at every update with tables made by itself.
         """
         chain = np.matmul(policy[:, None, :], self.transitions)[:, 0]
-        system = np.eye(len(policy)) - self.discount * chain
-        values = np.linalg.solve(system, (policy * rewards).sum(axis=1))
-        visits = np.linalg.solve(system.T, self.initial)
+        # Values are its rows times rewards, visits the start times its columns.
+        stays = np.linalg.inv(np.identity(len(policy)) - self.discount * chain)
+        values = stays @ (policy * rewards).sum(axis=1)
+        visits = self.initial @ stays
         return rewards + self.discount * (self.transitions @ values), visits[:, None]
 
     def _backup(self, values: Floats) -> Floats:

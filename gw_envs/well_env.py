@@ -118,6 +118,16 @@ class WellVectorEnv(VectorEnv[States, Actions, NDArray[Any]], ABC):
         weight = mdp.visitation(policy) / (1 - mdp.discount)
         return mdp.action_values(policy), weight[..., None]
 
+    @property
+    def drift_end(self) -> int:
+        """The tick from which rewards are constant, at most `drift_horizon`."""
+        return self.drift_horizon  # type: ignore[no-any-return]
+
+    @property
+    def drift_kinks(self) -> tuple[int, ...] | None:
+        """Ticks around which rewards are not smooth in the clock; None: they are nowhere."""
+        return None
+
     def rewards_between(self, clock: float) -> Floats:
         """Mean rewards [S, K] at a clock, a tick or between two; an environment that drifts between
         ticks has its own."""

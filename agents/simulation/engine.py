@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 
-from agents.simulation.answers import EscapeTime, Seen, settled, stacked
+from agents.simulation.answers import EscapeTime, Seen, censored, settled, stacked
 from agents.simulation.flow import Follower, Level, Path
 from agents.simulation.motion import Motion
 from gw_envs.checks import BadInput, Floats
@@ -84,53 +84,94 @@ def _seconds(motion: Motion) -> float:
 
 
 def follow(
-    motion: Motion, level: Level, end: float, work: int, stops: Floats | tuple[float, ...] = ()
+    motion: Motion, level: Level, end: float, work: int, stops: Sequence[float] = ()
 ) -> Path:
-    """Follow a motion at one level; see `flow.Follower`."""
-    rough = motion.rough_until
-    still = max(motion.still_from, 0.0)
-    follower = Follower(
-        motion, motion.size, level, end, work, rough, still, motion.world.kinks, tuple(stops)
-    )
-    return follower.run()
+    """Follow a motion at one level for `end` updates; see `flow.Follower`."""
+    origin = motion.origin
+    kinks = [kink - origin for kink in motion.world.kinks]
+    still = max(motion.still_from - origin, 0.0)
+    return Follower(motion, motion.size, level, end, work, still, kinks, stops).run()
 
 
 def escapes(motion: Motion, budget: Budget, tolerance: float = 1e-9) -> EscapeTime:
     """When each state leaves its well, arrays [S]; each state by itself where none sees another.
 
-    Where the work ends before all have, those that have are known and the others censored.
+    Updates that cannot be jumped over are made once, all states side by side. Where the work ends
+    before all have escaped, those that have are known and the others censored.
     """
     end = min(budget.updates * (1 + 1e-6) + 2.0, float(MOST_UPDATES))  # all levels see the escape
-    rows = []
-    for part in motion.parts():
+    path, after = _begin(motion, min(motion.rough_until, end), budget.work)
+    answers = [
+        _answer(Seen(float(n), float(at), False, "direct"), budget, path.update)
+        for n, at in zip(path.counts, path.crossings, strict=True)
+    ]
+    waiting = np.flatnonzero(np.isnan(path.crossings))
+    if waiting.size and motion.rough_until <= path.update < end:
+        for part in after.parts():
+            watched = [part.alone] if part.alone is not None else list(range(len(answers)))
+            wanted = [state for state in watched if state in waiting]
+            if wanted:
+                ways = _Ways(part, budget, end)
+                for state in wanted:
+                    answers[state] = ways.escape(watched.index(state), tolerance)
+    return stacked(answers)
 
-        @cache
-        def path(level: int, part: Motion = part) -> Path:
-            return follow(part, budget.levels[level], end, budget.work)
 
-        for edge in range(path(0).crossings.size):
+def _begin(
+    motion: Motion, until: float, work: int, stops: Sequence[float] = ()
+) -> tuple[Path, Motion]:
+    """The path of the updates made one by one, and the motion from where they end."""
+    path = follow(motion, DIRECT, until, work, stops)
+    start = motion.table(path.moved)
+    return path, replace(motion, start=start, origin=motion.origin + path.update)
 
-            def look(level: int, edge: int = edge, path: object = path) -> Seen:
-                seen: Path = path(level)  # type: ignore[operator]
-                crossing = float(seen.crossings[edge])
-                n = seen.update if math.isnan(crossing) else float(seen.counts[edge])
-                jumped = seen.jumps > 0
-                return Seen(n, crossing, jumped, "jump" if jumped else "direct")
 
-            levels = len(budget.levels)
-            rows.append(settled(look, levels, ROUNDING, budget.updates, tolerance))
-    return stacked(rows)
+def _answer(seen: Seen, budget: Budget, reached: float) -> EscapeTime:
+    """The answer of updates that were all made."""
+    if math.isnan(seen.crossing):
+        return censored(seen.method, min(reached, budget.updates))
+    return settled(lambda level: seen, 1, ROUNDING, budget.updates, 0.0)
+
+
+class _Ways:
+    """The paths of one motion at each setting, followed when first asked for."""
+
+    def __init__(self, motion: Motion, budget: Budget, end: float) -> None:
+        self._motion, self._budget, self._end = motion, budget, end
+        self._paths: dict[int, Path] = {}
+
+    def escape(self, edge: int, tolerance: float) -> EscapeTime:
+        """The escape of one of its edges."""
+        levels = len(self._budget.levels)
+        return settled(
+            lambda level: self._look(level, edge), levels, ROUNDING, self._budget.updates, tolerance
+        )
+
+    def _look(self, level: int, edge: int) -> Seen:
+        origin, budget = self._motion.origin, self._budget
+        if level not in self._paths:
+            self._paths[level] = follow(
+                self._motion, budget.levels[level], self._end - origin, budget.work
+            )
+        path = self._paths[level]
+        n = path.update if np.isnan(path.crossings[edge]) else path.counts[edge]
+        method = "jump" if path.jumps else "direct"
+        return Seen(origin + float(n), origin + path.crossings[edge], path.jumps > 0, method)
 
 
 def history(motion: Motion, stops: Floats, budget: Budget) -> Floats:
     """theta at these updates, ascending, the last the end: [N, S, K]; NaN where not reached."""
-    level = budget.levels[-2:][0]
     end = float(stops[-1])
-    theta = np.full((len(stops), *motion.start.shape), np.nan)
-    for part in motion.parts():
-        moved = follow(part, level, end, budget.work, stops).history
+    path, after = _begin(motion, min(motion.rough_until, end), budget.work, stops)
+    theta = motion.start + path.history.reshape(-1, *motion.start.shape)
+    later = np.flatnonzero(stops > path.update)
+    if motion.rough_until > path.update or not later.size:
+        return theta
+    level, rest = budget.levels[-2:][0], stops[later] - after.origin
+    for part in after.parts():
+        moved = follow(part, level, end - after.origin, budget.work, rest).history
         if part.alone is None:
-            theta = motion.start + moved.reshape(theta.shape)
+            theta[later] = after.start + moved.reshape(-1, *motion.start.shape)
         else:
-            theta[:, part.alone] = motion.start[part.alone] + moved
+            theta[later, part.alone] = after.start[part.alone] + moved
     return theta

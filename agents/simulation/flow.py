@@ -74,6 +74,7 @@ class Path:
             crossed at the start, NaN where it was not.
         counts: the updates of the crossings, whole numbers [M]; NaN where there was none.
         history: offsets at the stops [len(stops), N]; NaN where not reached.
+        moved: the offset reached [N].
         evaluations: of the map.
         jumps: jumps made.
         finished: whether every edge was crossed or the end reached.
@@ -83,6 +84,7 @@ class Path:
     crossings: Floats
     counts: Floats
     history: Floats
+    moved: Floats
     evaluations: int = 0
     jumps: int = 0
     finished: bool = False
@@ -110,7 +112,6 @@ class Follower:
         level: how finely.
         end: the last update, >= 0.
         max_evaluations: how often the map may be evaluated before giving up.
-        rough_until: updates before which every update is made.
         still_from: updates from which the map no longer depends on the clock.
         kinks: whole numbers of updates at which the map is not smooth in n; jumps end there.
         stops: updates whose offsets are kept, ascending; if there are any, the path goes to `end`
@@ -122,7 +123,6 @@ class Follower:
     level: Level
     end: float
     max_evaluations: int
-    rough_until: float = 0.0
     still_from: float = 0.0
     kinks: Sequence[float] = ()
     stops: Sequence[float] = ()
@@ -135,7 +135,7 @@ class Follower:
         self._beyond = self.dynamics.beyond(self._moved, 0.0)
         crossed = np.where(self._beyond > 0, 0.0, np.nan)
         history = np.full((len(self.stops), self.size), np.nan)
-        self.path = path = Path(0.0, crossed, crossed.copy(), history)
+        self.path = path = Path(0.0, crossed, crossed.copy(), history, self._moved)
         self._keep(0.0, _constant(self._moved), -1.0)
         block = BLOCK
         while not self._ended() and path.evaluations < self.max_evaluations:
@@ -144,7 +144,7 @@ class Follower:
             elif not self._ended() and path.evaluations < self.max_evaluations:
                 self._update(block)
                 block = min(2 * block, LONGEST_BLOCK)
-        path.finished = self._ended()
+        path.finished, path.moved = self._ended(), self._moved
         return path
 
     def _ended(self) -> bool:
@@ -202,7 +202,7 @@ class Follower:
         # The series looks order - 1 updates ahead, which must not be beyond a kink.
         end = min(kink - order, self.end) - begin
         price = SHORTEST * 12 * order
-        if order == 0 or begin < self.rough_until or end < price:
+        if order == 0 or end < price:
             return False
         self.field(0.0, self._moved)
         if self._roughness > tolerance:

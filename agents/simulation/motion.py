@@ -86,10 +86,9 @@ class WellWorld:
         self.well = well
         self.depends_on_policy = well.discount > 0
         self.kinks: Sequence[float] = ()
-        self.rough_until = self.still_from = float(well.drift_horizon)
-        kinks = getattr(well, "drift_kinks", None)
-        if well.drift_horizon > SHORT_DRIFT and kinks is not None:
-            self.rough_until, self.kinks = 0.0, (*kinks, well.drift_horizon)
+        self.rough_until = self.still_from = float(well.drift_end)
+        if well.drift_end > SHORT_DRIFT and well.drift_kinks is not None:
+            self.rough_until, self.kinks = 0.0, (*well.drift_kinks, well.drift_horizon)
         table = np.full((well.num_states, well.num_actions), 1 / well.num_actions)
         self._weight = well.action_values(table, 0)[1]
         self._process = well.mdp_at(0)
@@ -100,7 +99,7 @@ class WellWorld:
 
     def _rewards(self, clock: float) -> Floats:
         """Mean rewards [S, K]."""
-        late = clock >= self.well.drift_horizon
+        late = clock >= self.still_from
         return self._last if late else self.well.rewards_between(clock)  # type: ignore[no-any-return]
 
     def _values(self, policy: Floats, clock: float) -> tuple[Floats, Floats]:
@@ -151,6 +150,7 @@ class Motion:
         start: theta_0 [S, K], and the rule's memory if it has one.
         rate: eta, a number, a list (the last one held) or a function of the update.
         alone: the state that moves and is watched, the others standing still; None: all.
+        origin: the update at which `start` stands.
     """
 
     world: World
@@ -158,6 +158,7 @@ class Motion:
     start: Floats
     rate: Rate
     alone: int | None = None
+    origin: float = 0.0
 
     @property
     def size(self) -> int:
@@ -205,9 +206,8 @@ class Motion:
             ValueError: naming the rule whose map has the wrong shape or is not finite.
         """
         theta = self.table(moved)
-        rule, values, weight = self.world.exact(
-            self.rule, lambda: self.rule.policy(theta), update
-        )
+        update = self.origin + update
+        rule, values, weight = self.world.exact(self.rule, lambda: self.rule.policy(theta), update)
         step = rule.increment(theta, values, self.rate_at(update), weight)
         if np.shape(step) != theta.shape:
             raise BadInput(
@@ -224,7 +224,7 @@ class Motion:
 
     def beyond(self, moved: Floats, update: float) -> Floats:
         """See `flow.Dynamics`."""
-        out = self.world.beyond(self.rule.policy(self.table(moved)), update)
+        out = self.world.beyond(self.rule.policy(self.table(moved)), self.origin + update)
         return out if self.alone is None else out[[self.alone]]
 
     def parts(self) -> list[Motion]:

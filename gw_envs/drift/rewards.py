@@ -89,6 +89,12 @@ class DriftingRewards:
         return np.minimum(bases + self._bonus, 1.0)
 
     @cached_property
+    def end(self) -> int:
+        """The first tick from which the base rewards are constant."""
+        moving = np.flatnonzero((self.paths != self.paths[-1]).any(axis=1))
+        return int(moving[-1]) + 1 if moving.size else 0
+
+    @cached_property
     def kinks(self) -> tuple[int, ...] | None:
         """Ticks in (0, horizon) between or at which a law is not smooth; None if one is noise."""
         found: set[int] = set()
