@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from agents.escape import CENSORED, EscapeEvent
 from agents.evaluation import Record, evaluate, log_spaced
 from agents.softmax_pg import SoftmaxPG
+from agents.updates import ExactRule
 from gw_envs.checks import BadInput, Floats, check_int
 
 INT64_MAX = 2**63 - 1
@@ -99,7 +100,8 @@ class JumpingPG(SoftmaxPG):
         from agents.simulation import engine
         from agents.simulation.motion import Motion, WellWorld
 
-        motion = Motion(WellWorld(self.well), self.rule, self.theta[0], self.learning_rate)
+        rule, rate = cast(ExactRule, self.rule), cast(Any, self.learning_rate)
+        motion = Motion(WellWorld(self.well), rule, self.theta[0], rate)
         budget = engine.make_budget(motion, max_updates)
         if max_updates is None:
             budget = engine.cut(budget, INT64_MAX)

@@ -50,6 +50,7 @@ class WellVectorEnv(VectorEnv[States, Actions, NDArray[Any]], ABC):
         "autoreset_mode": AutoresetMode.SAME_STEP,
     }
     terminates: ClassVar[bool] = False
+    drift_horizon: int = 0
 
     def __init__(
         self, num_envs: int, num_states: int, num_actions: int, render_mode: str | None
@@ -121,7 +122,7 @@ class WellVectorEnv(VectorEnv[States, Actions, NDArray[Any]], ABC):
     @property
     def drift_end(self) -> int:
         """The tick from which rewards are constant, at most `drift_horizon`."""
-        return self.drift_horizon  # type: ignore[no-any-return]
+        return self.drift_horizon
 
     @property
     def drift_kinks(self) -> tuple[int, ...] | None:
@@ -129,8 +130,7 @@ class WellVectorEnv(VectorEnv[States, Actions, NDArray[Any]], ABC):
         return None
 
     def rewards_between(self, clock: float) -> Floats:
-        """Mean rewards [S, K] at a clock, a tick or between two; an environment that drifts between
-        ticks has its own."""
+        """Mean rewards [S, K] at a clock; one that is smooth between ticks has `drift_kinks`."""
         return self.mdp_at(int(clock)).rewards
 
     def values_under(self, policy: Floats, rewards: Floats) -> tuple[Floats, Floats]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from agents.simulation.answers import EscapeTime, Seen, censored, settled, stacked
 from agents.simulation.flow import Follower, Level, Path
@@ -61,8 +61,9 @@ def make_budget(
             seconds = one_by_one * _seconds(motion)
             if seconds > LONGEST:
                 raise BadInput(
-                    f"max_updates={end:.6g}: update={motion.rule.name!r} has to make {one_by_one:.6g} "
-                    f"of them one by one here, which would take about {seconds / 86_400:.3g} days; "
+                    f"max_updates={end:.6g}: update={motion.rule.name!r} has to make "
+                    f"{one_by_one:.6g} of them one by one here, which would take about "
+                    f"{seconds / 86_400:.3g} days; "
                     f"the most that a day allows is {LONGEST / seconds * one_by_one:.2g}."
                 )
             work += int(one_by_one)
@@ -83,14 +84,21 @@ def _seconds(motion: Motion) -> float:
     return (time.perf_counter() - begin) / 20
 
 
-def follow(
-    motion: Motion, level: Level, end: float, work: int, stops: Sequence[float] = ()
-) -> Path:
+def follow(motion: Motion, level: Level, end: float, work: int, stops: ArrayLike = ()) -> Path:
     """Follow a motion at one level for `end` updates; see `flow.Follower`."""
     origin = motion.origin
     kinks = [kink - origin for kink in motion.world.kinks]
     still = max(motion.still_from - origin, 0.0)
-    return Follower(motion, motion.size, level, end, work, still, kinks, stops).run()
+    return Follower(motion, motion.size, level, end, work, still, kinks, np.asarray(stops)).run()
+
+
+def glance(motion: Motion, work: int = WORK) -> Floats:
+    """The escapes [S] at the coarsest setting, right to about 1e-7; NaN where not reached.
+
+    For laws over many decades, where no count is claimed. Updates are jumped over from the start.
+    """
+    path = follow(motion, LEVELS[0], float(MOST_UPDATES), work)
+    return path.counts
 
 
 def escapes(motion: Motion, budget: Budget, tolerance: float = 1e-9) -> EscapeTime:
@@ -117,9 +125,7 @@ def escapes(motion: Motion, budget: Budget, tolerance: float = 1e-9) -> EscapeTi
     return stacked(answers)
 
 
-def _begin(
-    motion: Motion, until: float, work: int, stops: Sequence[float] = ()
-) -> tuple[Path, Motion]:
+def _begin(motion: Motion, until: float, work: int, stops: ArrayLike = ()) -> tuple[Path, Motion]:
     """The path of the updates made one by one, and the motion from where they end."""
     path = follow(motion, DIRECT, until, work, stops)
     start = motion.table(path.moved)

@@ -94,7 +94,8 @@ class _Dense:
     """The dense output of a step, made when it is first asked for: it costs evaluations."""
 
     def __init__(self, solver: Any) -> None:
-        self._solver, self._output = solver, None
+        self._solver = solver
+        self._output: Any = None
 
     def __call__(self, n: float) -> Floats:
         if self._output is None:
@@ -125,7 +126,7 @@ class Follower:
     max_evaluations: int
     still_from: float = 0.0
     kinks: Sequence[float] = ()
-    stops: Sequence[float] = ()
+    stops: Any = ()
     _roughness: float = field(default=0.0, init=False)
     _stiff: bool = field(default=False, init=False)
 
@@ -172,7 +173,7 @@ class Follower:
         for k in range(2, order + 1):
             terms = terms[1:] - terms[:-1]
             total += (-1) ** (k + 1) / k * terms[0]
-        if n >= self.still_from:  # what is left of a fast motion is rounding, no sign of a rough map
+        if n >= self.still_from:  # what is left of a fast motion is rounding, no roughness
             largest += QUIET
         ratio = np.abs(terms[0]).max() / order / largest if largest > 0 else 0.0
         self._roughness = ratio ** (order / (order - 1)) if math.isfinite(ratio) else math.inf
@@ -180,7 +181,11 @@ class Follower:
 
     def _solver(self, method: Any, time: float, moved: Floats, end: float, first: float) -> Any:
         tolerance = self.level.tolerance
-        options = {"rtol": tolerance, "atol": tolerance, "first_step": min(first, end - time)}
+        options: dict[str, Any] = {
+            "rtol": tolerance,
+            "atol": tolerance,
+            "first_step": min(first, end - time),
+        }
         if method.__name__ == "Radau":
             options["jac"] = self._jacobian
         return method(self.field, time, moved, end, **options)

@@ -34,13 +34,17 @@ class World(Protocol):
         kinks: whole numbers of updates at which they have a kink.
     """
 
-    depends_on_policy: bool
-    rough_until: float
-    still_from: float
-    kinks: Sequence[float]
+    @property
+    def depends_on_policy(self) -> bool: ...  # noqa: D102
+    @property
+    def rough_until(self) -> float: ...  # noqa: D102
+    @property
+    def still_from(self) -> float: ...  # noqa: D102
+    @property
+    def kinks(self) -> Sequence[float]: ...  # noqa: D102
 
     def exact(self, rule: ExactRule, policy: Any, clock: float) -> tuple[Any, Floats, Any]:
-        """The rule, values [S, K] and weight of an update; `policy` is a function without argument."""
+        """The rule, values [S, K] and weight of an update; `policy()` is the policy [S, K]."""
         ...
 
     def beyond(self, policy: Floats, clock: float) -> Floats:
@@ -64,7 +68,7 @@ class BanditWorld:
 
     depends_on_policy = False
     rough_until = still_from = 0.0
-    kinks = ()
+    kinks: Sequence[float] = ()
 
     def exact(self, rule: ExactRule, policy: Any, clock: float) -> tuple[Any, Floats, Any]:
         """See `World`."""
@@ -100,12 +104,12 @@ class WellWorld:
     def _rewards(self, clock: float) -> Floats:
         """Mean rewards [S, K]."""
         late = clock >= self.still_from
-        return self._last if late else self.well.rewards_between(clock)  # type: ignore[no-any-return]
+        return self._last if late else self.well.rewards_between(clock)
 
     def _values(self, policy: Floats, clock: float) -> tuple[Floats, Floats]:
         if not self.depends_on_policy:
             return self._rewards(clock), self._weight
-        return self.well.values_under(policy, self._rewards(clock))  # type: ignore[no-any-return]
+        return self.well.values_under(policy, self._rewards(clock))
 
     def exact(self, rule: ExactRule, policy: Any, clock: float) -> tuple[Any, Floats, Any]:
         """See `World`."""

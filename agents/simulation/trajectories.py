@@ -199,7 +199,9 @@ def simulate(
     report_imprecision(record.lowest_prob, dtype, compensated, on_precision, update)
     if rule is not None and not np.all(np.isfinite(record.moved)):
         raise BadInput(f"learning_rate={rate!r} is too large: the parameters left float64.")
-    return _in_given_order(record, bandits, rule_runs.log_map(rule), problem.marks if history else None)
+    return _in_given_order(
+        record, bandits, rule_runs.log_map(rule), problem.marks if history else None
+    )
 
 
 def _edge(escape_fraction: float, escape_prob: float | None) -> dict[str, float]:

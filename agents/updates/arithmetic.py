@@ -15,18 +15,21 @@ def advantages(policy: Floats, values: Floats) -> Floats:
     return centred - np.sum(policy * centred, axis=-1, keepdims=True)
 
 
-def ratio_excess(policy: Floats, moved: Floats) -> Floats:
+def ratio_excess(policy: Floats, moved: Floats, likeliest: Floats | None = None) -> Floats:
     """rho - 1, rho = softmax(ln policy + moved) / policy, however small it is, [..., K].
 
     Args:
         policy: [..., K].
         moved: what has been added to its logits, [..., K].
+        likeliest: the policy's largest entry as a mask [..., K], for whoever asks often.
     """
     # Only differences of logits matter: from the likeliest arm's, whose own is then exactly 0.
-    likeliest = np.argmax(policy, axis=-1)[..., None]
-    growth = np.expm1(np.minimum(moved - np.take_along_axis(moved, likeliest, axis=-1), 700.0))
-    total = 1 + np.sum(policy * growth, axis=-1, keepdims=True)
-    return advantages(policy, growth) / total
+    if likeliest is None:
+        likeliest = policy == policy.max(axis=-1, keepdims=True)
+    base = np.max(moved, axis=-1, keepdims=True, where=likeliest, initial=-np.inf)
+    growth = np.expm1(np.minimum(moved - base, 700.0))
+    mean = np.add.reduce(policy * growth, axis=-1, keepdims=True)
+    return (growth - mean) / (1 + mean)
 
 
 def parameter_axes(weight: Floats | float) -> tuple[int, ...]:

@@ -19,8 +19,9 @@ class FrozenRolloutGradient(ExactRule):
     """RE(S), one stage: S times theta += eta * weight * (q r - (q.r) pi), q the pi at its start.
 
     One `step` is one outer stage of `rollout_steps` gradient steps, so an update here is one batch
-    of data and costs S gradient steps. With S = 1 it is softmax-pg. Not the same when a constant is added to the rewards: they should be positive. MDP:
-    r is Q^q(s,.) and weight = d^q(s)/(1-discount), both held through the stage.
+    of data and costs S gradient steps. With S = 1 it is softmax-pg. Not the same when a constant is
+    added to the rewards: they should be positive. MDP: r is Q^q(s,.) and weight =
+    d^q(s)/(1-discount), both held through the stage.
 
     Source: Wang, Chen, Li and Ding 2026. Proved rate: for positive rewards and
     eta max(r) < 4, sub-optimality Theta(1/n) in gradient steps. For K >= 3 arms with
@@ -45,11 +46,12 @@ class FrozenRolloutGradient(ExactRule):
     ) -> Floats:
         """What one stage of `rollout_steps` gradient steps adds, same shape as theta."""
         rollout = softmax(theta)
-        advantage = advantages(rollout, values)
         mean = np.sum(rollout * values, axis=-1, keepdims=True)
+        gain = learning_rate * weight * rollout * advantages(rollout, values)
+        drag = learning_rate * weight * rollout * mean
+        likeliest = rollout == rollout.max(axis=-1, keepdims=True)
         moved = np.zeros_like(theta)
         for _ in range(self.rollout_steps):
             # q r - (q.r) pi = q U - (q.r)(pi - q): neither term is a difference of large numbers.
-            pull = rollout * (advantage - mean * ratio_excess(rollout, moved))
-            moved = moved + learning_rate * weight * pull
+            moved = moved + (gain - drag * ratio_excess(rollout, moved, likeliest))
         return moved

@@ -80,7 +80,7 @@ class DriftingRewards:
         return np.minimum(self.base(clock) + self._bonus, 1.0)
 
     def between(self, clock: float) -> Floats:
-        """Mean rewards [S, K] at a clock >= 0, a tick or between two, where the laws have values."""
+        """Mean rewards [S, K] at a clock >= 0, a tick or, by the laws' own values, between two."""
         tick = int(min(clock, self.horizon))
         bases = self.paths[tick]
         if tick < clock and tick < self.horizon:

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from agents.jumping_pg import JumpingPG
-from agents.schedules import PowerSchedule
 from agents.softmax_pg import SoftmaxPG
 
 BUDGET = 4_000
