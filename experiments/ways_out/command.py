@@ -20,6 +20,7 @@ COLUMNS = {
     "escape_time": "int64",
     "escape_time_same_distance": "int64",
     "fitted_exponent": "float64",
+    "deep_exponent": "float64",
     "proved_exponent": "float64",
     "updates_per_decade": "float64",
     "optimises": "string",
@@ -34,7 +35,7 @@ NOTES = """
 T: updates until the policy is out of the well. T*: the same where the parameters, not the policies,
 start as far apart as softmax's; - where there is no such start. fitted: growth of T with 1/pi(a*)
 over starts a decade around this one, as an exponent, or in updates a decade where a logarithm is
-proved. proved: the exponent in the limit, on wells of equal gaps; a start is never in the limit.
+proved. deep: the exponent between the starts 1e-8 and 1e-12. proved: the exponent in the limit, on wells of equal gaps; a start is never in the limit.
 bias: sub-optimality at the budget of a rule that optimises something else, 0 for the others.
 us/update: wall time of one update, in microseconds."""
 
@@ -119,7 +120,7 @@ def print_comparison(comparison: Comparison) -> None:
 
     width = max(len(r.contender.label) for r in comparison.results)
     print(f"Ways out of {comparison.well}. Held equal: {comparison.held_equal}\n")
-    print(f"{'rule':<{width}} {'eta':>7} {'T':>9} {'T*':>9} {'fitted':>17} {'proved':>10}", end="")
+    print(f"{'rule':<{width}} {'eta':>7} {'T':>9} {'T*':>9} {'fitted':>17} {'deep':>6} {'proved':>10}", end="")
     print(f" {'bias':>9} {'us/update':>10}")
     for r in comparison.ranked:
         fitted, proved = law_text(r)
@@ -128,7 +129,7 @@ def print_comparison(comparison: Comparison) -> None:
             f"{r.contender.label:<{width}} {r.contender.learning_rate:>7.3g} "
             f"{_count(r.escape_time):>9} "
             f"{'-' if r.distance_race is None else _count(r.distance_time):>9} "
-            f"{fitted:>17} {proved:>10} {bias:>9} {1e6 * r.seconds_per_update:>10.0f}"
+            f"{fitted:>17} {_plain(r.deep_exponent):>6} {proved:>10} {bias:>9} {1e6 * r.seconds_per_update:>10.0f}"
         )
     print(NOTES)
     for r in comparison.results:
@@ -146,6 +147,10 @@ def write_table(rows: list[dict[str, Any]], folder: Path) -> list[Path]:
     for path in paths:
         save_table(table, path)
     return paths
+
+
+def _plain(exponent: float) -> str:
+    return "-" if math.isnan(exponent) else f"{exponent:.2f}"
 
 
 def _count(time: int) -> str:

@@ -27,6 +27,8 @@ from gw_envs.theory.instances import WellInstance
 
 # pi(a*) of the starts from which the law of escape times is fitted, relative to the given one.
 DEPTHS = 10.0 ** np.array([1.0, 0.5, 0.0, -0.5, -1.0])
+# pi(a*) of further starts, to show whether a proved exponent is reached.
+DEEP = (1e-8, 1e-12)
 STARTS = ("uniform_suboptimal", "corner")
 _TIMED_UPDATES = 50
 
@@ -83,6 +85,8 @@ class RuleResult:
         bias: sub-optimality at which a rule that optimises something else stands at the budget, NaN
             if that is still in the well; 0 for the others, which end at the best policy.
         seconds_per_update: wall time, evaluation of the policy included.
+        deep_probs: pi(a*) of the starts deeper than those, [E].
+        deep_times: from each of them, as far as it takes; NaN where the rule cannot be jumped.
     """
 
     contender: Contender
@@ -94,6 +98,17 @@ class RuleResult:
     distance_race: Race | None
     bias: float
     seconds_per_update: float
+    deep_probs: Floats
+    deep_times: Floats
+
+    @property
+    def deep_exponent(self) -> float:
+        """The exponent between the two deepest starts; NaN where they are not known."""
+        known = self.deep_times > 0
+        if known.sum() < 2:
+            return float("nan")
+        times, depths = np.log(self.deep_times[known]), -np.log(self.deep_probs[known])
+        return float((times[-1] - times[-2]) / (depths[-1] - depths[-2]))
 
     @property
     def escape_time(self) -> int:
@@ -147,6 +162,7 @@ class Comparison:
                 "escape_time": _known(r.escape_time),
                 "escape_time_same_distance": _known(r.distance_time),
                 "fitted_exponent": None if r.exponent is None else r.exponent.slope,
+                "deep_exponent": _finite(r.deep_exponent),
                 "proved_exponent": r.rate.escape_exponent,
                 "updates_per_decade": _finite(r.updates_per_decade),
                 "optimises": r.rate.bias or "return",
@@ -232,6 +248,8 @@ def _race_rule(
     depths = depths[depths < 0.9]
     starts = np.stack([_at_depth(policy, track.best, x) for x in depths])
     races = track.race(Entry(rule, rate, starts, max_updates))
+    deep = np.array([x for x in DEEP if x < 0.5 * depths[-1]])
+    deeper = np.stack([_at_depth(policy, track.best, x) for x in deep]) if deep.size else starts[:0]
     race = _beyond_escape(track, rule, rate, policy, max_updates)
     distant, distance_race = _same_distance(rule, policy, track.best), None
     if distant is policy:
@@ -248,6 +266,8 @@ def _race_rule(
         distance_race,
         _bias(rule, race),
         _seconds_per_update(track, rule, rate, policy),
+        deep,
+        track.deep_times(Entry(rule, rate, deeper, max_updates)),
     )
 
 

@@ -116,6 +116,7 @@ def _draw_curve(panel: Any, race: Race | None, style: dict[str, Any], label: str
 
 
 def _draw_law(panel: Any, result: RuleResult, style: dict[str, Any]) -> None:
-    left = result.escape_times > 0
-    depth = 1 / result.optimal_probs[left]
-    panel.plot(depth, result.escape_times[left], lw=1.4, ms=5, **style)
+    probs = np.concatenate([result.optimal_probs, result.deep_probs])
+    times = np.concatenate([result.escape_times, result.deep_times])
+    left = times > 0
+    panel.plot(1 / probs[left], times[left], lw=1.4, ms=5, **style)

@@ -11,11 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.precision import lowest_trusted
-from agents.simulation import run_rule
+from agents.simulation import engine, jump_history, run_rule, solve_escape_time
+from agents.simulation.solver import bandit_motion, well_exit
 from agents.softmax_pg import Record, SoftmaxPG, log_spaced
 from agents.updates import ExactRule
 from gw_envs.checks import Floats
 from gw_envs.theory.instances import WellInstance
+
+
+SOON = 3_000  # updates made one by one, all starts side by side, before the rest are jumped over
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,10 @@ class Track(Protocol):
         """Run a rule until every start has escaped or the budget is spent."""
         ...
 
+    def deep_times(self, entry: Entry) -> Floats:
+        """Escape times [R] to about 1e-7, whatever the budget; NaN where updates would be made."""
+        ...
+
 
 @dataclass(frozen=True)
 class BanditTrack:
@@ -114,19 +122,65 @@ class BanditTrack:
         return float(np.ptp(self.mean_rewards))
 
     def race(self, entry: Entry) -> Race:
-        """See `Track`."""
+        """See `Track`; what is not over soon is jumped over, if the rule is a smooth map."""
+        jumps = entry.rule.is_smooth and entry.max_updates > SOON
         run = run_rule(
             entry.rule,
             self.mean_rewards,
             entry.policies[:, 0],
             entry.learning_rate,
-            entry.max_updates,
+            SOON if jumps else entry.max_updates,
             escape_prob=self.escape_prob,
             stop_at_escape=entry.stop_at_escape,
         )
         sunk = run.optimal_prob.min(axis=0) < lowest_trusted("float64", robust=False)
         times = np.where(sunk, -1, run.escape_time)
+        if jumps and len(times) == 1 and (times[0] < 0 or not entry.stop_at_escape):
+            return self._jumped_race(entry)
+        if jumps:
+            for start in np.flatnonzero(times < 0):
+                found = self._ask(solve_escape_time, entry, start, max_updates=entry.max_updates)
+                times[start] = -1 if found.censored else int(found.steps)
         return Race(times, run.updates, run.optimal_prob, run.suboptimality)
+
+    def _jumped_race(self, entry: Entry) -> Race:
+        """The curves of one start, to its escape or to the budget."""
+        end = entry.max_updates
+        if entry.stop_at_escape:
+            found = self._ask(solve_escape_time, entry, 0, max_updates=end)
+            end = end if found.censored else max(1, int(found.steps))
+        run = self._ask(jump_history, entry, 0, max_updates=end)
+        time = -1 if run.escape.censored else int(run.escape.steps)
+        return Race(
+            np.array([time]),
+            run.updates.astype(np.int64),
+            run.policy[:, self.best],
+            run.suboptimality[:, None],
+        )
+
+    def _ask(self, question: Any, entry: Entry, start: int, **options: Any) -> Any:
+        """One of `agents.simulation`'s questions about one start."""
+        return question(
+            self.mean_rewards,
+            entry.rule.theta_from_policy(entry.policies[start, 0]),
+            entry.learning_rate,
+            escape_prob=self.escape_prob,
+            update=entry.rule.name,
+            update_options=rule_options(entry.rule),
+            **options,
+        )
+
+    def deep_times(self, entry: Entry) -> Floats:
+        """See `Track`."""
+        exit_ = well_exit(self.mean_rewards, entry.learning_rate, escape_prob=self.escape_prob)
+        times = np.full(len(entry.policies), np.nan)
+        for start, policy in enumerate(entry.policies):
+            if entry.rule.name == "softmax-pg":
+                times[start] = self._ask(solve_escape_time, entry, start).steps
+            elif entry.rule.is_smooth:
+                theta = entry.rule.theta_from_policy(policy[0])
+                times[start] = engine.glance(bandit_motion(exit_, entry.rule, theta))[0]
+        return times
 
 
 @dataclass(frozen=True)
@@ -167,6 +221,10 @@ class EnvironmentTrack:
             np.stack([record.optimal_prob for record in records]),
             np.stack([record.suboptimality for record in records]),
         )
+
+    def deep_times(self, entry: Entry) -> Floats:
+        """See `Track`: not asked in several states."""
+        return np.full(len(entry.policies), np.nan)
 
 
 def rule_options(rule: ExactRule) -> dict[str, Any]:
