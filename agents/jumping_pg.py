@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.escape import CENSORED, EscapeEvent
-from agents.evaluation import Record, evaluate
+from agents.evaluation import Record, evaluate, log_spaced
 from agents.softmax_pg import SoftmaxPG
-from gw_envs.checks import BadInput, check_int
+from agents.updates import ExactRule
+from gw_envs.checks import BadInput, Floats, check_int
 
 INT64_MAX = 2**63 - 1
+BEYOND_ESCAPE = 10
 
 
 class JumpingPG(SoftmaxPG):
-    """Softmax policy gradient by step jumping: exact gradient, one state, constant step size.
+    """Any exact rule by step jumping, in any of our environments, drifting or not.
 
-    Takes the arguments of `SoftmaxPG`, with one seed. Escapes are exact as
-    `agents.simulation.solve_escape_time` is (its relative error is kept in `relative_error`);
-    transfers are seen at the resolution of the history. Arithmetic is robust at any depth.
+    Takes the arguments of `SoftmaxPG`, with one seed. Where rewards, step sizes or the rule are no
+    smooth function of the update, every update is made (`agents.simulation.engine`). Transfers are
+    seen at the resolution of the history.
+
+    Attributes:
+        escape: after `learn`, the escape of each state [S], each with its error, method and whether
+            it is exact (`agents.simulation.answers.EscapeTime`).
+        relative_error: the largest error of a state that escaped.
 
     Raises:
-        ValueError: naming the argument that leaves nothing to jump along.
+        ValueError: for a sampled gradient or several seeds.
     """
 
     precision_floor = 0.0
@@ -32,19 +39,15 @@ class JumpingPG(SoftmaxPG):
     def __init__(self, env_id: str = "SoftmaxWell-v0", *args: Any, **kwargs: Any) -> None:
         super().__init__(env_id, *args, **kwargs)
         self.relative_error = 0.0
+        self.escape: Any = None
         reasons = {
             f"gradient={self.gradient!r}": self.gradient != "exact",
-            f"update={self.update!r}": self.update != "softmax-pg",
             f"seeds={self.seeds}": len(self.seeds) != 1,
-            f"env_id={env_id!r} with {self.well.num_states} states": self.well.num_states != 1,
-            f"env_id={env_id!r}, whose rewards drift,": self.well.drift_horizon > 0,
-            "a learning_rate that changes": not isinstance(self.learning_rate, float),
         }
         for reason, stands in reasons.items():
             if stands:
                 raise BadInput(
-                    f"{reason} cannot be jumped over: jumping needs gradient='exact', "
-                    "update='softmax-pg', one seed, one state and a constant learning_rate."
+                    f"{reason} cannot be jumped over: jumping needs gradient='exact' and one seed."
                 )
 
     def learn(
@@ -59,7 +62,8 @@ class JumpingPG(SoftmaxPG):
         """Follow the trajectory from its start, to `max_updates` or a decade beyond the escape.
 
         Args:
-            max_updates: the budget; None goes on to ten times the escape, at most 2^63 - 1.
+            max_updates: the budget; None goes on to ten times the last state's escape, at most
+                2^63 - 1, or, where no update can be jumped over, as far as a minute's work.
             record_at: must be None: the records are the log-spaced history.
             on_record: called with each record.
             on_event: called with each escape event.
@@ -67,23 +71,19 @@ class JumpingPG(SoftmaxPG):
 
         Returns:
             The records, in order.
-        """
-        from agents.simulation import jump_history, solve_escape_time
 
+        Raises:
+            ValueError: if `max_updates` updates cannot be jumped over and would take over a day.
+        """
         if record_at is not None or self.updates:
             raise BadInput("record_at must be None, and learn be called once, when jumping.")
-        rewards, start, rate = self.well.mean_rewards, self.theta[0, 0], self._rate(0)
-        budget = INT64_MAX if max_updates is None else check_int("max_updates", max_updates, 1)
-        escape = solve_escape_time(rewards, start, learning_rate=rate, max_updates=budget)
-        if max_updates is None and not escape.censored:
-            budget = min(budget, max(10, 10 * int(escape.steps)))
-        self.relative_error = float(escape.relative_error)
-        history = jump_history(rewards, start, rate, max_updates=budget)
-        exit_at = np.inf if escape.censored else escape.steps
+        if max_updates is not None:
+            max_updates = check_int("max_updates", max_updates, 1, INT64_MAX)
+        updates, thetas = self._history(max_updates)
         records = []
-        for n, theta in zip(history.updates, history.theta, strict=True):
-            self.updates, self.theta = min(int(n), INT64_MAX), theta[None, None]
-            for event in self._see(exit_at):
+        for n, theta in zip(updates, thetas, strict=True):
+            self.updates, self.theta = min(int(n), INT64_MAX), theta[None]
+            for event in self._see(n):
                 if on_event is not None:
                     on_event(event)
             records.append(self.measure())
@@ -93,14 +93,63 @@ class JumpingPG(SoftmaxPG):
             on_update(self.updates)
         return records
 
-    def _see(self, exit_at: float) -> list[EscapeEvent]:
-        """Let the detector see the policy; at the edge the solver, not rounding, has the say."""
+    def _history(self, max_updates: int | None) -> tuple[Floats, Floats]:
+        """Update numbers [N] and theta [N, S, K] there; finds the escapes on the way."""
+        if self._is_plain_bandit():
+            return self._bandit_history(max_updates)
+        from agents.simulation import engine
+        from agents.simulation.motion import Motion, WellWorld
+
+        rule, rate = cast(ExactRule, self.rule), cast(Any, self.learning_rate)
+        motion = Motion(WellWorld(self.well), rule, self.theta[0], rate)
+        budget = engine.make_budget(motion, max_updates)
+        if max_updates is None:
+            budget = engine.cut(budget, INT64_MAX)
+        self._keep_escape(engine.escapes(motion, budget))
+        escapes = self.escape.steps[~self.escape.censored]
+        end = max(self.escape.updates.max(), 10.0)
+        if max_updates is not None:
+            end = float(max_updates)
+        elif len(escapes) == len(self.escape.steps):
+            end = min(BEYOND_ESCAPE * max(end, 1.0), float(INT64_MAX))
+        stops = log_spaced(end, extra=[n for t in escapes for n in (t - 1, t)])
+        thetas = engine.history(motion, stops, budget)
+        reached = np.isfinite(thetas).all(axis=(1, 2))
+        return stops[reached], thetas[reached]
+
+    def _is_plain_bandit(self) -> bool:
+        """Softmax PG in one state, constant in all: what is compiled."""
+        one = self.well.num_states == 1 and self.well.drift_horizon == 0
+        return one and self._has_fixed_values() and isinstance(self.learning_rate, float)
+
+    def _bandit_history(self, max_updates: int | None) -> tuple[Floats, Floats]:
+        from agents.simulation import jump_history, solve_escape_time
+        from agents.simulation.answers import stacked
+
+        rewards, _ = self.well.action_values(self.policy[0], 0)
+        start, rate = self.theta[0, 0], self._rate(0) * self._now.weight[0, 0, 0]
+        budget = INT64_MAX if max_updates is None else max_updates
+        escape = solve_escape_time(rewards[0], start, learning_rate=rate, max_updates=budget)
+        self._keep_escape(stacked([escape]))
+        if max_updates is None and not escape.censored:
+            budget = min(budget, max(10, BEYOND_ESCAPE * int(escape.steps)))
+        history = jump_history(rewards[0], start, rate, max_updates=budget)
+        return history.updates, history.theta[:, None]
+
+    def _keep_escape(self, escape: Any) -> None:
+        self.escape = escape
+        self.relative_error = float(np.max(escape.relative_error[~escape.censored], initial=0.0))
+
+    def _see(self, n: float) -> list[EscapeEvent]:
+        """Let the detector see the policy; at the edge the engine, not rounding, has the say."""
         self._now = now = evaluate(self.well, self.policy, self.clock)
         gaps, subopt = now.gaps, now.suboptimality
-        if self.updates < exit_at and self.detector.escape_time[0, 0] == CENSORED:
-            subopt = np.maximum(subopt, gaps)
-        elif self.updates == exit_at:
-            subopt = np.minimum(subopt, 0.0)
+        exits = np.where(self.escape.censored, np.inf, self.escape.steps)[None]
+        waiting = self.detector.escape_time == CENSORED
+        inside, at_edge = waiting & (n < exits), n == exits
+        gaps = np.where(inside, np.maximum(gaps, 1e-300), gaps)
+        subopt = np.where(inside, np.maximum(subopt, gaps), subopt)
+        subopt = np.where(at_edge, np.minimum(subopt, -1.0), subopt)
         events = self.detector.observe(self.updates, now.policy, subopt, gaps)
         self.events.extend(events)
         return events

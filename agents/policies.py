@@ -194,16 +194,18 @@ def tsallis(theta: ArrayLike, alpha: float) -> Floats:
     p, k = 1 / (1 - alpha), x.shape[-1]
     # v = 1 + (mu - max theta)/p. At v = K^{-1/p} the largest probability alone would be 1.
     v = np.full((*below.shape[:-1], 1), k ** (-1 / p))
+    distance = below / p
     for _ in range(100):
-        y = v + below / p
-        mean = np.mean((y / v) ** -p, axis=-1, keepdims=True)  # relative to the largest arm: <= 1
-        value = v * mean ** (-1 / p)
-        slope = mean ** (-1 / p - 1) * np.mean((y / v) ** (-p - 1), axis=-1, keepdims=True)
-        change = (1 - value) / slope
+        ratio = v / (v + distance)
+        shares = ratio**p  # relative to the largest arm: <= 1
+        mean = shares.sum(axis=-1, keepdims=True) / k
+        root = mean ** (-1 / p)
+        slope = root / mean * (shares * ratio).sum(axis=-1, keepdims=True) / k
+        change = (1 - v * root) / slope
         v = v + change
-        if np.all(np.abs(change) <= 4e-16 * v):
+        if (np.abs(change) <= 1e-9 * v).all():  # Newton's next change is its square
             break
-    weights = (v + below / p) ** -p
+    weights = (v + distance) ** -p
     return weights / weights.sum(axis=-1, keepdims=True)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from agents.baselines import BASELINES, exact_baseline
 from agents.updates import Batch, SampledRule, make_sampled_rule
 from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
-from gw_envs.streams import Streams
+from gw_envs.vector.streams import Streams
 
 RECENT = 100
 

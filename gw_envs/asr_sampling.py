@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 import gymnasium as gym
 import numpy as np
 
-from gw_envs.actions import whole_numbers
 from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
 from gw_envs.metric_learning import datasets
 from gw_envs.metric_learning.distance_bins import (
@@ -22,8 +21,9 @@ from gw_envs.metric_learning.distance_bins import (
 from gw_envs.metric_learning.sampling_state import metric_bounds
 from gw_envs.metric_learning.settings import LearnerSettings
 from gw_envs.threads import one_thread
-from gw_envs.vector_protocol import check_options
-from gw_envs.worker_env import WorkerVectorEnv
+from gw_envs.vector.actions import whole_numbers
+from gw_envs.vector.protocol import check_options
+from gw_envs.vector.worker_env import WorkerVectorEnv
 
 if TYPE_CHECKING:
     from gw_envs.metric_learning.learner import Learner
@@ -126,7 +126,7 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
 
     ## Vector form
     `gym.make_vec("ASRSampling-v0", num_envs=n)` makes a process per environment, since a step
-    trains a network (`gw_envs.worker_env`): call it below `if __name__ == "__main__":`, and
+    trains a network (`gw_envs.vector.worker_env`): call it below `if __name__ == "__main__":`, and
     `close()` it. `reset(seed=s)` seeds environment i with s + i, and its row is the scalar
     environment's to the bit. `reset` has no options but the vector form's `reset_mask`.
 

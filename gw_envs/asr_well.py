@@ -94,6 +94,20 @@ class ASRWellVectorEnv(WellVectorEnv):
         """r_k(s) [S, 3] at a clock."""
         return self.rewards.at(clock)
 
+    def rewards_between(self, clock: float) -> Floats:
+        """r_k(s) [S, 3] at a clock, a tick or between two; unchecked."""
+        return self.rewards.between(clock)
+
+    @property
+    def drift_end(self) -> int:
+        """The tick from which rewards are constant."""
+        return self.rewards.end
+
+    @property
+    def drift_kinks(self) -> tuple[int, ...] | None:
+        """Ticks around which rewards are not smooth in the clock; None where a law is noise."""
+        return self.rewards.kinks
+
     def mdp_at(self, clock: int) -> TabularMDP:
         """The Markov decision process frozen at a clock; starts are uniform over the levels."""
         return TabularMDP(self._transitions, self.rewards.at(clock), self._initial, self.discount)

@@ -98,6 +98,10 @@ class ChainWellVectorEnv(WellVectorEnv):
         moves = np.stack([onward] + [back] * (NUM_ACTIONS - 1), axis=-1)
         return self._chain.rewards + self.discount * moves, visits[..., None]
 
+    def values_under(self, policy: Floats, rewards: Floats) -> tuple[Floats, Floats]:
+        """`action_values`: the rewards never change, and small values keep their precision."""
+        return self.action_values(policy)
+
     def begin(self, options: Mapping[str, Any]) -> States:
         """The first state, or any; there are no options."""
         if self.draws is None:

@@ -156,6 +156,18 @@ class TabularMDP:
             return np.broadcast_to(self.rewards, pi.shape)
         return self._backup(self.state_values(pi))
 
+    def values_under(self, policy: Floats, rewards: Floats) -> tuple[Floats, Floats]:
+        """Q [S, A] and d(s)/(1-gamma) [S, 1] of a policy [S, A] for other rewards [S, A].
+
+        Nothing is checked: for whoever asks at every update with tables made by itself.
+        """
+        chain = np.matmul(policy[:, None, :], self.transitions)[:, 0]
+        # Values are its rows times rewards, visits the start times its columns.
+        stays = np.linalg.inv(np.identity(len(policy)) - self.discount * chain)
+        values = stays @ (policy * rewards).sum(axis=1)
+        visits = self.initial @ stays
+        return rewards + self.discount * (self.transitions @ values), visits[:, None]
+
     def _backup(self, values: Floats) -> Floats:
         """R + gamma P V: action values from state values [..., S]."""
         return self.rewards + self.discount * np.einsum("sat,...t->...sa", self.transitions, values)

@@ -7,7 +7,7 @@ apart, autoreset, observations, checked actions and the places of information ar
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, get_args
 
@@ -17,11 +17,11 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from gw_envs.actions import whole_numbers
 from gw_envs.checks import BadInput, Floats, check_choice, check_int
-from gw_envs.streams import ALL, Rows, Seed, Streams, make_generators
-from gw_envs.tabular import TabularMDP, ToyText
-from gw_envs.vector_protocol import check_autoreset_mode, check_options, masked, split_mask
+from gw_envs.ground_truth import GroundTruth
+from gw_envs.vector.actions import whole_numbers
+from gw_envs.vector.protocol import check_autoreset_mode, check_options, masked, split_mask
+from gw_envs.vector.streams import ALL, Rows, Seed, Streams, make_generators
 
 RENDER_MODES = ("ansi", "rgb_array")
 Observation = Literal["state", "one_hot"]
@@ -31,7 +31,7 @@ Mask = NDArray[np.bool_]
 Step = tuple[NDArray[Any], Floats, Mask, Mask, dict[str, Any]]
 
 
-class WellVectorEnv(VectorEnv[NDArray[Any], Actions, NDArray[Any]], ABC):
+class WellVectorEnv(GroundTruth, VectorEnv[NDArray[Any], Actions, NDArray[Any]]):
     """`num_envs` tabular environments stepped at once.
 
     `reset(seed=s)` seeds environment i with s + i, and row i equals the scalar environment of that
@@ -122,10 +122,6 @@ class WellVectorEnv(VectorEnv[NDArray[Any], Actions, NDArray[Any]], ABC):
         self._last_actions: Actions = np.full(self.num_envs, -1)
 
     @abstractmethod
-    def mdp_at(self, clock: int) -> TabularMDP:
-        """The Markov decision process frozen at a clock."""
-
-    @abstractmethod
     def begin(self, options: Mapping[str, Any]) -> States:
         """The state in which each environment begins an episode now, [num_envs]."""
 
@@ -140,34 +136,6 @@ class WellVectorEnv(VectorEnv[NDArray[Any], Actions, NDArray[Any]], ABC):
     @abstractmethod
     def line(self, index: int) -> str:
         """One environment as a line of text."""
-
-    @property
-    def clock(self) -> int:
-        """The drift clock of the next step, of the first environment; 0 where nothing drifts."""
-        return self.clock_of(0)
-
-    def clock_of(self, index: int) -> int:
-        """The drift clock of an environment's next step; 0 where nothing drifts."""
-        return 0
-
-    @property
-    def mdp(self) -> TabularMDP:
-        """The Markov decision process frozen at the current clock."""
-        return self.mdp_at(self.clock)
-
-    @property
-    def P(self) -> ToyText:  # noqa: N802 - the name Gymnasium's toy_text environments use
-        """`mdp` as {s: {a: [(probability, s', reward, terminated), ...]}}."""
-        return self.mdp.P
-
-    def action_values(self, policy: Floats, clock: int = 0) -> tuple[Floats, Floats]:
-        """Exact Q [..., S, K] and visitation weight d(s)/(1-discount) [..., S, 1] of a policy.
-
-        Both of the infinite discounted sum in the process frozen at `clock`.
-        """
-        mdp = self.mdp_at(clock)
-        weight = mdp.visitation(policy) / (1 - mdp.discount)
-        return mdp.action_values(policy), weight[..., None]
 
     def drawn(self) -> Floats:
         """The next random number of each environment that begins or acts now, [num_envs]."""

@@ -1,5 +1,7 @@
 """Many trajectories, fast: `simulate` iterates them, `solve_escape_time` jumps to their end.
 
+Every exact rule is followed through a plateau of any length by one engine (`engine`, `flow`).
+
 `jump_history` keeps a plateau's history on a log axis, `sampled_escape_times` skips from event to
 event. All load numba when first used, not when this package is imported. `run_rule` iterates any
 exact update rule, uncompiled: the reference of the kernels. `escape_time` is the first release's

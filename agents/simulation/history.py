@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from agents.evaluation import log_spaced
+from agents.simulation import engine
+from agents.simulation.answers import EscapeTime
+from agents.simulation.rule_runs import log_map
 from agents.simulation.solver import (
     LEVELS,
+    MOST_DIRECT,
     MOST_UPDATES,
-    EscapeTime,
+    WellExit,
+    bandit_motion,
+    check_options,
     check_theta,
     follow_level,
+    parameters,
     solve_escape_time,
     well_exit,
 )
-from agents.updates.regularized import log_softmax
+from agents.updates import ExactRule
 from gw_envs.checks import Floats, check_int
 from gw_envs.theory import WELL_FRACTION
 
@@ -30,7 +39,7 @@ class JumpHistory:
 
     Attributes:
         updates: n [N], increasing whole numbers as float64 (exact below 2^53); 0 first.
-        theta: logits theta_n [N, K].
+        theta: parameters theta_n [N, K], logits of most rules.
         log_policy: ln pi_n [N, K], accurate to rounding however small pi is.
         suboptimality: sum_a pi_n(a)(r* - r(a)) [N].
         escape: the escape of this trajectory; its updates T-1 and T are among `updates`.
@@ -57,31 +66,35 @@ def jump_history(
     escape_fraction: float = WELL_FRACTION,
     escape_prob: float | None = None,
     *,
-    max_direct_updates: int = 10**8,
+    max_direct_updates: int | None = None,
+    update: str = "softmax-pg",
+    update_options: Mapping[str, Any] | None = None,
 ) -> JumpHistory:
-    """Log-spaced history of exact softmax policy gradient, up to and beyond the escape.
+    """Log-spaced history of an exact rule, up to and beyond the escape.
 
-    The trajectory lands on each update number kept, so that its states are those of the updates
-    themselves (to about 1e-10 in the logits), not interpolations.
+    The states are those of the updates themselves, to about 1e-10 in the parameters.
 
     Args:
         mean_rewards: r [K], K >= 2, in [0, 1], with one best arm; constant in time.
-        initial_theta: theta_0 [K].
+        initial_theta: the rule's parameters theta_0 [K].
         learning_rate: eta > 0, constant.
         max_updates: last update kept; default ten times the escape, or where the solver gave up.
         points_per_decade: how many updates are kept per factor of ten.
         escape_fraction: share of the gap that still counts as inside, in (0, 1].
         escape_prob: edge on pi(a*), in (0, 1); replaces `escape_fraction`.
-        max_direct_updates: how many updates may be made one by one before giving up.
+        max_direct_updates: as of `solve_escape_time`.
+        update: name of an exact rule.
+        update_options: its hyper-parameters, by field name.
 
     Returns:
-        JumpHistory.
+        JumpHistory; it ends where the work did.
 
     Raises:
         ValueError: naming the argument that is out of range.
     """
     exit_ = well_exit(mean_rewards, learning_rate, escape_fraction, escape_prob)
-    theta = check_theta(initial_theta, exit_.rewards.size, (1,))
+    rule = check_options(update, update_options)
+    theta = check_theta(initial_theta, parameters(rule, exit_.rewards.size), (1,))
     density = check_int("points_per_decade", points_per_decade, 1)
     escape = solve_escape_time(
         exit_.rewards,
@@ -91,6 +104,8 @@ def jump_history(
         escape_prob,
         max_updates=max_updates,
         max_direct_updates=max_direct_updates,
+        update=update,
+        update_options=update_options,
     )
     end = max(10.0, min(BEYOND_ESCAPE * escape.updates, float(MOST_UPDATES)))
     if escape.censored:
@@ -99,9 +114,20 @@ def jump_history(
         end = float(max_updates)
     at_escape = () if escape.censored else (escape.steps - 1, escape.steps)
     updates = log_spaced(end, density, extra=at_escape)
-    _, moved = follow_level(exit_, theta, LEVELS[-2], end, max_direct_updates, updates)
-    reached = np.isfinite(moved[:, 0])
-    logits = theta + moved[reached]
-    logs = log_softmax(logits)
+    states = _states(exit_, rule, theta, updates, max_direct_updates)
+    reached = np.isfinite(states[:, 0])
+    logs = log_map(rule)(states[reached])
     losses = exit_.rewards.max() - exit_.rewards
-    return JumpHistory(updates[reached], logits, logs, np.exp(logs) @ losses, escape)
+    return JumpHistory(updates[reached], states[reached], logs, np.exp(logs) @ losses, escape)
+
+
+def _states(
+    exit_: WellExit, rule: ExactRule, theta: Floats, updates: Floats, work: int | None
+) -> Floats:
+    """theta_n [N, K] at these updates; NaN where not reached."""
+    if rule.name == "softmax-pg":
+        most = MOST_DIRECT if work is None else work
+        return theta + follow_level(exit_, theta, LEVELS[-2], updates[-1], most, updates)[1]
+    motion = bandit_motion(exit_, rule, theta)
+    budget = engine.make_budget(motion, int(updates[-1]), work)
+    return engine.history(motion, updates, budget)[:, 0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from agents.simulation.kernels import blocks, rule_kernels
 from agents.updates import ExactRule, UpdateRule, exact_rules, make_rule
-from gw_envs.checks import BadInput, check_choice
+from agents.updates.regularized import log_softmax
+from gw_envs.checks import BadInput, Floats, check_choice
 
 COMPILED_RULES = tuple(rule_kernels.LAWS)
 
@@ -47,6 +48,18 @@ def choose_rule(
                 "gradients of constant mean_rewards in plain float64."
             )
     return rule
+
+
+def log_map(rule: UpdateRule | None) -> Callable[[Floats], Floats]:
+    """From a rule's parameters to ln pi, -inf where pi is 0; None: softmax-pg."""
+    if rule is None or type(rule).policy is UpdateRule.policy:
+        return log_softmax
+
+    def log_policy(theta: Floats) -> Floats:
+        with np.errstate(divide="ignore"):
+            return np.log(rule.policy(theta))
+
+    return log_policy
 
 
 def run_part(

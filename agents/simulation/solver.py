@@ -1,15 +1,18 @@
-"""When does softmax policy gradient leave its well? Answered without making every update.
+"""When does a rule leave its well? Answered for one state without making every update.
 
-Three engines, chosen for each problem: the closed form of `gw_envs.theory` where the sub-optimal
-arms are alike, step jumping (`kernels.jumping`) elsewhere, and single updates where the
-map is far from a flow or the escape is near. Every answer carries an error that was measured: the
-problem is solved again with finer settings, or with the parameters moved by their rounding.
+softmax-pg has two ways of its own, which answer in a millisecond: the closed form of
+`gw_envs.theory` where the sub-optimal arms are alike, compiled step jumping (`kernels.jumping`)
+elsewhere. Every other exact rule is followed by `engine`, which needs nothing but its map. Where a
+map is far from a flow or the escape is near, updates are made one by one. Every answer carries an
+error that was measured: the problem is solved again with finer settings, or with the parameters
+moved by their rounding.
 """
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from agents.simulation import engine
+from agents.simulation.answers import EscapeTime, Seen, censored, escaped, settled, stacked
+from agents.simulation.engine import MOST_UPDATES
+from agents.simulation.motion import BanditWorld, Motion
+from agents.updates import ExactRule, make_rule
 from gw_envs import theory
 from gw_envs.checks import (
     BadInput,
@@ -29,39 +37,15 @@ from gw_envs.checks import (
 from gw_envs.theory import WELL_FRACTION, best_arm_and_gap, well_edge
 
 METHODS = ("auto", "closed-form", "jump", "direct")
-MOST_UPDATES = int(1e300)
 NO_FLOW_RATE = 1.0  # an update that moves the logits this much is no small step of a flow
 
 # (rate up to which jumps are made, local error of a jump in logits), from coarse to fine.
 LEVELS = ((1e-2, 1e-8), (2e-3, 1e-9), (5e-4, 1e-12), (2e-4, 1e-13))
 NEVER_JUMP = (-1.0, 0.0)
+MOST_DIRECT = 10**8
 JUMP_ROUNDING = 2e-14  # relative error left by float64, measured against the closed form
 CLOSED_FORM_ROUNDING = 1e-15  # of pi(a*) and of the gap, as float64 gives them
 SHARP_EDGE = 1e-6  # relative error of 1 - edge up to which the closed form is of use
-
-
-@dataclass(frozen=True)
-class EscapeTime:
-    """The escape of one problem (Python scalars) or of a batch (arrays [B]).
-
-    Attributes:
-        steps: T, the smallest n whose policy is outside the well, a whole number as float64; 0 for
-            a start outside it; NaN where censored.
-        is_exact: relative_error * steps < 0.5, so that int(steps) is the count itself.
-        relative_error: estimated error of `steps` divided by it; NaN where censored.
-        method: `closed-form`, `jump` (some updates were jumped over) or `direct` (all were made);
-            ` (no flow)` is added where the learning rate is so large that an update somewhere
-            moved the logits by more than 1: the map is no flow there, and true updates were made.
-        censored: no escape within `max_updates`, or within `max_direct_updates` of work.
-        updates: the last update followed: `steps`, or where a censored run was given up.
-    """
-
-    steps: Any
-    is_exact: Any
-    relative_error: Any
-    method: Any
-    censored: Any
-    updates: Any
 
 
 @dataclass(frozen=True)
@@ -136,27 +120,33 @@ def solve_escape_time(
     *,
     max_updates: float | None = None,
     relative_tolerance: float = 1e-9,
-    max_direct_updates: int = 10**8,
+    max_direct_updates: int | None = None,
     method: str = "auto",
+    update: str = "softmax-pg",
+    update_options: Mapping[str, Any] | None = None,
 ) -> EscapeTime:
-    """The number of exact softmax policy-gradient updates that leave the well.
+    """The number of exact updates of a rule that leave the well.
 
-    theta <- theta + eta pi (r - pi.r) from theta_0; T is the smallest n whose policy is no longer
-    in the well (`gw_envs.theory.in_well`: sub-optimality >= escape_fraction * gap), or, given
-    `escape_prob`, the smallest n with pi_n(a*) > escape_prob.
+    T is the smallest n whose policy is no longer in the well (`gw_envs.theory.in_well`:
+    sub-optimality >= escape_fraction * gap), or, given `escape_prob`, the smallest n with
+    pi_n(a*) > escape_prob.
 
     Args:
         mean_rewards: r [K], K >= 2, in [0, 1], with one best arm; constant in time.
-        initial_theta: theta_0 [K], or a batch [B, K].
+        initial_theta: the rule's parameters theta_0 [K] (logits, of most; a rule that remembers:
+            its memory behind them), or a batch [B, K].
         learning_rate: eta > 0, constant.
         escape_fraction: share of the gap that still counts as inside, in (0, 1].
         escape_prob: edge on pi(a*), in (0, 1); replaces `escape_fraction`.
         max_updates: budget in updates, a whole number up to 1e300 (the default).
         relative_tolerance: finer settings are tried until the relative error is below it; they are
             tried in any case as long as float64 can still decide the exact integer.
-        max_direct_updates: how many updates may be made one by one before giving up.
-        method: `auto`; `closed-form` (sub-optimal arms alike in r and theta only); `jump`;
-            `direct` (every update is made).
+        max_direct_updates: how many updates may be made one by one before giving up, default 1e8;
+            of other rules than softmax-pg how often the map may be evaluated, default 1e6.
+        method: `auto`; `closed-form` (softmax-pg with sub-optimal arms alike in r and theta only);
+            `jump`; `direct` (every update is made, as always by rules that are no smooth maps).
+        update: name of an exact rule.
+        update_options: its hyper-parameters, by field name.
 
     Returns:
         EscapeTime; scalars for theta_0 [K], arrays [B] for a batch.
@@ -166,28 +156,66 @@ def solve_escape_time(
             `agents.simulation.simulate`.
     """
     exit_ = well_exit(mean_rewards, learning_rate, escape_fraction, escape_prob)
-    theta = check_theta(initial_theta, exit_.rewards.size, (1, 2))
-    budget = MOST_UPDATES
+    rule = None if update == "softmax-pg" else check_options(update, update_options)
+    theta = check_theta(initial_theta, parameters(rule, exit_.rewards.size), (1, 2))
+    budget = None
     if max_updates is not None:
         budget = check_int("max_updates", max_updates, 0, MOST_UPDATES)
     rtol = check_float("relative_tolerance", relative_tolerance, 0, 1)
-    work = check_int("max_direct_updates", max_direct_updates, 1)
+    work = max_direct_updates
+    if work is not None:
+        work = check_int("max_direct_updates", work, 1)
     check_choice("method", method, METHODS)
 
     def solve(row: Floats) -> EscapeTime:
-        return _solve(exit_, row, budget, rtol, work, method)
+        if rule is not None:
+            return _follow_rule(exit_, rule, row, budget, rtol, work, method)
+        most = MOST_UPDATES if budget is None else budget
+        return _solve(exit_, row, most, rtol, work or MOST_DIRECT, method)
 
     if theta.ndim == 1:
         return solve(theta)
+    if rule is not None:
+        return stacked(solve(row) for row in theta)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # the kernels release the interpreter lock
-        rows = list(pool.map(solve, theta))
-    kinds = {"is_exact": bool, "censored": bool, "method": str}
-    return EscapeTime(
-        **{
-            name: np.array([getattr(row, name) for row in rows], dtype=kinds.get(name, np.float64))
-            for name in EscapeTime.__dataclass_fields__
-        }
-    )
+        return stacked(pool.map(solve, theta))
+
+
+def check_options(update: str, options: Mapping[str, Any] | None) -> ExactRule:
+    """The exact rule of a name and its options."""
+    if options is not None and not isinstance(options, Mapping):
+        raise BadInput(f"update_options={options!r} must be a dict of the rule's options.")
+    return make_rule(update, **(options or {}))
+
+
+def parameters(rule: ExactRule | None, num_actions: int) -> int:
+    """How many numbers a rule's theta has for one state; None: softmax-pg."""
+    if rule is None:
+        return num_actions
+    return int(rule.theta_from_policy(np.full(num_actions, 1 / num_actions)).shape[-1])
+
+
+def bandit_motion(exit_: WellExit, rule: ExactRule, theta: Floats) -> Motion:
+    """A rule in a bandit, from theta [K], as the engine takes it."""
+    world = BanditWorld(exit_.rewards, exit_.gains, exit_.threshold)
+    return Motion(world, rule, theta[None], exit_.learning_rate)
+
+
+def _follow_rule(
+    exit_: WellExit,
+    rule: ExactRule,
+    theta: Floats,
+    budget: int | None,
+    rtol: float,
+    work: int | None,
+    method: str,
+) -> EscapeTime:
+    """One problem of another rule than softmax-pg."""
+    if method == "closed-form":
+        raise BadInput(f"method='closed-form' is softmax-pg's; update={rule.name!r} has none.")
+    motion = bandit_motion(exit_, rule, theta)
+    found = engine.escapes(motion, engine.make_budget(motion, budget, work, method), rtol)
+    return EscapeTime(**{name: value.item() for name, value in vars(found).items()})
 
 
 escape_time = solve_escape_time  # the name of the first release, an alias for another one
@@ -244,45 +272,29 @@ def _closed_form(exit_: WellExit, x0: float, budget: int) -> EscapeTime:
         )
     )
     if count > budget:
-        return _censored("closed-form", float(budget))
+        return censored("closed-form", float(budget))
     k, edge = exit_.rewards.size, exit_.escape_prob
     at_edge = exit_.edge_error / (edge * (1 - edge)) ** 2
     moved = late - early + at_edge / (exit_.learning_rate * exit_.gap) * (k - 1) / k
     error = max(moved / count, CLOSED_FORM_ROUNDING) if count else 0.0
-    return _escaped("closed-form", float(count), error)
+    return escaped("closed-form", float(count), error)
 
 
 def _follow_finer(
     exit_: WellExit, theta: Floats, budget: int, rtol: float, work: int, method: str
 ) -> EscapeTime:
-    """Follow the updates at finer and finer settings until two answers agree.
-
-    The error estimate is the distance between the last two crossings as real numbers. Where a whole
-    number lies within that distance of the last one, the count could be off by one and the
-    estimate says so.
-    """
-    previous, error = math.nan, 0.0
+    """Follow the updates at finer and finer settings until two answers agree."""
     end = min(budget * (1 + 1e-6) + 2.0, float(MOST_UPDATES))  # so that all levels see the escape
-    for level in LEVELS if method != "direct" else (NEVER_JUMP,):
-        outcome = follow_level(exit_, theta, level, end, work)
-        n, crossing = outcome.n, outcome.crossing
+    levels = LEVELS if method != "direct" else (NEVER_JUMP,)
+
+    def look(level: int) -> Seen:
+        outcome = follow_level(exit_, theta, levels[level], end, work)
         name = ("jump" if outcome.jumps else "direct") + (
             " (no flow)" if outcome.top_rate > NO_FLOW_RATE else ""
         )
-        if math.isnan(crossing):
-            return _censored(name, min(n, float(budget)))
-        change = abs(crossing - previous) if outcome.jumps else 0.0
-        previous = crossing
-        if math.isnan(change):
-            continue  # the first level has nothing to be compared with
-        error = max(change, JUMP_ROUNDING * n)
-        if n > 0 and abs(crossing - round(crossing)) <= error:
-            error = max(error, 1.0)
-        if error < 0.5 or (error <= rtol * n and JUMP_ROUNDING * n > 0.5):
-            break
-    if n > budget:
-        return _censored(name, float(budget))
-    return _escaped(name, n, error / max(n, 1.0))
+        return Seen(outcome.n, outcome.crossing, outcome.jumps > 0, name)
+
+    return settled(look, len(levels), JUMP_ROUNDING, budget, rtol)
 
 
 def follow_level(
@@ -317,11 +329,3 @@ def follow_level(
     history = np.full((grid.size, theta.size), np.nan)
     outcome = jumping.follow(weights, problem, limits, grid, history)
     return outcome if stops is None else (outcome, history)
-
-
-def _escaped(method: str, n: float, relative_error: float) -> EscapeTime:
-    return EscapeTime(n, relative_error * n < 0.5, relative_error, method, False, n)
-
-
-def _censored(method: str, n: float) -> EscapeTime:
-    return EscapeTime(math.nan, False, math.nan, method, True, n)

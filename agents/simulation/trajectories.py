@@ -27,7 +27,7 @@ from agents.simulation.settings import (
     make_bandits,
     make_sampling,
 )
-from agents.updates import UpdateRule
+from agents.updates import ExactRule, UpdateRule
 from agents.updates.regularized import log_softmax
 from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
 from gw_envs.rewards import NOISE_LAWS
@@ -199,7 +199,7 @@ def simulate(
     report_imprecision(record.lowest_prob, dtype, compensated, on_precision, update)
     if rule is not None and not np.all(np.isfinite(record.moved)):
         raise BadInput(f"learning_rate={rate!r} is too large: the parameters left float64.")
-    return _in_given_order(record, bandits, _log_map(rule), problem.marks if history else None)
+    return _in_given_order(record, bandits, rule, problem.marks if history else None)
 
 
 def _edge(escape_fraction: float, escape_prob: float | None) -> dict[str, float]:
@@ -212,28 +212,16 @@ def _edge(escape_fraction: float, escape_prob: float | None) -> dict[str, float]
 
 
 def _in_given_order(
-    record: blocks.Record, bandits: Bandits, log_map: Callable[[Floats], Floats], marks: Any
+    record: blocks.Record, bandits: Bandits, rule: ExactRule | None, marks: Any
 ) -> Trajectories:
     """What the kernel recorded, with the arms in the caller's order instead of its own."""
-    given, past = np.argsort(bandits.order, axis=1), None
+    given, past, log_map = np.argsort(bandits.order, axis=1), None, rule_runs.log_map(rule)
     if marks is not None:
         theta = bandits.theta + np.take_along_axis(record.history, given[None], axis=2)
         past = History(marks, theta, log_map)
     moved = np.take_along_axis(record.moved, given, axis=1)
     final = bandits.theta + moved
     return Trajectories(record.escape_time, final, moved, record.lowest_prob, past, log_map)
-
-
-def _log_map(rule: UpdateRule | None) -> Callable[[Floats], Floats]:
-    """From the rule's parameters to ln pi; -inf where pi is 0."""
-    if rule is None or rule.name != "escort-pg":
-        return log_softmax
-
-    def log_policy(theta: Floats) -> Floats:
-        with np.errstate(divide="ignore"):
-            return np.log(rule.policy(theta))
-
-    return log_policy
 
 
 def _check_arithmetic(dtype: str, robust: bool | None, gradient: str) -> bool:

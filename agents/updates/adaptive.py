@@ -52,6 +52,8 @@ class AdamGradient(Remembering, GradientRule, SampledRule):
         of_options: its hyper-parameters.
     """
 
+    is_smooth: ClassVar[bool] = False  # its memory is no smooth function of the update at the start
+
     beta1: float = option(0.9, check_float, 0, 1, open_high=True)
     beta2: float = option(0.999, check_float, 0, 1, open_high=True)
     epsilon: float = option(1e-8, check_float, 0)

@@ -26,6 +26,8 @@ class OneSided(SoftmaxGradient):
     lost and both are softmax-pg in expectation, as the source has them.
     """
 
+    is_smooth: ClassVar[bool] = False  # a kink, a threshold or a clip
+
     unbiased: ClassVar[bool] = False
 
     @abstractmethod

@@ -137,6 +137,8 @@ class ClippedSurrogate(InnerSteps):
         clip: eps in (0, 1).
     """
 
+    is_smooth: ClassVar[bool] = False  # a kink, a threshold or a clip
+
     clip: float = option(0.2, check_float, 0, 1, open_low=True, open_high=True)
 
     rate = Rate(
@@ -169,6 +171,8 @@ class CovariancePenalty(InnerSteps):
         penalty: beta >= 0, in units of reward.
     """
 
+    is_smooth: ClassVar[bool] = False  # a kink, a threshold or a clip
+
     threshold: float = option(0.1, check_float, 0)
     penalty: float = option(1.0, check_float, 0)
 
@@ -200,6 +204,8 @@ class CovarianceClip(SoftmaxGradient):
     Attributes:
         threshold: omega >= 0, in nats times reward.
     """
+
+    is_smooth: ClassVar[bool] = False  # a kink, a threshold or a clip
 
     threshold: float = option(0.1, check_float, 0)
 
@@ -253,6 +259,8 @@ class DynamicSampling(VerdictRule, SizedGroupRule):
         clip_low: rho >= 1 - clip_low is kept, in (0, 1), where S > 1.
         clip_high: rho <= 1 + clip_high is kept, > 0, where S > 1.
     """
+
+    is_smooth: ClassVar[bool] = False  # a kink, a threshold or a clip
 
     inner_steps: int = option(1, check_int, 1)
     clip_low: float = option(0.2, check_float, 0, 1, open_low=True, open_high=True)

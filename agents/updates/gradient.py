@@ -165,6 +165,7 @@ class ArmijoGradient(ExactRule):
     objective: Callable[[Floats], Floats] | None = field(default=None, metadata=CODE_ONLY)
 
     uses_objective: ClassVar[bool] = True
+    is_smooth: ClassVar[bool] = False
 
     @property
     def rate(self) -> Rate:

@@ -95,6 +95,11 @@ class NeuralReplicator(GradientRule):
     follows_gradient: ClassVar[bool] = False
 
     @property
+    def is_smooth(self) -> bool:  # type: ignore[override]
+        """Without a threshold."""
+        return self.threshold is None
+
+    @property
     def rate(self) -> Rate:
         """See `Rate`."""
         return Rate(

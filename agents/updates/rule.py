@@ -130,11 +130,14 @@ class ExactRule(UpdateRule, ABC):
             `objective`, a function of theta.
         uses_verdicts: whether `values` are probabilities of success, in [0, 1]. The rate is then
             that of a verdict: a* always succeeds, the others never.
+        is_smooth: whether the update is a smooth map of theta, so that it can be jumped over; a
+            line search or a threshold is none.
     """
 
     uses_soft_values: ClassVar[bool] = False
     uses_objective: ClassVar[bool] = False
     uses_verdicts: ClassVar[bool] = False
+    is_smooth: ClassVar[bool] = True
 
     @property
     @abstractmethod

@@ -53,6 +53,7 @@ class SoftmaxPGOptions(StartOptions):
             ValueError: naming the option that is out of range.
         """
         from agents.jumping_pg import JumpingPG
+        from agents.schedules import PowerSchedule
         from agents.softmax_pg import SoftmaxPG
 
         gradient = check_choice("gradient", self.gradient, ("exact", "sampled", "both"))
@@ -60,7 +61,9 @@ class SoftmaxPGOptions(StartOptions):
         power = check_float("learning_rate_power", self.learning_rate_power, 0)
         rate: Any = self.learning_rate
         if power > 0:
-            rate = [rate / (n + 1) ** power for n in range(run.max_updates)]
+            schedule = PowerSchedule(rate, power)
+            updates = range(0 if run.until_escape else run.max_updates)
+            rate = [schedule(n) for n in updates] or schedule
         agent_class = JumpingPG if run.until_escape else SoftmaxPG
         if run.until_escape:
             gradient = "exact" if gradient == "both" else gradient

@@ -21,8 +21,8 @@ class RunOptions:
     max_updates: int = 20_000
     """Budget: a run without an escape by then is censored."""
     until_escape: bool = False
-    """Follow the exact gradient of a one-state well to its escape and ten times beyond, however
-    far: updates are jumped over, max_updates and the sampled seeds are left out."""
+    """Follow the exact gradient to the last state's escape and ten times beyond, however far:
+    updates are jumped over, max_updates and the sampled seeds are left out."""
     seed: int = 0
     """Seed of the first run; the others count up from it."""
     num_seeds: int = 10

@@ -104,12 +104,29 @@ class DriftLaw(ABC):
         bad = times[~((times >= 0) & np.isfinite(times))]
         if bad.size:
             raise BadInput(f"t={bad[0]} must be a finite time of at least 0.")
-        sequence = seed if isinstance(seed, np.random.SeedSequence) else _sequence(seed)
-        curve = self._curve(times.ravel(), sequence).reshape(times.shape)
+        curve = self._curve(times.ravel(), _as_sequence(seed)).reshape(times.shape)
         if self.clip is False:
             return curve
         low, high = (0.0, 1.0) if self.clip is True else self.clip
         return np.clip(curve, low, high)
+
+    def kinks(self, horizon: int, seed: Seed = 0) -> set[int] | None:
+        """Ticks up to `horizon` around which b(t) is not smooth in t; None: it is noise throughout.
+
+        Where the clip begins or ends to cut, that is the tick before and the one after.
+        """
+        found = self._kinks(horizon, seed)
+        if found is None or self.clip is False:
+            return found
+        low, high = (0.0, 1.0) if self.clip is True else self.clip
+        curve = self._curve(np.arange(horizon + 1, dtype=np.float64), _as_sequence(seed))
+        cut = (curve > high).astype(int) - (curve < low)
+        changes = np.flatnonzero(np.diff(cut))
+        return found | set(changes.tolist()) | set((changes + 1).tolist())
+
+    def _kinks(self, horizon: int, seed: Seed) -> set[int] | None:
+        """The kinks of the law before clipping."""
+        return set()
 
     def tabulate(self, horizon: int, seed: Seed = 0, name: str = "drift") -> Floats:
         """b(0), ..., b(horizon) [horizon + 1]; whoever reads it later holds the last value.
@@ -246,6 +263,9 @@ class Abrupt(DriftLaw):
     def _curve(self, t: Floats, seed: np.random.SeedSequence) -> Floats:
         return np.array(self.levels)[np.searchsorted(self.times, t, side="right")]
 
+    def _kinks(self, horizon: int, seed: Seed) -> set[int] | None:
+        return {int(np.ceil(time)) for time in self.times if time <= horizon}
+
 
 @dataclass(frozen=True)
 class Seasonal(DriftLaw):
@@ -292,6 +312,9 @@ class AR1(DriftLaw):
             noise.append(state)
         return self.base.values(t, below) + self.std * np.array(noise)[ticks]
 
+    def _kinks(self, horizon: int, seed: Seed) -> set[int] | None:
+        return None if self.std > 0 else self.base.kinks(horizon, seed)
+
 
 @dataclass(frozen=True)
 class Sum(DriftLaw):
@@ -311,6 +334,15 @@ class Sum(DriftLaw):
     def _curve(self, t: Floats, seed: np.random.SeedSequence) -> Floats:
         curves = [term.values(t, _child(seed, i)) for i, term in enumerate(self.terms)]
         return np.sum(curves, axis=0)
+
+    def _kinks(self, horizon: int, seed: Seed) -> set[int] | None:
+        found: set[int] = set()
+        for i, term in enumerate(self.terms):
+            ticks = term.kinks(horizon, _child(_as_sequence(seed), i))
+            if ticks is None:
+                return None
+            found |= ticks
+        return found
 
 
 def drift_law(form: Any, name: str = "drift") -> DriftLaw:
@@ -354,7 +386,9 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
-def _sequence(seed: int) -> np.random.SeedSequence:
+def _as_sequence(seed: Seed) -> np.random.SeedSequence:
+    if isinstance(seed, np.random.SeedSequence):
+        return seed
     return np.random.SeedSequence(check_int("seed", seed, 0))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -62,6 +63,7 @@ class DriftingRewards:
                 for k, (law, seed) in enumerate(zip(laws, seeds, strict=True))
             ]
             paths = np.stack(columns, axis=1)
+        self._drawn, self._seeds = laws, seeds
         self.laws: tuple[DriftLaw, ...] = laws if len(laws) > 1 else laws * num_actions
         self.paths = paths
         self.paths.setflags(write=False)
@@ -76,6 +78,32 @@ class DriftingRewards:
     def at(self, clock: int) -> Floats:
         """Mean rewards [S, K] at a clock."""
         return np.minimum(self.base(clock) + self._bonus, 1.0)
+
+    def between(self, clock: float) -> Floats:
+        """Mean rewards [S, K] at a clock >= 0, a tick or, by the laws' own values, between two."""
+        tick = int(min(clock, self.horizon))
+        bases = self.paths[tick]
+        if tick < clock and tick < self.horizon:
+            drawn = zip(self._drawn, self._seeds, strict=False)
+            bases = np.clip([float(law.values(clock, seed)) for law, seed in drawn], 0.0, 1.0)
+        return np.minimum(bases + self._bonus, 1.0)
+
+    @cached_property
+    def end(self) -> int:
+        """The first tick from which the base rewards are constant."""
+        moving = np.flatnonzero((self.paths != self.paths[-1]).any(axis=1))
+        return int(moving[-1]) + 1 if moving.size else 0
+
+    @cached_property
+    def kinks(self) -> tuple[int, ...] | None:
+        """Ticks in (0, horizon) between or at which a law is not smooth; None if one is noise."""
+        found: set[int] = set()
+        for law, seed in zip(self._drawn, self._seeds, strict=False):
+            ticks = law.kinks(self.horizon, seed)
+            if ticks is None:
+                return None
+            found.update(ticks)
+        return tuple(sorted(found))
 
     def _check_range(self) -> None:
         tops = self.paths[:, self._best] + self._gaps

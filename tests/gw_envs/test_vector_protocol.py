@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gw_envs  # noqa: F401
-from gw_envs.actions import whole_numbers
+from gw_envs.vector.actions import whole_numbers
 
 CASES = {
     "SoftmaxWell-v0": {"reward_noise": "bernoulli"},
@@ -205,7 +205,9 @@ def test_one_hot_observations_are_the_states(env_id):
         assert told == same
         if told[1] or told[2]:
             states, shown = plain.reset()[0], hot.reset()[0]
-    with pytest.raises(ValueError, match="observation='onehot' is unknown.*Did you mean 'one_hot'"):
+    with pytest.raises(
+        ValueError, match=r"observation='onehot' is unknown.*Did you mean 'one_hot'"
+    ):
         gym.make(env_id, observation="onehot")
 
 
@@ -260,7 +262,7 @@ def test_disabled_asks_for_a_reset_and_modes_are_checked():
         env.step(np.array([0, 1]))
     with pytest.raises(ValueError, match="autoreset_mode='Never' must be one of NextStep"):
         gym.make_vec("SoftmaxWell-v0", num_envs=2, autoreset_mode="Never")
-    with pytest.raises(ValueError, match="autoreset_mode=.* is of the vector form"):
+    with pytest.raises(ValueError, match=r"autoreset_mode=.* is of the vector form"):
         gym.make("SoftmaxWell-v0", autoreset_mode="NextStep")
 
 

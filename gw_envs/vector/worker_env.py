@@ -11,7 +11,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 from gymnasium.wrappers import TimeLimit
 
 from gw_envs.checks import check_int
-from gw_envs.vector_protocol import check_autoreset_mode
+from gw_envs.vector.protocol import check_autoreset_mode
 
 
 class WorkerVectorEnv(AsyncVectorEnv):

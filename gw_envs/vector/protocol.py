@@ -10,7 +10,7 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from gw_envs.checks import BadInput, check_choice
-from gw_envs.streams import ALL, Rows
+from gw_envs.vector.streams import ALL, Rows
 
 
 def check_autoreset_mode(mode: Any) -> AutoresetMode:

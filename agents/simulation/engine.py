@@ -1,0 +1,184 @@
+"""Escapes and histories of any exact rule, each with the error that two settings show."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from agents.simulation.answers import EscapeTime, Seen, censored, settled, stacked
+from agents.simulation.flow import Follower, Level, Path
+from agents.simulation.motion import Motion
+from gw_envs.checks import BadInput, Floats
+
+MOST_UPDATES = int(1e300)
+LEVELS = (Level(4, 1e-8), Level(5, 1e-10), Level(5, 1e-12))
+DIRECT = Level(0, 0.0)
+ROUNDING = 5e-14  # relative error left by float64, measured against the closed form
+WORK = 10**6  # evaluations of the map that are made unless told otherwise: about a minute
+LONGEST = 86_400.0  # seconds of updates one by one that are begun at all
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How far a motion is followed, and with how much work.
+
+    Attributes:
+        updates: the last update that counts.
+        work: evaluations of the map.
+        levels: the settings, from coarse to fine.
+    """
+
+    updates: float
+    work: int
+    levels: tuple[Level, ...]
+
+
+def make_budget(
+    motion: Motion, updates: int | None = None, work: int | None = None, method: str = "auto"
+) -> Budget:
+    """The settings of a motion, checked before any work is done.
+
+    Args:
+        motion: what is followed.
+        updates: the last update; None: as far as it takes, where updates are made one by one as far
+            as `work` allows.
+        work: evaluations of the map; None: `WORK`, or more where a stated `updates` needs more.
+        method: "direct" makes every update.
+
+    Raises:
+        ValueError: if the updates that must be made one by one would take more than a day.
+    """
+    end = float(MOST_UPDATES if updates is None else min(updates, MOST_UPDATES))
+    rough = math.inf if method == "direct" else motion.rough_until
+    one_by_one = min(end, rough)
+    if work is None:
+        work = WORK
+        if one_by_one > WORK and (updates is not None or rough < math.inf):
+            seconds = one_by_one * _seconds(motion)
+            if seconds > LONGEST:
+                raise BadInput(
+                    f"max_updates={end:.6g}: update={motion.rule.name!r} has to make "
+                    f"{one_by_one:.6g} of them one by one here, which would take about "
+                    f"{seconds / 86_400:.3g} days; "
+                    f"the most that a day allows is {LONGEST / seconds * one_by_one:.2g}."
+                )
+            work += int(one_by_one)
+    return Budget(end, work, (DIRECT,) if rough == math.inf else LEVELS)
+
+
+def cut(budget: Budget, updates: float) -> Budget:
+    """The budget with at most this last update."""
+    return replace(budget, updates=min(budget.updates, float(updates)))
+
+
+def _seconds(motion: Motion) -> float:
+    """Of one update."""
+    moved, begin = np.zeros(motion.size), time.perf_counter()
+    for n in range(20):
+        motion.increment(moved, float(n))
+        motion.beyond(moved, float(n))
+    return (time.perf_counter() - begin) / 20
+
+
+def follow(motion: Motion, level: Level, end: float, work: int, stops: ArrayLike = ()) -> Path:
+    """Follow a motion at one level for `end` updates; see `flow.Follower`."""
+    origin = motion.origin
+    kinks = [kink - origin for kink in motion.world.kinks]
+    still = max(motion.still_from - origin, 0.0)
+    return Follower(motion, motion.size, level, end, work, still, kinks, np.asarray(stops)).run()
+
+
+def glance(motion: Motion, work: int = WORK) -> Floats:
+    """The escapes [S] at the coarsest setting, right to about 1e-7; NaN where not reached.
+
+    For laws over many decades, where no count is claimed. Updates are jumped over from the start.
+    """
+    path = follow(motion, LEVELS[0], float(MOST_UPDATES), work)
+    return path.counts
+
+
+def escapes(motion: Motion, budget: Budget, tolerance: float = 1e-9) -> EscapeTime:
+    """When each state leaves its well, arrays [S]; each state by itself where none sees another.
+
+    Updates that cannot be jumped over are made once, all states side by side. Where the work ends
+    before all have escaped, those that have are known and the others censored.
+    """
+    end = min(budget.updates * (1 + 1e-6) + 2.0, float(MOST_UPDATES))  # all levels see the escape
+    end = float(math.floor(end))
+    path, after = _begin(motion, min(motion.rough_until, end), budget.work)
+    answers = [
+        _answer(Seen(float(n), float(at), False, "direct"), budget, path.update)
+        for n, at in zip(path.counts, path.crossings, strict=True)
+    ]
+    waiting = np.flatnonzero(np.isnan(path.crossings))
+    if waiting.size and motion.rough_until <= path.update < end:
+        for part in after.parts():
+            watched = [part.alone] if part.alone is not None else list(range(len(answers)))
+            wanted = [state for state in watched if state in waiting]
+            if wanted:
+                ways = _Ways(part, budget, end)
+                for state in wanted:
+                    answers[state] = ways.escape(watched.index(state), tolerance)
+    return stacked(answers)
+
+
+def _begin(motion: Motion, until: float, work: int, stops: ArrayLike = ()) -> tuple[Path, Motion]:
+    """The path of the updates made one by one, and the motion from where they end."""
+    path = follow(motion, DIRECT, until, work, stops)
+    start = motion.table(path.moved)
+    return path, replace(motion, start=start, origin=motion.origin + path.update)
+
+
+def _answer(seen: Seen, budget: Budget, reached: float) -> EscapeTime:
+    """The answer of updates that were all made."""
+    if math.isnan(seen.crossing):
+        return censored(seen.method, min(reached, budget.updates))
+    return settled(lambda level: seen, 1, ROUNDING, budget.updates, 0.0)
+
+
+class _Ways:
+    """The paths of one motion at each setting, followed when first asked for."""
+
+    def __init__(self, motion: Motion, budget: Budget, end: float) -> None:
+        self._motion, self._budget, self._end = motion, budget, end
+        self._paths: dict[int, Path] = {}
+
+    def escape(self, edge: int, tolerance: float) -> EscapeTime:
+        """The escape of one of its edges."""
+        levels = len(self._budget.levels)
+        return settled(
+            lambda level: self._look(level, edge), levels, ROUNDING, self._budget.updates, tolerance
+        )
+
+    def _look(self, level: int, edge: int) -> Seen:
+        origin, budget = self._motion.origin, self._budget
+        if level not in self._paths:
+            self._paths[level] = follow(
+                self._motion, budget.levels[level], self._end - origin, budget.work
+            )
+        path = self._paths[level]
+        n = path.update if np.isnan(path.crossings[edge]) else path.counts[edge]
+        method = "jump" if path.jumps else "direct"
+        return Seen(origin + float(n), origin + path.crossings[edge], path.jumps > 0, method)
+
+
+def history(motion: Motion, stops: Floats, budget: Budget) -> Floats:
+    """theta at these updates, ascending, the last the end: [N, S, K]; NaN where not reached."""
+    end = float(stops[-1])
+    path, after = _begin(motion, min(motion.rough_until, end), budget.work, stops)
+    theta = motion.start + path.history.reshape(-1, *motion.start.shape)
+    later = np.flatnonzero(stops > path.update)
+    if motion.rough_until > path.update or not later.size:
+        return theta
+    level, rest = budget.levels[-2:][0], stops[later] - after.origin
+    for part in after.parts():
+        moved = follow(part, level, end - after.origin, budget.work, rest).history
+        if part.alone is None:
+            theta[later] = after.start + moved.reshape(-1, *motion.start.shape)
+        else:
+            theta[later, part.alone] = after.start[part.alone] + moved
+    return theta
