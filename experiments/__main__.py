@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
+from experiments.options.values import check_digits
 from gw_envs.checks import BadInput, check_choice
 
 # command: (module with `main(arguments) -> exit code`, what it does)
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("\npython -m experiments COMMAND --help explains a command's options.")
         return 0
     try:
+        check_digits(words)
         module, _ = COMMANDS[check_choice("command", words[0], tuple(COMMANDS))]
         return int(importlib.import_module(module).main(words[1:]))
     except BadInput as error:

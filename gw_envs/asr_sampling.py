@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import gymnasium as gym
 import numpy as np
 
-from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int, check_memory
 from gw_envs.metric_learning import datasets
 from gw_envs.metric_learning.distance_bins import (
     NUM_BINS,
@@ -175,7 +174,9 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
         self.warm_start = check_int("warm_start", warm_start, 0)
         initial_bins(initial_distribution, np.random.default_rng(0))  # only to check it
         self.initial_distribution = initial_distribution
-        self.total_steps = math.ceil(epochs * iterations_per_epoch / iterations_per_step)
+        iterations = self.epochs * self.iterations_per_epoch
+        self.total_steps = -(-iterations // self.iterations_per_step)
+        check_memory("history", history, 8.0 * 7 * self.history_length)
         for name in learner:
             check_choice("argument", name, tuple(LearnerSettings.__dataclass_fields__))
         self.settings = LearnerSettings(**learner)

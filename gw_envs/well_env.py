@@ -16,7 +16,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from gw_envs.checks import BadInput, Floats, check_choice, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_int, check_memory
 from gw_envs.streams import Seed, Streams, make_generators
 from gw_envs.tabular import TabularMDP, ToyText
 
@@ -55,6 +55,7 @@ class WellVectorEnv(VectorEnv[States, Actions, NDArray[Any]], ABC):
         self, num_envs: int, num_states: int, num_actions: int, render_mode: str | None
     ) -> None:
         self.num_envs = check_int("num_envs", num_envs, 1)
+        check_memory("num_envs", num_envs, 256.0 * self.num_envs)  # a generator is the most of it
         self.num_states, self.num_actions = num_states, num_actions
         if render_mode is not None:
             check_choice("render_mode", render_mode, RENDER_MODES)
