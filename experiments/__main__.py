@@ -29,7 +29,10 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; the exit code is 0, or 2 for bad input, which one sentence explains."""
+    """Run a command; the exit code is 0, or 2 for bad input, which one sentence explains.
+
+    SIGTERM and Ctrl-C end it with 143 and 130 and no traceback; no half-written file stays.
+    """
     words = sys.argv[1:] if arguments is None else arguments
     if not words or words[0] in ("-h", "--help"):
         print("usage: python -m experiments COMMAND [options]\n")
@@ -39,11 +42,17 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     try:
         check_digits(words)
+        from experiments.runs.tracking import graceful_termination
+
         module, _ = COMMANDS[check_choice("command", words[0], tuple(COMMANDS))]
-        return int(importlib.import_module(module).main(words[1:]))
+        with graceful_termination():
+            return int(importlib.import_module(module).main(words[1:]))
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted; what is written is whole", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

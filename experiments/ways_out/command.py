@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from experiments.files import check_folder, save_table
+from experiments.files import check_files, save_table
 from experiments.options.config import parse_well_command
 from experiments.options.yaml_text import load_yaml
 from experiments.ways_out.comparison import Comparison, Contender, compare_rules
@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
     )
     from experiments.ways_out.picture import draw_comparison
 
-    check_folder("output", options.output)
+    check_files("output", options.output, (*TABLES, FIGURE))
     comparison = compare_rules(
         None if options.rules is None else [read_contender(text) for text in options.rules],
         env_id=options.env_id,
