@@ -31,7 +31,7 @@ COMMANDS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; the exit code is 0, or 2 for bad input, which one sentence explains.
 
-    SIGTERM and Ctrl-C end it with 143 and 130 and no traceback; no half-written file stays.
+    SIGTERM ends it as Ctrl-C does, so that no half-written file stays.
     """
     words = sys.argv[1:] if arguments is None else arguments
     if not words or words[0] in ("-h", "--help"):
@@ -50,10 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("interrupted; what is written is whole", file=sys.stderr)
-        return 130
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("interrupted; what is written is whole", file=sys.stderr)
+        sys.exit(130)

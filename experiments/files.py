@@ -14,6 +14,8 @@ from typing import Any
 
 from gw_envs.checks import BadInput, shown
 
+PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+
 
 class CannotWrite(OSError, BadInput):  # noqa: N818 - named as the message begins
     """A file could not be written, the disk being full for example; what was there is whole."""
@@ -122,7 +124,7 @@ def save_table(table: Any, path: Path) -> None:
     if path.suffix == ".csv":
         write_atomically(path, lambda target: pc.write_csv(table, target))
     else:
-        write_atomically(path, lambda target: pq.write_table(table, target, compression="zstd"))
+        write_atomically(path, lambda target: pq.write_table(table, target, **PARQUET))
 
 
 def check_folder(option: str, folder: Path, value: Path | None = None) -> None:

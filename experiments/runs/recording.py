@@ -82,7 +82,7 @@ class RecordedRun(ABC):
         self.learners = self._make_learners()
         self.groups: list[list[Trace]] = []
         if config.run.resume is not None:
-            self.learners, self.groups = load_checkpoint(config.run.resume, config)
+            self.learners, self.groups = load_checkpoint(config.run.resume, config, self.learners)
 
     @property
     def marks(self) -> frozenset[int] | None:
