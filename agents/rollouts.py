@@ -4,17 +4,33 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
-import gymnasium as gym
 import numpy as np
 
 from agents.baselines import BASELINES, exact_baseline
 from agents.updates import Batch, SampledRule, make_sampled_rule
 from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
+from gw_envs.registration import make_well
 from gw_envs.vector.streams import Streams
 
 RECENT = 100
+
+
+def check_baseline(baseline: str, baseline_value: float | None) -> tuple[str, float]:
+    """Name and number of a baseline; the number is 0 where it has none.
+
+    Raises:
+        ValueError: for an unknown name, or a number that is missing or has no use.
+    """
+    check_choice("baseline", baseline, BASELINES)
+    if (baseline == "constant") != (baseline_value is not None):
+        raise BadInput(
+            f"baseline_value={baseline_value!r} with baseline={baseline!r}: a number goes with "
+            "baseline='constant', and only with it."
+        )
+    number = 0.0 if baseline_value is None else baseline_value
+    return baseline, check_float("baseline_value", number)
 
 
 class Rollouts:
@@ -46,22 +62,14 @@ class Rollouts:
         baseline_value: float | None,
         rule: SampledRule | None = None,
     ) -> None:
-        self.baseline = check_choice("baseline", baseline, BASELINES)
-        if (baseline == "constant") != (baseline_value is not None):
-            raise BadInput(
-                f"baseline_value={baseline_value!r} with baseline={baseline!r}: a number goes with "
-                "baseline='constant', and only with it."
-            )
+        self.baseline, self.baseline_value = check_baseline(baseline, baseline_value)
         self.rule = make_sampled_rule("softmax-pg") if rule is None else rule
-        value = 0.0 if baseline_value is None else baseline_value
-        self.baseline_value = check_float("baseline_value", value)
         self.runs, self.batch_size = len(seeds), check_int("batch_size", batch_size, 1)
         self.rule.check_batch_size(self.batch_size)
         # spawn_key 1: actions, 2: environment; 0 is taken by random initial policies.
         actions = _children(seeds, 1, self.batch_size)
         worlds = _children(seeds, 2, self.batch_size)
-        self.envs = gym.make_vec(env_id, num_envs=self.runs * self.batch_size, **env_kwargs)
-        self.well = cast(Any, self.envs.unwrapped)
+        self.envs = self.well = make_well(env_id, self.runs * self.batch_size, env_kwargs)
         self.horizon = self.well.horizon
         self.steps_per_update = self.horizon * self.batch_size
         self._streams = Streams([np.random.default_rng(s) for s in actions])

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-import gymnasium as gym
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -17,7 +16,7 @@ from agents.evaluation import Evaluation, Record, evaluate, log_spaced
 from agents.lower_bounds import escape_lower_bounds
 from agents.policies import Start, as_start, softmax
 from agents.precision import lowest_trusted
-from agents.rollouts import Rollouts
+from agents.rollouts import Rollouts, check_baseline
 from agents.updates import (
     ExactRule,
     UpdateRule,
@@ -26,7 +25,17 @@ from agents.updates import (
     make_sampled_rule,
     soft_action_values,
 )
-from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int, check_policy
+from gw_envs.checks import (
+    BadInput,
+    Floats,
+    check_choice,
+    check_float,
+    check_instance,
+    check_int,
+    check_policy,
+    shown,
+)
+from gw_envs.registration import make_well
 from gw_envs.theory import WELL_FRACTION
 
 if TYPE_CHECKING:
@@ -87,11 +96,11 @@ class SoftmaxPG:
         self.gradient = check_choice("gradient", gradient, ("exact", "sampled"))
         self.update = update
         self.learning_rate = _check_learning_rate(learning_rate)
-        self.seeds = tuple(check_int("seeds", s, 0) for s in seeds)
-        if not self.seeds:
-            raise BadInput("seeds=() must name at least one seed.")
-        self.well = cast(Any, gym.make_vec(env_id, num_envs=1, **(env_kwargs or {})).unwrapped)
-        options = update_options or {}
+        self.seeds = check_seeds(seeds)
+        self._check_sampling(baseline, baseline_value, batch_size)
+        self.well = make_well(env_id, 1, env_kwargs)
+        wanted = "a mapping of the rule's options"
+        options = check_instance("update_options", update_options or {}, dict, wanted)
         self.rule: UpdateRule
         self.rollouts: Rollouts | None = None
         if self.gradient == "exact":
@@ -171,7 +180,7 @@ class SoftmaxPG:
                 pi(a*) = 1e-10, where plain float64 would no longer follow the mathematics.
         """
         max_updates = check_int("max_updates", max_updates, 0, MOST_UPDATES)
-        points = log_spaced(max_updates) if record_at is None else np.asarray(record_at)
+        points = check_record_at(record_at, max_updates)
         wanted = set(points[(points >= self.updates) & (points <= max_updates)].tolist())
         records: list[Record] = []
 
@@ -205,6 +214,15 @@ class SoftmaxPG:
         """The drift clock t: the number of updates made."""
         return self.updates
 
+    def _check_sampling(self, baseline: str, value: float | None, batch_size: int) -> None:
+        """Refuse what is wrong, and what exact gradients have no use for."""
+        check_baseline(baseline, value)
+        pulls = check_int("batch_size", batch_size, 1)
+        if self.gradient == "exact":
+            for name, given, default in (("batch_size", pulls, 1), ("baseline", baseline, "value")):
+                if given != default:
+                    raise BadInput(f"{name}={given!r} needs gradient='sampled'; leave it out.")
+
     def _theta(self, start: Start, policy: ArrayLike | None) -> Floats:
         """Initial theta [R, S, K]; random starts come from each run's own seed."""
         states, actions = self.well.num_states, self.well.num_actions
@@ -226,7 +244,7 @@ class SoftmaxPG:
 
     def _rate(self, n: int) -> float:
         if callable(self.learning_rate):
-            return float(self.learning_rate(n))
+            return check_float(f"learning_rate({n})", self.learning_rate(n), 0)
         if isinstance(self.learning_rate, tuple):
             return float(self.learning_rate[min(n, len(self.learning_rate) - 1)])
         return cast(float, self.learning_rate)
@@ -293,8 +311,42 @@ def _check_learning_rate(value: LearningRate) -> LearningRate:
     """A positive float, a tuple of them, or a callable."""
     if callable(value):
         return value
-    if isinstance(value, Sequence):
-        if not value:
+    if isinstance(value, (list, tuple, np.ndarray)) and np.ndim(cast(Any, value)) == 1:
+        if len(value) == 0:
             raise BadInput("learning_rate=[] must hold at least one step size.")
         return tuple(check_float("learning_rate", v, 0, open_low=True) for v in value)
     return check_float("learning_rate", value, 0, open_low=True)
+
+
+def check_seeds(value: Sequence[int]) -> tuple[int, ...]:
+    """Seeds as a tuple, at least one.
+
+    Raises:
+        ValueError: if it is no list of whole numbers from 0 on.
+    """
+    kinds = (list, tuple, range, np.ndarray)
+    seeds = check_instance("seeds", value, kinds, "a list of whole numbers, one for each run")
+    if len(seeds) == 0:
+        raise BadInput("seeds=() must name at least one seed.")
+    return tuple(check_int("seeds", seed, 0) for seed in seeds)
+
+
+def check_record_at(
+    value: Sequence[int] | NDArray[np.int64] | None, max_updates: int
+) -> NDArray[np.int64]:
+    """The updates to record; by default log-spaced.
+
+    Raises:
+        ValueError: if one is no whole number from 0 to the budget.
+    """
+    if value is None:
+        return log_spaced(max_updates)
+    points = np.asarray(value)
+    if points.size == 0:
+        return np.empty(0, dtype=np.int64)
+    inside = points.dtype.kind in "iu" and points.ndim == 1
+    if not inside or points.min() < 0 or points.max() > max_updates:
+        raise BadInput(
+            f"record_at={shown(value)} must hold whole numbers from 0 to max_updates={max_updates}."
+        )
+    return points.astype(np.int64)

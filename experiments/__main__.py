@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
+from experiments.options.values import check_digits
 from gw_envs.checks import BadInput, check_choice
 
 # command: (module with `main(arguments) -> exit code`, what it does)
@@ -28,7 +29,10 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; the exit code is 0, or 2 for bad input, which one sentence explains."""
+    """Run a command; the exit code is 0, or 2 for bad input, which one sentence explains.
+
+    SIGTERM ends it as Ctrl-C does, so that no half-written file stays.
+    """
     words = sys.argv[1:] if arguments is None else arguments
     if not words or words[0] in ("-h", "--help"):
         print("usage: python -m experiments COMMAND [options]\n")
@@ -37,12 +41,20 @@ def main(arguments: list[str] | None = None) -> int:
         print("\npython -m experiments COMMAND --help explains a command's options.")
         return 0
     try:
+        check_digits(words)
+        from experiments.runs.tracking import graceful_termination
+
         module, _ = COMMANDS[check_choice("command", words[0], tuple(COMMANDS))]
-        return int(importlib.import_module(module).main(words[1:]))
+        with graceful_termination():
+            return int(importlib.import_module(module).main(words[1:]))
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("interrupted; what is written is whole", file=sys.stderr)
+        sys.exit(130)

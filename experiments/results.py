@@ -1,7 +1,8 @@
 """The record of truth: Parquet tables `runs`, `trajectories`, `escapes`, each whole or absent.
 
 `runs` is written last, so a folder that has it has all three. Truncated Parquet cannot be read, so
-a half table cannot pass for a whole one.
+a half table cannot pass for a whole one; pages carry checksums and the file its number of rows, so
+that no flipped bit is read as a result.
 
 One run and a sweep of ten thousand write the same three tables; runs on ASRSampling-v0 have a
 fourth, `sampling`, a row per step. Of each row in `runs`
@@ -28,6 +29,7 @@ from gw_envs.checks import BadInput
 
 SCHEMA_VERSION = 2
 VERSION_KEY = "gravity_wells_schema"
+ROWS_KEY = "gravity_wells_rows"
 TABLES = ("trajectories", "escapes", "runs")  # of every run
 MORE_TABLES = ("sampling",)  # of runs on ASRSampling-v0 too
 
@@ -92,6 +94,19 @@ COLUMNS = {
     "sampling": _SAMPLING,
 }
 
+NEVER_NULL = {"trajectories": ("run_id", metrics.UPDATE), "sampling": ("run_id", metrics.UPDATE)}
+COUNTS = (
+    "seed",
+    "state",
+    "updates",
+    metrics.UPDATE,
+    metrics.GLOBAL_STEP,
+    metrics.ESCAPE_TIME,
+    metrics.EVENT_UPDATE,
+    metrics.EVENT_STATE,
+    metrics.DWELL,
+)
+
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -111,10 +126,21 @@ def make_table(name: str, rows: Rows) -> Any:
     """The rows of a table as a pyarrow Table of this version's schema."""
     import pyarrow as pa
 
+    return pa.Table.from_pylist([dict(row) for row in rows], schema=_schema(name))
+
+
+def _schema(name: str) -> Any:
+    import pyarrow as pa
+
     types = {"list": pa.list_(pa.float64())}
     fields = [(c, types.get(t) or pa.type_for_alias(t)) for c, t in COLUMNS[name].items()]
-    schema = pa.schema(fields, metadata={VERSION_KEY: str(SCHEMA_VERSION)})
-    return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+    return pa.schema(fields, metadata={VERSION_KEY: str(SCHEMA_VERSION)})
+
+
+def sealed(table: Any) -> Any:
+    """The table with the number of its rows in its metadata: what a reader holds it against."""
+    metadata = (table.schema.metadata or {}) | {ROWS_KEY.encode(): str(table.num_rows).encode()}
+    return table.replace_schema_metadata(metadata)
 
 
 def write_tables(folder: Path, tables: Mapping[str, Any]) -> list[Path]:
@@ -122,7 +148,7 @@ def write_tables(folder: Path, tables: Mapping[str, Any]) -> list[Path]:
     paths = []
     for name in written_order(tables):
         paths.append(folder / f"{name}.parquet")
-        save_table(tables[name], paths[-1])
+        save_table(sealed(tables[name]), paths[-1])
     return paths
 
 
@@ -135,21 +161,74 @@ def read_results(folder: Path | str, name: str, columns: Sequence[str] | None = 
     """One table of a results folder, as a pyarrow Table; all its columns, or those named.
 
     Raises:
-        ValueError: if the table is missing, damaged or of another schema version.
+        ValueError: if the table is missing, damaged, of another schema version or type, lacks a
+            column or a run's id, has a run twice or counts below zero.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     path = Path(folder) / f"{name}.parquet"
-    try:
-        table = pq.read_table(path, columns=None if columns is None else list(columns))
-    except FileNotFoundError:
-        raise BadInput(f"results folder {str(folder)!r} has no {name}.parquet.") from None
-    except pa.ArrowInvalid as error:
-        raise BadInput(f"{str(path)!r} is damaged: {error}; run it again.") from None
-    version = (table.schema.metadata or {}).get(VERSION_KEY.encode(), b"none").decode()
+    if not path.exists():
+        raise BadInput(f"results folder {str(folder)!r} has no {name}.parquet.")
+    table = read_table(path, columns)
+    metadata = table.schema.metadata or {}
+    version = metadata.get(VERSION_KEY.encode(), b"none").decode(errors="replace")
     if version != str(SCHEMA_VERSION):
         raise BadInput(
             f"{str(path)!r} has schema version {version}; this version reads {SCHEMA_VERSION}."
         )
+    rows = str(table.num_rows).encode()
+    if metadata.get(ROWS_KEY.encode(), rows) != rows:
+        raise BadInput(f"{str(path)!r} is damaged: rows are missing; run it again.")
+    _check_columns(path, name, table, columns)
+    _check_values(path, name, table)
     return table
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> Any:
+    """A whole Parquet file as a pyarrow Table, checksums verified where it has them.
+
+    Raises:
+        ValueError: naming the file, if it is none or damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        raise BadInput(f"{str(path)!r} is no file; name results that a run or sweep has written.")
+    chosen = None if columns is None else list(columns)
+    try:
+        table = pq.read_table(
+            path, columns=chosen, page_checksum_verification=True, partitioning=None
+        )
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise BadInput(f"{str(path)!r} is damaged: {reason}; run it again.") from None
+    return table
+
+
+def _check_columns(path: Path, name: str, table: Any, columns: Sequence[str] | None) -> None:
+    wanted = _schema(name)
+    for column in wanted.names if columns is None else columns:
+        if table.schema.names.count(column) != 1:
+            raise BadInput(f"{str(path)!r} lacks the column {column!r}; run it again.")
+        there, right = table.schema.field(column).type, wanted.field(column).type
+        if there != right:
+            raise BadInput(
+                f"{str(path)!r} holds {there} in the column {column!r}, which is {right}; "
+                "run it again."
+            )
+
+
+def _check_values(path: Path, name: str, table: Any) -> None:
+    """Every row has a run, a run one row of `runs`, and what counts is not below zero."""
+    import pyarrow.compute as pc
+
+    for column in table.schema.names:
+        values = table[column]
+        if column in NEVER_NULL.get(name, ("run_id",)) and values.null_count:
+            raise BadInput(f"{str(path)!r} has a row without {column!r}; run it again.")
+        if column in COUNTS and (pc.min(values).as_py() or 0) < 0:
+            raise BadInput(f"{str(path)!r} has {column!r} below 0; run it again.")
+    if name == "runs" and "run_id" in table.schema.names:
+        ids = table["run_id"]
+        if pc.count_distinct(ids).as_py() != len(ids):
+            raise BadInput(f"{str(path)!r} has a run twice; run it again.")

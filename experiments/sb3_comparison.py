@@ -18,7 +18,7 @@ import numpy as np
 from agents.evaluation import Record
 from agents.interface import Agent
 from experiments.analysis.statistics import Survival, kaplan_meier
-from experiments.files import check_folder, save_figure, save_text
+from experiments.files import check_files, save_figure, save_text
 from experiments.options.config import make_config, parse_options
 from experiments.pictures.style import BLUE, GREEN, ORANGE, PINK, RED, SKY, legend, new_figure
 from experiments.runs.well import make_agents
@@ -114,7 +114,7 @@ def main(arguments: list[str]) -> int:
     check_int("num_seeds", options.num_seeds, 1)
     if options.max_updates is not None:
         check_int("max_updates", options.max_updates, 1)
-    check_folder("output", options.output)
+    check_files("output", options.output, ("sb3.md", "sb3.png"))
     cells = compare(options)
     text = table(cells)
     print(text)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import gymnasium as gym
 import numpy as np
 
-from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int, check_memory
 from gw_envs.metric_learning import datasets
 from gw_envs.metric_learning.distance_bins import (
     NUM_BINS,
@@ -177,7 +176,8 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
         self.warm_start = check_int("warm_start", warm_start, 0)
         initial_bins(initial_distribution, np.random.default_rng(0))  # only to check it
         self.initial_distribution = initial_distribution
-        self.total_steps = math.ceil(epochs * iterations_per_epoch / iterations_per_step)
+        self.total_steps = -(-self.epochs * self.iterations_per_epoch // self.iterations_per_step)
+        check_memory("history", history, 8.0 * 7 * self.history_length)
         for name in learner:
             check_choice("argument", name, tuple(LearnerSettings.__dataclass_fields__))
         self.settings = LearnerSettings(**learner)
@@ -191,8 +191,7 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
             seed=split_seed,
         )
         make_network(self.settings.network, self.data.input_shape, self.settings.embedding_size)
-        ends = (metric_bounds(self.history_length), np.ones(NUM_BINS + 1))
-        high = np.concatenate(ends).astype(np.float32)
+        high = np.float32(np.append(metric_bounds(self.history_length), np.ones(NUM_BINS + 1)))
         self.observation_space = gym.spaces.Box(np.zeros_like(high), high)
         bins: gym.spaces.Space[Any] = gym.spaces.MultiDiscrete([3] * NUM_BINS)
         self.action_space = bins if action_mode == "bins" else gym.spaces.Discrete(3)

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from gw_envs.checks import Floats, check_choice, check_int
+from gw_envs.checks import Floats, check_choice, check_int, check_memory
 from gw_envs.drawing import bar_frame
 from gw_envs.tabular import TabularMDP
 from gw_envs.theory.line_walk import line_walk
@@ -29,6 +29,7 @@ def chain_mdp(chain_length: int, start: ChainStart = "first") -> TabularMDP:
     """
     h = check_int("chain_length", chain_length, 1)
     check_choice("start", start, get_args(ChainStart))
+    check_memory("chain_length", chain_length, 8.0 * (h + 2) * NUM_ACTIONS * (h + 2))
     last = h + 1
     transitions = np.zeros((h + 2, NUM_ACTIONS, h + 2))
     for state in range(h + 2):

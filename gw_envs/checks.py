@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import numbers
+import os
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+LONGEST = 200  # characters of a value in a message
+LONGEST_WORK = 86_400.0  # seconds
 
 
 class BadInput(ValueError):  # noqa: N818 - the word that stands in every message's place
@@ -19,17 +23,29 @@ class BadInput(ValueError):  # noqa: N818 - the word that stands in every messag
     """
 
 
+def shown(value: Any) -> str:
+    """`repr(value)` on one line and of a length that one reads, for messages."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # integers beyond 4,300 digits, and what foreign classes raise
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= LONGEST else f"{text[:60]}...{text[-20:]}"
+
+
 def check_int(name: str, value: Any, minimum: int, maximum: int | None = None) -> int:
     """Return `value` as an int within [minimum, maximum].
+
+    Numbers of Python and numpy will do, 3.0 too; text, True and False, and lists will not.
 
     Raises:
         ValueError: if it is not a whole number or outside the range.
     """
     upper = "" if maximum is None else f" and at most {maximum}"
-    message = f"{name}={value!r} must be a whole number of at least {minimum}{upper}."
+    message = f"{name}={shown(value)} must be a whole number of at least {minimum}{upper}."
+    plain = _plain(value)
     try:
-        number = int(value)
-        whole = number == value and not isinstance(value, (bool, np.bool_))
+        number = int(plain)
+        whole = number == plain
     except (TypeError, ValueError, OverflowError):
         raise BadInput(message) from None
     if not whole or number < minimum or (maximum is not None and number > maximum):
@@ -48,20 +64,116 @@ def check_float(
 ) -> float:
     """Return `value` as a finite float within the range; `open_low`, `open_high` exclude an end.
 
+    Numbers of Python and numpy will do; text, True and False, and lists will not.
+
     Raises:
         ValueError: if it is not a finite number or outside the range.
     """
     bounds = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
-    message = f"{name}={value!r} must be a finite number in {bounds}."
+    message = f"{name}={shown(value)} must be a finite number in {bounds}."
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        number = float(_plain(value))
+    except (TypeError, ValueError, OverflowError):
         raise BadInput(message) from None
     below = number <= low if open_low else number < low
     above = number >= high if open_high else number > high
-    if not math.isfinite(number) or below or above or isinstance(value, (bool, np.bool_)):
+    if not math.isfinite(number) or below or above:
         raise BadInput(message)
     return number
+
+
+def _plain(value: Any) -> Any:
+    """The number that a scalar of Python or numpy is; None for text, flags and anything else."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+    return value if is_number else None
+
+
+def check_numbers(
+    name: str,
+    value: Any,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    open_low: bool = False,
+    open_high: bool = False,
+) -> Floats:
+    """Return a number, or an array or nested list of numbers, as float64; finite, in the range.
+
+    Raises:
+        ValueError: for text, flags, a list whose rows differ in length, or a number out of range.
+    """
+    try:
+        given = np.asarray(value)
+        numeric = given.dtype.kind in "iuf" and not _has_flag(value)
+    except (TypeError, ValueError, OverflowError):  # rows of different length
+        numeric = False
+    if not numeric:
+        wanted = "must be a finite number, or a list of them with rows of equal length."
+        raise BadInput(f"{name}={shown(value)} {wanted}")
+    array = np.array(given, dtype=np.float64)
+    if array.ndim == 0:
+        check_float(name, value, low, high, open_low=open_low, open_high=open_high)
+        return array
+    below = array <= low if open_low else array < low
+    above = array >= high if open_high else array > high
+    wrong = ~np.isfinite(array) | below | above
+    if wrong.any():
+        bounds = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
+        where = np.argwhere(wrong)[0].tolist()
+        raise BadInput(
+            f"{name}={shown(value)} must lie in {bounds} and be finite; {name}{where}="
+            f"{array[tuple(where)]} is not."
+        )
+    return array
+
+
+def _has_flag(value: Any) -> bool:
+    """Whether True or False, which numpy reads as 1 and 0, stands in a nested list."""
+    if isinstance(value, (list, tuple)):
+        return any(map(_has_flag, value))
+    return isinstance(value, (bool, np.bool_))
+
+
+def check_memory(name: str, value: Any, size: float) -> None:
+    """Refuse what would need more memory than this machine has.
+
+    Args:
+        name: the argument that decides how much.
+        value: what it says.
+        size: bytes that would be needed.
+
+    Raises:
+        ValueError: naming the argument and both sizes.
+    """
+    try:
+        there = float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not on every system
+        there = 2.0**40
+    if size > there:
+        raise BadInput(
+            f"{name}={shown(value)} needs about {size / 2**30:,.0f} GiB of memory, this machine "
+            f"has {there / 2**30:,.0f}; make it smaller."
+        )
+
+
+def check_seconds(name: str, value: Any, seconds: float) -> None:
+    """Refuse work that would last longer than `LONGEST_WORK`.
+
+    Args:
+        name: the argument that decides how long.
+        value: what it says.
+        seconds: an estimate, from below rather than from above.
+
+    Raises:
+        ValueError: naming the argument and the estimate.
+    """
+    if seconds > LONGEST_WORK:
+        raise BadInput(
+            f"{name}={shown(value)} would take about {seconds / 86400:,.3g} days; make it smaller, "
+            "what is longer than a day is refused."
+        )
 
 
 def check_bool(name: str, value: Any) -> bool:
@@ -71,7 +183,7 @@ def check_bool(name: str, value: Any) -> bool:
         ValueError: for anything else, also 0 and 1.
     """
     if not isinstance(value, (bool, np.bool_)):
-        raise BadInput(f"{name}={value!r} must be true or false.")
+        raise BadInput(f"{name}={shown(value)} must be true or false.")
     return bool(value)
 
 
@@ -81,13 +193,30 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     Raises:
         ValueError: if it is not; the nearest right name is suggested.
     """
-    if value in choices:
+    if isinstance(value, str) and value in choices:
         return str(value)
     import difflib
 
-    near = difflib.get_close_matches(str(value), choices, n=1)
+    near = difflib.get_close_matches(str(value), choices, n=1) if isinstance(value, str) else []
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise BadInput(f"{name}={value!r} is unknown; choose one of {', '.join(choices)}.{hint}")
+    raise BadInput(f"{name}={shown(value)} is unknown; choose one of {', '.join(choices)}.{hint}")
+
+
+def check_instance(name: str, value: Any, kind: Any, wanted: str) -> Any:
+    """Return `value` if it is of a type.
+
+    Args:
+        name: the argument.
+        value: what it is.
+        kind: a type, or a tuple of them.
+        wanted: what would be right, for the message.
+
+    Raises:
+        ValueError: if it is of another type.
+    """
+    if not isinstance(value, kind):
+        raise BadInput(f"{name}={shown(value)} must be {wanted}.")
+    return value
 
 
 def check_mean_rewards(name: str, value: ArrayLike) -> Floats:
@@ -96,11 +225,9 @@ def check_mean_rewards(name: str, value: ArrayLike) -> Floats:
     Raises:
         ValueError: if it has fewer than two entries, or one is not finite or outside [0, 1].
     """
-    rewards = np.array(value, dtype=np.float64)
+    rewards = check_numbers(name, value, 0, 1)
     if rewards.ndim != 1 or rewards.size < 2:
-        raise BadInput(f"{name}={value!r} must be a list of at least 2 mean rewards.")
-    if not np.all((rewards >= 0) & (rewards <= 1)):
-        raise BadInput(f"{name}={value!r} must lie in [0, 1] and be finite.")
+        raise BadInput(f"{name}={shown(value)} must be a list of at least 2 mean rewards.")
     return rewards
 
 
@@ -110,11 +237,12 @@ def check_policy(name: str, value: ArrayLike) -> Floats:
     Raises:
         ValueError: if an entry is not in (0, 1) or a row does not sum to one within 1e-9.
     """
-    policy = np.array(value, dtype=np.float64)
-    if policy.ndim < 1 or policy.shape[-1] < 2:
-        raise BadInput(f"{name}={value!r} must hold at least 2 action probabilities.")
+    policy = check_numbers(name, value)
+    if policy.ndim < 1 or policy.shape[-1] < 2 or policy.size == 0:
+        raise BadInput(f"{name}={shown(value)} must hold at least 2 action probabilities.")
     if not np.all((policy > 0) & (policy < 1)):
-        raise BadInput(f"{name}={value!r} must lie in (0, 1): softmax reaches neither end.")
+        raise BadInput(f"{name}={shown(value)} must lie in (0, 1): softmax reaches neither end.")
     if np.max(np.abs(policy.sum(axis=-1) - 1)) > 1e-9:
-        raise BadInput(f"{name}={value!r} must sum to 1, it sums to {policy.sum(axis=-1)}.")
+        total = shown(policy.sum(axis=-1))
+        raise BadInput(f"{name}={shown(value)} must sum to 1, it sums to {total}.")
     return policy

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium as gym
+
+from gw_envs.checks import BadInput, check_choice, check_instance, shown
 
 # id: (scalar entry point, vector entry point). All else is read off the classes: the options of
 # train.py are the constructor's arguments (experiments/options/environments.py).
@@ -25,3 +29,39 @@ def register_envs() -> None:
     for env_id, (scalar, vector) in ENVIRONMENTS.items():
         if env_id not in gym.registry:
             gym.register(id=env_id, entry_point=scalar, vector_entry_point=vector)
+
+
+def make_well(env_id: str, num_envs: int, env_kwargs: Any = None) -> Any:
+    """The vector form of one of our tabular environments, without wrappers.
+
+    Args:
+        env_id: an id of the table, or of an environment of the same kind that is registered.
+        num_envs: number of environments, >= 1.
+        env_kwargs: its constructor's arguments, a mapping or None.
+
+    Raises:
+        ValueError: for an unknown id, an environment without a ground truth, arguments that it does
+            not have, and whatever it refuses.
+    """
+    check_instance("env_id", env_id, str, "the id of an environment")
+    kwargs = dict(
+        check_instance(
+            "env_kwargs",
+            {} if env_kwargs is None else env_kwargs,
+            dict,
+            "a mapping of the environment's arguments",
+        )
+    )
+    if env_id not in gym.registry:
+        check_choice("env_id", env_id, tuple(ENVIRONMENTS))
+    wells = [name for name in ENVIRONMENTS if name != "ASRSampling-v0"]
+    message = (
+        f"env_id={shown(env_id)} has no ground truth (optimal actions, exact values); choose one "
+        f"of {', '.join(wells)}."
+    )
+    if env_id == "ASRSampling-v0" or gym.spec(env_id).vector_entry_point is None:
+        raise BadInput(message)
+    well: Any = gym.make_vec(env_id, num_envs=num_envs, **kwargs).unwrapped
+    if not hasattr(well, "action_values") or not hasattr(well, "optimal_actions"):
+        raise BadInput(message)
+    return well

@@ -32,7 +32,7 @@ class RewardNoise:
         check_choice("reward_noise", self.law, NOISE_LAWS)
         if self.law == "gaussian":
             check_float("noise_std", self.std, 0, open_low=True)
-        elif self.std != 0:
+        elif check_float("noise_std", self.std) != 0:
             raise BadInput(
                 f"noise_std={self.std!r} goes with reward_noise='gaussian' only; leave it 0."
             )

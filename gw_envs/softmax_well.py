@@ -9,7 +9,14 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from gw_envs.checks import BadInput, Floats, check_float, check_int, check_mean_rewards
+from gw_envs.checks import (
+    BadInput,
+    Floats,
+    check_float,
+    check_int,
+    check_mean_rewards,
+    check_memory,
+)
 from gw_envs.drawing import bar_frame
 from gw_envs.rewards import NoiseLaw, RewardNoise
 from gw_envs.tabular import TabularMDP
@@ -21,6 +28,7 @@ def equal_gap_rewards(
 ) -> Floats:
     """r with b + Delta at the optimal action and b elsewhere (paper, equation 2), in [0, 1]^K."""
     k = check_int("num_actions", num_actions, 2)
+    check_memory("num_actions", num_actions, 64.0 * k)
     best = check_int("optimal_action", optimal_action, 0, k - 1)
     base = check_float("base_reward", base_reward, 0, 1)
     gap = check_float("reward_gap", reward_gap, 0, 1)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import BadInput, Floats, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_float, check_int, check_numbers
 
 # How far a row of probabilities may be from one.
 ROW_TOLERANCE = 1e-9
@@ -40,15 +40,12 @@ def check_rows(name: str, rows: Floats) -> None:
 
 def _read_only(name: str, value: ArrayLike, shape: tuple[int | None, ...], means: str) -> Floats:
     """A read-only float64 copy of `value` of the given shape; None leaves an axis free."""
-    array = np.array(value, dtype=np.float64)
+    array = check_numbers(name, value)
     fits = array.ndim == len(shape) and all(
         size > 0 and wanted in (None, size) for size, wanted in zip(array.shape, shape, strict=True)
     )
     if not fits:
         raise BadInput(f"{name} of shape {array.shape} must be an array of {means}.")
-    if not np.isfinite(array).all():
-        where = np.argwhere(~np.isfinite(array))[0].tolist()
-        raise BadInput(f"{name}{where}={array[tuple(where)]} must be a finite number.")
     array.setflags(write=False)
     return array
 

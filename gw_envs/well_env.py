@@ -17,7 +17,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from gw_envs.checks import BadInput, Floats, check_choice, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_int, check_memory
 from gw_envs.ground_truth import GroundTruth
 from gw_envs.vector.actions import whole_numbers
 from gw_envs.vector.protocol import check_autoreset_mode, check_options, masked, split_mask
@@ -87,6 +87,7 @@ class WellVectorEnv(GroundTruth, VectorEnv[NDArray[Any], Actions, NDArray[Any]])
         render_mode: str | None = None,
     ) -> None:
         self.num_envs = check_int("num_envs", num_envs, 1)
+        check_memory("num_envs", num_envs, 256.0 * self.num_envs)  # a generator is the most of it
         self.num_states, self.num_actions = num_states, num_actions
         self.horizon = whole = check_int("horizon", horizon, 1)
         if max_episode_steps is not None:

@@ -106,7 +106,7 @@ def test_a_negative_budget_is_refused():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: theory.escape_time(0.0, 0.2, 1.0), r"must lie in \(0, 1\)"),
+        (lambda: theory.escape_time(0.0, 0.2, 1.0), r"optimal_prob=0.0 must be .* in \(0, 1\)"),
         (lambda: theory.escape_time(1e-3, 0.0, 1.0), "reward_gap=0.0"),
         (lambda: theory.escape_time(1e-3, 0.2, -1), "learning_rate=-1"),
         (lambda: theory.flow_escape_time(1e-3, 0.2, 1, num_actions=1), "num_actions=1"),

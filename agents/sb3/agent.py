@@ -16,9 +16,10 @@ from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from agents.escape import EscapeDetector, EscapeEvent
-from agents.evaluation import Record, log_spaced
+from agents.evaluation import Record
 from agents.sb3.callbacks import EscapeCallback
 from agents.sb3.vec_env import WellVecEnv
+from agents.softmax_pg import check_record_at
 from gw_envs.checks import Floats, check_int
 
 
@@ -119,8 +120,7 @@ class SB3Agent:
                 on_record(record)
             cast(Any, self.model).dump_logs()
 
-        points = log_spaced(budget) if record_at is None else record_at
-        self.callback.record_at = frozenset(int(n) for n in points)
+        self.callback.record_at = frozenset(check_record_at(record_at, budget).tolist())
         self.callback.on_record, self.callback.on_event = keep, on_event
         self.callback.on_update = on_update
         fresh = self.updates == 0

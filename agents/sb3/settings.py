@@ -1,13 +1,18 @@
 """The one table of settings of SB3's algorithms in our wells.
 
 `make_baseline`, the options of train.py and the files of hyperparams/ have them from here; the last
-are tested against it. What is not here is as SB3 has it.
+are tested against it. What is not here is as SB3 has it. SB3 itself checks next to nothing, so that
+`check_settings` does, before a model is made.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, ClassVar
+
+from gw_envs.checks import BadInput, check_bool, check_float, check_int, check_memory
 
 
 @dataclass(frozen=True)
@@ -123,3 +128,76 @@ STOCK: dict[str, type[StockSettings]] = {
     "dqn": DQNSettings,
     "trpo": TRPOSettings,
 }
+
+_positive = partial(check_float, low=0, open_low=True)
+_share = partial(check_float, low=0, high=1)
+_count = partial(check_int, minimum=1)
+
+# Every number that these algorithms take, with its range; SB3's schedules are functions.
+RANGES: dict[str, Callable[[str, Any], Any]] = {
+    "n_envs": _count,
+    "learning_rate": _positive,
+    "n_steps": _count,
+    "batch_size": _count,
+    "n_epochs": _count,
+    "clip_range": _positive,
+    "clip_range_vf": _positive,
+    "gae_lambda": _share,
+    "gamma": _share,
+    "normalize_advantage": check_bool,
+    "ent_coef": partial(check_float, low=0),
+    "vf_coef": partial(check_float, low=0),
+    "max_grad_norm": _positive,
+    "target_kl": _positive,
+    "rms_prop_eps": _positive,
+    "cg_max_steps": _count,
+    "cg_damping": partial(check_float, low=0),
+    "line_search_shrinking_factor": partial(_share, open_low=True, open_high=True),
+    "line_search_max_iter": _count,
+    "n_critic_updates": _count,
+    "sub_sampling_factor": _count,
+    "buffer_size": _count,
+    "learning_starts": partial(check_int, minimum=0),
+    "gradient_steps": partial(check_int, minimum=-1),
+    "tau": partial(_share, open_low=True),
+    "target_update_interval": _count,
+    "exploration_fraction": partial(_share, open_low=True),
+    "exploration_initial_eps": _share,
+    "exploration_final_eps": _share,
+}
+SCHEDULES = ("learning_rate", "clip_range", "clip_range_vf")  # may be functions
+BYTES_PER_TRANSITION = 64.0  # two observations, an action, a reward, an end
+
+
+def check_settings(name: str, settings: Mapping[str, Any], n_envs: int) -> None:
+    """Check the numbers that an algorithm is given; None leaves one to the algorithm.
+
+    Args:
+        name: one of `STOCK`.
+        settings: arguments by name; those without a range are left to the algorithm.
+        n_envs: environments stepped at once.
+
+    Raises:
+        ValueError: naming the setting that is out of range, or batches that do not fit.
+    """
+    for key, value in settings.items():
+        is_schedule = key in SCHEDULES and callable(value)
+        if key in RANGES and value is not None and not is_schedule:
+            RANGES[key](key, value)
+    if settings.get("gradient_steps") == 0:
+        raise BadInput("gradient_steps=0 never learns; it must be at least 1, or -1: as collected.")
+    if "buffer_size" in settings:
+        size = BYTES_PER_TRANSITION * settings["buffer_size"]
+        check_memory("buffer_size", settings["buffer_size"], size)
+    if name in ("ppo", "trpo") and settings.get("normalize_advantage", True):
+        rollout = settings.get("n_steps", 2048) * n_envs
+        if rollout < 2:
+            raise BadInput(
+                f"n_steps={settings.get('n_steps')!r} with n_envs={n_envs} is a rollout of one "
+                "step, whose advantage cannot be normalised; make either larger."
+            )
+        if name == "ppo" and settings.get("batch_size") == 1:
+            raise BadInput(
+                "batch_size=1 cannot be normalised; it must be at least 2, or "
+                "normalize_advantage=False."
+            )

@@ -36,7 +36,7 @@ from agents.updates import (
     sampled_rules,
     soft_action_values,
 )
-from gw_envs.checks import BadInput, Floats, check_choice, check_float
+from gw_envs.checks import BadInput, Floats, check_bool, check_choice, check_float, check_int
 
 
 def _moves_logits(rule: Any) -> bool:
@@ -121,13 +121,12 @@ class SoftmaxPG(OnPolicyAlgorithm):
         **kwargs: Any,
     ) -> None:
         self.gradient = check_choice("gradient", gradient, ("exact", "sampled"))
-        exact = gradient == "exact"
-        self.update = check_choice("update", update, EXACT_UPDATES if exact else SAMPLED_UPDATES)
+        names = EXACT_UPDATES if gradient == "exact" else SAMPLED_UPDATES
+        self.update = check_choice("update", update, names)
         rule: Any = RULES[update]
-        options = dict(update_options or {})
-        for option in options:
+        for option in update_options or {}:
             check_choice("update_options", option, tuple(field.name for field in fields(rule)))
-        self.rule = rule(**options)
+        self.rule = rule(**(update_options or {}))
         self.baseline = check_choice("baseline", baseline, SB3_BASELINES)
         if (baseline == "constant") != (baseline_value is not None):
             raise BadInput(
@@ -135,7 +134,12 @@ class SoftmaxPG(OnPolicyAlgorithm):
                 "baseline='constant', and only with it."
             )
         self.baseline_value = check_float("baseline_value", baseline_value or 0.0)
-        self.episodic = episodic
+        self.episodic = check_bool("episodic", episodic)
+        check_int("n_steps", n_steps, 1)
+        check_float("gamma", gamma, 0, 1)
+        check_float("gae_lambda", gae_lambda, 0, 1)
+        if max_grad_norm is not None:
+            check_float("max_grad_norm", max_grad_norm, 0, open_low=True)
         self._returns_seen, self._mean_return = 0, 0.0
         super().__init__(
             policy,

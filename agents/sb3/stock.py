@@ -11,7 +11,7 @@ from agents.policies import Start, as_start
 from agents.precision import lowest_trusted
 from agents.sb3.ground_truth import ground_truth
 from agents.sb3.policies import TabularSoftmaxPolicy, all_states, set_logits
-from agents.sb3.settings import STOCK
+from agents.sb3.settings import STOCK, check_settings
 from gw_envs.checks import BadInput, check_choice
 
 
@@ -31,13 +31,14 @@ def make_baseline(name: str, env: Any, *, seed: int | None = 0, **settings: Any)
             given.
 
     Raises:
-        ValueError: for an unknown name, an environment that is not ours, or "trpo" without
-            sb3-contrib.
+        ValueError: for an unknown name, an environment that is not ours, a setting that is out of
+            range, or "trpo" without sb3-contrib.
     """
     check_choice("agent", name, tuple(STOCK))
     gamma = ground_truth(env).discount
     own: dict[str, Any] = {"policy": "MlpPolicy", "gamma": gamma, "seed": seed, "device": "cpu"}
     own |= STOCK[name]().arguments() | settings
+    check_settings(name, own, env.num_envs)
     if name in ("ppo", "trpo"):
         own.setdefault("batch_size", own["n_steps"] * env.num_envs)
     return cast(BaseAlgorithm, _algorithm(STOCK[name].algorithm)(env=env, **own))

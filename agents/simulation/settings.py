@@ -10,7 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from agents.baselines import BASELINES
 from agents.evaluation import log_spaced
-from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
+from gw_envs.checks import (
+    BadInput,
+    Floats,
+    check_choice,
+    check_float,
+    check_int,
+    check_memory,
+    check_numbers,
+)
 from gw_envs.rewards import RewardNoise
 from gw_envs.theory import best_arm_and_gap
 
@@ -78,11 +86,9 @@ def make_bandits(
     Raises:
         ValueError: naming the argument, its value and what would be right.
     """
-    theta = np.array(initial_theta, dtype=np.float64, ndmin=2)
+    theta = np.array(check_numbers("initial_theta", initial_theta), ndmin=2)
     if theta.ndim != 2 or theta.shape[1] < 2 or theta.shape[0] < 1:
         raise BadInput(f"initial_theta of shape {np.shape(initial_theta)} must be [K] or [B, K].")
-    if not np.all(np.isfinite(theta)):
-        raise BadInput("initial_theta must be finite; it holds an infinity or NaN.")
     if (mean_rewards is None) == (reward_path is None):
         raise BadInput("give either mean_rewards or reward_path (the other None), not both.")
     if reward_path is not None:
@@ -116,14 +122,14 @@ def _drifting(
     batch, arms = theta.shape
     if callable(reward_path):
         ticks = np.arange(check_int("drift_horizon", drift_horizon, 0) + 1)
-        path = np.asarray(reward_path(ticks), dtype=np.float64)
+        path = check_numbers("reward_path", reward_path(ticks))
         if path.shape != (ticks.size, arms):
             raise BadInput(
                 f"reward_path returned shape {path.shape} for {ticks.size} updates; it must return "
                 f"one row of {arms} mean rewards for each."
             )
     else:
-        path = np.asarray(reward_path, dtype=np.float64)
+        path = check_numbers("reward_path", reward_path)
     path = _check_rewards("reward_path", path, arms)
     first = path[0]
     best = int(np.argmax(first))
@@ -142,14 +148,12 @@ def _drifting(
 
 def _check_rewards(name: str, value: ArrayLike, arms: int) -> Floats:
     """Mean rewards [rows, K] in [0, 1]."""
-    rewards = np.array(value, dtype=np.float64, ndmin=2)
+    rewards = np.array(check_numbers(name, value, 0, 1), ndmin=2)
     if rewards.ndim != 2 or rewards.shape[1] != arms or rewards.shape[0] < 1:
         raise BadInput(
             f"{name} of shape {np.shape(value)} must have {arms} entries in its last axis, as "
             "many as initial_theta, and at most two axes."
         )
-    if not np.all((rewards >= 0) & (rewards <= 1)):
-        raise BadInput(f"{name} must lie in [0, 1] and be finite.")
     return np.ascontiguousarray(rewards)
 
 
@@ -197,4 +201,5 @@ def history_marks(max_updates: int, points: int | None) -> NDArray[np.int64]:
     """
     if points is None:
         return np.array([max_updates], dtype=np.int64)
-    return log_spaced(max_updates, count=check_int("history", points, 2) - 1)
+    check_memory("history", points, 8.0 * check_int("history", points, 2))
+    return log_spaced(max_updates, count=points - 1)

@@ -61,7 +61,7 @@ def check_rule(argument: str, name: Any, form: Form) -> str:
         ValueError: naming `argument`, and the rules that have the form.
     """
     names = _names(form)
-    if name in RULES and name not in names:
+    if isinstance(name, str) and name in RULES and name not in names:
         raise BadInput(f"{argument}={name!r} has no {form} form; choose one of {', '.join(names)}.")
     return check_choice(argument, name, names)
 

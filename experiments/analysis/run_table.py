@@ -21,11 +21,12 @@ from experiments.analysis.statistics import Survival, kaplan_meier
 from experiments.options.config import BOOKKEEPING
 from experiments.options.environments import env_options
 from experiments.results import read_results
-from gw_envs.checks import BadInput, Floats, check_choice
+from gw_envs.checks import BadInput, Floats, check_choice, shown
 
 START_OPTIONS = ("initial_policy", "optimal_prob", "corner_action", "sigma")
 # What is not asked about: names of things, seeds, and the budget, which decides only what is seen.
 NOT_ASKED = (*BOOKKEEPING, "seed", "max_updates", "until_escape")
+NEVER_NULL = ("config", "gradient", "env_id", "updates", metrics.CENSORED, "versions", "status")
 # Options whose values say of themselves what they are.
 SPEAKING = ("env_id", "agent", "gradient", "update", "initial_policy")
 
@@ -126,6 +127,9 @@ def read_runs(folder: Path | str) -> RunTable:
         raise BadInput(f"results folder {str(folder)!r} has no run; make some first.")
     columns = table.to_pydict()
     pairs = zip(columns["config"], columns["gradient"], strict=True)
+    for name in NEVER_NULL:
+        if None in columns[name]:
+            raise BadInput(f"runs.parquet in {str(folder)!r} has a run without {name!r}.")
     configs = [_read_config(text, gradient) for text, gradient in pairs]
     names = dict.fromkeys(name for config in configs for name in config)
     read = {name: [config.get(name) for config in configs] for name in names}
@@ -156,7 +160,13 @@ def count_problems(runs: RunTable) -> str:
 
 def _read_config(text: str, gradient: str) -> dict[str, Any]:
     """The options of a run; those without effect on it are unset."""
-    options = {name: _hashable(value) for name, value in json.loads(text).items()}
+    try:
+        config = json.loads(text)
+    except ValueError:
+        config = None
+    if not isinstance(config, dict):
+        raise BadInput(f"runs.parquet holds config={shown(text)}, which must be a JSON object.")
+    options = {name: _hashable(value) for name, value in config.items()}
     if options.get("initial_policy") != "normal":
         options["sigma"] = None
     if gradient == "exact":

@@ -13,7 +13,7 @@ from experiments.analysis.finding import Finding
 from experiments.claims import CLAIMS, claim_class
 from experiments.claims.claim import Claim
 from experiments.claims.page import FIGURES, interval_text, print_sentences, store, write_page
-from experiments.files import check_folder, save_figure
+from experiments.files import check_files, save_figure
 from experiments.options.config import parse_options
 from experiments.pictures.style import new_figure
 from gw_envs.checks import BadInput
@@ -48,7 +48,8 @@ def main(arguments: list[str]) -> int:
     claims = settings or [cls() for cls in classes]
     if options.full:
         claims = [at_full_length(claim) for claim in claims]
-    check_folder("output", options.output)
+    own = [f"{FIGURES / claim.name}{end}" for claim in claims for end in (".png", ".json")]
+    check_files("output", options.output, ("claims.md", *own))
     for claim in claims:
         claim.check()
         check_packages(claim)

@@ -15,6 +15,7 @@ from experiments.files import check_file
 from experiments.options.config import parse_options
 from gw_envs.checks import BadInput, check_int
 
+ENDINGS = {"forks": (".parquet",), "well": (".yaml", ".yml"), "figure": (".png",)}
 NOT_SETTINGS = ("num_seeds", "seed", "lag", "best_actions", "forks", "well", "figure")
 
 
@@ -68,9 +69,9 @@ def main(arguments: list[str]) -> int:
     from experiments.drift.calibration import calibrate_well
     from experiments.drift.estimates import estimate_from_forks
 
-    for name in ("forks", "well", "figure"):
+    for name, endings in ENDINGS.items():
         if (path := getattr(options, name)) is not None:
-            check_file(name, path)
+            check_file(name, path, endings)
     forks = measure(options)
     best = options.best_actions
     estimate = estimate_from_forks(forks, lag=options.lag, best_actions=best)

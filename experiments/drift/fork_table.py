@@ -11,6 +11,7 @@ import numpy as np
 
 from experiments.drift.forking import Forks
 from experiments.files import save_table
+from experiments.results import read_table
 from gw_envs.checks import BadInput
 
 METADATA = b"gravity_wells_forks"
@@ -53,10 +54,9 @@ def read_forks(path: Path) -> tuple[Forks, dict[str, Any]]:
         ValueError: if the file is damaged or holds something else.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        table = read_table(path)
         settings = json.loads(table.schema.metadata[METADATA])
         columns = {name: table[name].to_numpy() for name in table.column_names}
         shape = [int(columns[name].max()) + 1 for name in ("repeat", "action")]
@@ -67,6 +67,9 @@ def read_forks(path: Path) -> tuple[Forks, dict[str, Any]]:
             for name in ("seed", "clock", "distance")
         }
         later = columns["later_distance"].reshape(scores.shape)[:, 0]
+        finite = all(np.isfinite(column).all() for column in columns.values())
+        if not isinstance(settings, dict) or not finite:
+            raise ValueError
     except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
         raise BadInput(
             f"forks={str(path)!r} is no whole table of forked runs ({type(error).__name__}); name "

@@ -53,6 +53,7 @@ class SoftmaxPGOptions(StartOptions):
             ValueError: naming the option that is out of range.
         """
         from agents.jumping_pg import JumpingPG
+        from agents.rollouts import check_baseline
         from agents.schedules import PowerSchedule
         from agents.softmax_pg import SoftmaxPG
 
@@ -67,6 +68,9 @@ class SoftmaxPGOptions(StartOptions):
         agent_class = JumpingPG if run.until_escape else SoftmaxPG
         if run.until_escape:
             gradient = "exact" if gradient == "both" else gradient
+        check_baseline(self.baseline, self.baseline_value)
+        names = ("baseline", "baseline_value", "batch_size")
+        sampling: dict[str, Any] = {name: getattr(self, name) for name in names}
         agents: list[Agent] = []
         for kind in ("exact", "sampled") if gradient == "both" else (gradient,):
             agents.append(
@@ -78,9 +82,7 @@ class SoftmaxPGOptions(StartOptions):
                     gradient=kind,
                     learning_rate=rate,
                     initial_policy=self.start,
-                    baseline=self.baseline,
-                    baseline_value=self.baseline_value,
-                    batch_size=self.batch_size,
+                    **({} if kind == "exact" and gradient == "both" else sampling),
                     seeds=run.seeds[:1] if kind == "exact" else run.seeds,
                 )
             )

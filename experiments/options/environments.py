@@ -18,7 +18,8 @@ from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type
 
 from experiments.options.agents import AGENT_OPTIONS
 from experiments.options.sampling import SAMPLING_AGENT_OPTIONS
-from gw_envs.checks import BadInput, check_choice
+from experiments.options.yaml_text import load_yaml
+from gw_envs.checks import check_choice
 from gw_envs.registration import ENVIRONMENTS
 
 # Arguments that a run or `gym.make_vec` sets.
@@ -57,7 +58,7 @@ class EnvOptions:
         for name in self.as_yaml:
             text = arguments.pop(name)
             if text is not None:
-                arguments[name] = _read_yaml(name, text)
+                arguments[name] = load_yaml(text, f"{name}={text!r}")
         own_names = {option: argument for argument, option in RENAMED.items()}
         return {own_names.get(name, name): value for name, value in arguments.items()}
 
@@ -140,14 +141,3 @@ def _option_type(kind: Any) -> Any:
     if kind in (int, float, bool, str, type(None)) or get_origin(kind) is Literal:
         return kind
     raise TypeError(f"annotation {kind} of an environment's argument is no option's type.")
-
-
-def _read_yaml(name: str, text: str) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise BadInput(
-            f"{name}={text!r} is no YAML; write a number, {{key: value, ...}} or a list."
-        ) from None

@@ -7,7 +7,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from agents.interface import Agent
-from agents.sb3.settings import STOCK, A2CSettings, DQNSettings, PPOSettings, TRPOSettings
+from agents.sb3.settings import (
+    STOCK,
+    A2CSettings,
+    DQNSettings,
+    PPOSettings,
+    TRPOSettings,
+    check_settings,
+)
 from experiments.options.run import RunOptions
 from experiments.options.start import StartOptions, added_options
 from gw_envs.checks import BadInput, check_int
@@ -104,7 +111,8 @@ class StockOptions:
         table = STOCK[run.agent]
         own = {field.name: getattr(self, field.name) for field in dataclasses.fields(table)}
         settings = table(**own).arguments()
-        steps = check_int("n_steps", settings.get("n_steps", 1), 1)
+        check_settings(run.agent, settings, check_int("n_envs", self.n_envs, 1))
+        steps = settings.get("n_steps", 1)
 
         def model(env: WellVecEnv, seed: int) -> BaseAlgorithm:
             from agents.sb3.stock import make_baseline

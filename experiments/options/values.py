@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from gw_envs.checks import BadInput
+from gw_envs.checks import BadInput, shown
 
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 
@@ -79,12 +79,12 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
         wanted = lists if isinstance(value, list | tuple) and lists else plain or lists
         return _typed(name, value, wanted[0])
     if origin is Literal:
-        if value not in inner:
-            raise BadInput(f"{name}={value!r} must be one of {', '.join(map(str, inner))}.")
+        if not isinstance(value, str | int) or value not in inner:
+            raise BadInput(f"{name}={shown(value)} must be one of {', '.join(map(str, inner))}.")
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise BadInput(f"{name}={value!r} must be a list.")
+            raise BadInput(f"{name}={shown(value)} must be a list.")
         return tuple(_typed(name, v, inner[0]) for v in value)
     if kind is Path:
         return Path(_typed(name, str(value) if isinstance(value, Path) else value, str))
@@ -97,17 +97,43 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
 
 def _simple(name: str, value: Any, kind: Any) -> Any:
     """A bool, int, float or str."""
-    message = f"{name}={value!r} must be {_NAMES[kind]}."
+    message = f"{name}={shown(value)} must be {_NAMES[kind]}."
     if isinstance(value, bool) or value is None or kind is bool:
         if kind is bool and isinstance(value, bool):
             return value
         raise BadInput(message)
     try:
         if kind is int:
-            number = value if isinstance(value, int) else float(value)
+            number = value if isinstance(value, int) else float(_ascii(value))
             if number != int(number):
                 raise ValueError
             return int(number)
-        return kind(value)
+        return float(_ascii(value)) if kind is float else kind(value)
     except (TypeError, ValueError, OverflowError):
         raise BadInput(message) from None
+
+
+def _ascii(value: Any) -> Any:
+    """A value whose digits, if it is text, are 0 to 9: Python's float reads those of any script.
+
+    Raises:
+        ValueError: for other text.
+    """
+    if isinstance(value, str) and not value.isascii():
+        raise ValueError
+    return value
+
+
+def check_digits(words: Sequence[str]) -> None:
+    """Refuse a word of a command line that is a number in digits other than 0 to 9.
+
+    Raises:
+        ValueError: naming the word.
+    """
+    for word in words:
+        try:
+            float(word.rpartition("=")[2])
+        except ValueError:
+            continue
+        if not word.isascii():
+            raise BadInput(f"{word!r} is written in other digits; write numbers with 0 to 9.")

@@ -232,7 +232,7 @@ def main(arguments: list[str]) -> int:
     options = tyro.cli(
         options_class, prog=f"python -m experiments plots {name}", args=arguments[1:]
     )
-    check_file("output", options.output)
+    check_file("output", options.output, (options_class.output.suffix,))  # type: ignore[attr-defined]
     draw(options)
     print(f"wrote {options.output}")
     return 0

@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
         description="Write one self-contained page about a folder of results.",
         args=arguments,
     )
-    check_file("output", options.output)
+    check_file("output", options.output, (".html", ".htm"))
     page = make_report(options.results)
     save_text(page, options.output)
     print(f"wrote {options.output} ({len(page.encode()) / 1e6:.1f} MB)")

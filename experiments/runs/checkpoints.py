@@ -8,6 +8,7 @@ the run would have made, so that its tables are those of a run that was never st
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from experiments.runs.trace import Trace
 
 CHECKPOINT_FILE = "checkpoint.pkl"
+SEAL = b"sha256:"
+SEAL_BYTES = len(SEAL) + 32
 
 
 def write_settings(folder: Path, config: RunConfig) -> None:
@@ -36,11 +39,19 @@ def save_checkpoint(
 ) -> None:
     """Replace the folder's checkpoint; called between two updates."""
     data = pickle.dumps({"settings": decisive(config), "learners": learners, "groups": groups})
+    data += _seal(data)
     write_atomically(folder / CHECKPOINT_FILE, lambda target: target.write_bytes(data))
 
 
-def load_checkpoint(folder: Path, config: RunConfig) -> tuple[list[Any], list[list[Trace]]]:
+def load_checkpoint(
+    folder: Path, config: RunConfig, fresh: list[Any]
+) -> tuple[list[Any], list[list[Trace]]]:
     """The learners and traces of a folder's checkpoint.
+
+    Args:
+        folder: of the run.
+        config: its configuration.
+        fresh: the learners as they are at the start of such a run: the stored ones are alike.
 
     Raises:
         ValueError: if there is none, it is damaged, or it is of other settings.
@@ -51,15 +62,21 @@ def load_checkpoint(folder: Path, config: RunConfig) -> tuple[list[Any], list[li
             f"resume={str(folder)!r} has no {CHECKPOINT_FILE}: that run has finished, or was "
             "stopped before its first checkpoint; start it again with --config."
         )
+    data = path.read_bytes()
+    again = "start the run again with --config."
+    damaged = BadInput(f"resume={str(folder)!r}: the checkpoint is damaged; {again}")
+    body, seal = data[:-SEAL_BYTES], data[-SEAL_BYTES:]
+    if not seal.startswith(SEAL) and data.endswith(pickle.STOP):
+        raise BadInput(f"resume={str(folder)!r}: the checkpoint is of another version; {again}")
+    if seal != _seal(body):  # before it is unpickled
+        raise damaged
     try:
-        state: dict[str, Any] = pickle.loads(path.read_bytes())
-    except Exception as error:  # a damaged pickle may raise anything
-        raise BadInput(f"resume={str(folder)!r}: the checkpoint is damaged ({error}).") from None
-    if not isinstance(state, dict) or state.keys() != {"settings", "learners", "groups"}:
-        raise BadInput(
-            f"resume={str(folder)!r}: the checkpoint is of another version; start the run again "
-            "with --config."
-        )
+        state: dict[str, Any] = pickle.loads(body)
+    except Exception:  # of classes that have changed since, for example
+        raise damaged from None
+    is_dict = isinstance(state, dict) and state.keys() == {"settings", "learners", "groups"}
+    if not is_dict or not isinstance(state["settings"], dict):
+        raise damaged
     now = decisive(config)
     other = [key for key, value in state["settings"].items() if now.get(key) != value]
     if other or now.keys() != state["settings"].keys():
@@ -68,7 +85,27 @@ def load_checkpoint(folder: Path, config: RunConfig) -> tuple[list[Any], list[li
             f"resume={str(folder)!r} goes on with the settings it began with: {changes}; leave "
             "these options out, or start a new run."
         )
+    if not _fits(state, fresh):
+        raise damaged
     return state["learners"], state["groups"]
+
+
+def _seal(data: bytes) -> bytes:
+    """What stands behind the pickle, so that a damaged one is not read as right."""
+    return SEAL + hashlib.sha256(data).digest()
+
+
+def _fits(state: dict[str, Any], fresh: list[Any]) -> bool:
+    """Whether a checkpoint has the learners and traces of such a run."""
+    from experiments.runs.trace import Trace
+
+    learners, groups = state["learners"], state["groups"]
+    if not all(isinstance(value, list) for value in (learners, groups)):
+        return False
+    alike = [type(one) for one in learners] == [type(one) for one in fresh]
+    lists = all(isinstance(group, list) and group for group in groups)
+    of_traces = lists and all(isinstance(trace, Trace) for group in groups for trace in group)
+    return alike and of_traces and len(groups) <= len(learners)
 
 
 def decisive(config: RunConfig) -> dict[str, Any]:

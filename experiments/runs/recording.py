@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from experiments.files import make_writable
+from experiments.files import check_folder, check_name, locked, make_writable
 from experiments.options.config import RunConfig
 from experiments.results import Rows, write_results
 from experiments.runs.checkpoints import (
@@ -71,6 +71,10 @@ class RecordedRun(ABC):
         self.config = config
         check_float("checkpoint_seconds", config.run.checkpoint_seconds, 0)
         check_track(config.run.track)
+        if config.run.exp_name is not None:
+            check_name("exp_name", config.run.exp_name)
+        if config.run.resume is not None:
+            check_folder("resume", config.run.resume)
         self._make_tracker = make_tracker
         self._no_bar = None if show_progress else True  # None: no bar where nobody looks
         self._folder: Path | None = None
@@ -78,7 +82,7 @@ class RecordedRun(ABC):
         self.learners = self._make_learners()
         self.groups: list[list[Trace]] = []
         if config.run.resume is not None:
-            self.learners, self.groups = load_checkpoint(config.run.resume, config)
+            self.learners, self.groups = load_checkpoint(config.run.resume, config, self.learners)
 
     @property
     def marks(self) -> frozenset[int] | None:
@@ -122,9 +126,15 @@ class RecordedRun(ABC):
         `checkpoint_seconds` old.
 
         Raises:
-            ValueError: if the output folder cannot be written.
+            ValueError: if the output folder cannot be written, or another process goes on with it.
         """
-        folder = self.config.run.resume or make_folder(self.config)
+        resumed = self.config.run.resume
+        folder = resumed or make_folder(self.config)
+        with locked("resume" if resumed else "output", folder):
+            return self._execute(folder)
+
+    def _execute(self, folder: Path) -> RunResults:
+        """Run in a folder that no other process uses."""
         write_settings(folder, self.config)
         factory = self._make_tracker or tracker_factory(self.config, folder)
         with graceful_termination():

@@ -18,6 +18,7 @@ from typing import Any
 
 from agents import metrics
 from experiments.files import save_table
+from experiments.results import read_table
 from gw_envs.checks import BadInput, check_int
 
 FIRST_SEED = 100  # earlier looks at this process used seeds below
@@ -168,11 +169,16 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write rows of the protocol as Parquet, whole or not at all."""
     import pyarrow as pa
 
+    save_table(pa.Table.from_pylist(rows, schema=_row_schema()), path)
+
+
+def _row_schema() -> Any:
+    import pyarrow as pa
+
     fields = [("distribution", pa.string()), ("agent", pa.string())]
     fields += [("seed", pa.int32()), ("epoch", pa.int32())]
     fields += [(name, pa.float32()) for name in FLOATS] + [(name, pa.bool_()) for name in FLAGS]
-    table = pa.Table.from_pylist(rows, schema=pa.schema([*fields, ("failure", pa.string())]))
-    save_table(table, path)
+    return pa.schema([*fields, ("failure", pa.string())])
 
 
 def join(folder: Path, path: Path) -> None:
@@ -182,15 +188,16 @@ def join(folder: Path, path: Path) -> None:
         ValueError: if the folder holds no run, or a damaged one.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     parts = sorted(folder.glob("*.parquet"))
     if not parts:
         raise BadInput(f"results folder {str(folder)!r} holds no runs of the protocol.")
-    try:
-        table = pa.concat_tables([pq.read_table(part) for part in parts])
-    except pa.ArrowInvalid as error:
-        raise BadInput(f"a run in {str(folder)!r} is damaged ({error}); delete it.") from None
+    tables = []
+    for part in parts:
+        tables.append(read_table(part))
+        if tables[-1].schema != _row_schema():
+            raise BadInput(f"{str(part)!r} is no run of the protocol; delete it.")
+    table = pa.concat_tables(tables)
     order = [(name, "ascending") for name in ("distribution", "agent", "seed", "epoch")]
     table = table.sort_by(order)
     save_table(table, path)

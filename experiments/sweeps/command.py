@@ -6,6 +6,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -48,6 +49,7 @@ def main(arguments: list[str]) -> int:
     import tyro
 
     one_thread_each()
+    from experiments.files import check_folder
     from experiments.sweeps.scheduling import Progress, check_points, run_missing
     from experiments.sweeps.specification import read_sweep
     from experiments.sweeps.storage import StorageError, join_parts, write_failures
@@ -64,13 +66,17 @@ def main(arguments: list[str]) -> int:
     mine, progress = sweep.shard(index, count), Progress()
     check_points(sweep)
     folder = options.output or Path("runs") / sweep.name
+    check_folder("output", folder)
     ending, code = "finished", 0
     try:
-        run_missing(mine, folder, make_engine, progress)
-        if count == 1 and progress.kept + progress.made:
-            join_parts(folder)
-        label = "" if count == 1 else f"-{index}-of-{count}"
-        code = int(write_failures(folder, label, progress.failed) is not None)
+        with ExitStack() as stack:
+            held: list[bool] = []
+            engine = _hold(stack, folder, count > 1, make_engine, held)
+            run_missing(mine, folder, engine, progress)
+            if count == 1 and progress.kept + progress.made:
+                join_parts(folder, alone=all(held))
+            label = "" if count == 1 else f"-{index}-of-{count}"
+            code = int(write_failures(folder, label, progress.failed) is not None)
     except KeyboardInterrupt:
         ending, code = "interrupted", 130
     except StorageError as error:
@@ -79,6 +85,32 @@ def main(arguments: list[str]) -> int:
     if code == 0 and count > 1:
         print(f"when every share is done: python -m experiments compact {folder}")
     return code
+
+
+def _hold(
+    stack: ExitStack,
+    folder: Path,
+    shared: bool,
+    make_engine: Callable[[], Engine],
+    held: list[bool],
+) -> Callable[[], Engine]:
+    """Hold the folder against other sweeps; one that is not there yet once an engine is made.
+
+    Whether that worked is added to `held`.
+    """
+    from experiments.files import locked, make_writable
+
+    if folder.is_dir():
+        held.append(stack.enter_context(locked("output", folder, shared=shared)))
+        return make_engine
+
+    def make() -> Engine:
+        engine = make_engine()
+        make_writable("output", folder)
+        held.append(stack.enter_context(locked("output", folder, shared=shared)))
+        return engine
+
+    return make
 
 
 def _engine_maker(options: SweepOptions) -> Callable[[], Engine]:

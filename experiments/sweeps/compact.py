@@ -7,6 +7,8 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from gw_envs.checks import BadInput
+
 
 @dataclass(frozen=True)
 class CompactOptions:
@@ -24,6 +26,7 @@ def main(arguments: list[str]) -> int:
     """
     import tyro
 
+    from experiments.files import locked
     from experiments.sweeps.storage import StorageError, done_runs, join_parts
 
     options = tyro.cli(
@@ -32,8 +35,11 @@ def main(arguments: list[str]) -> int:
         description="Join the parts that `sweep --shard` has left into one set of tables.",
         args=arguments,
     )
+    if not options.folder.is_dir():
+        raise BadInput(f"folder={str(options.folder)!r} is no folder: no results to join.")
     try:
-        paths = join_parts(options.folder)
+        with locked("folder", options.folder) as alone:
+            paths = join_parts(options.folder, alone=alone)
     except StorageError as error:
         print(f"stopped, since results cannot be written ({error}); the parts are still there")
         return 1

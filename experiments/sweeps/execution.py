@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from experiments.files import PARQUET
 from experiments.options.config import make_config
-from experiments.results import TABLES, Rows, make_table
+from experiments.results import TABLES, Rows, make_table, sealed
 from experiments.runs import make_run
 from experiments.runs.tracking import NullTracker
 from gw_envs.checks import BadInput
@@ -132,5 +133,5 @@ def _parquet_bytes(name: str, rows: Rows) -> bytes:
     import pyarrow.parquet as pq
 
     buffer = pa.BufferOutputStream()
-    pq.write_table(make_table(name, rows), buffer, compression="zstd")
+    pq.write_table(sealed(make_table(name, rows)), buffer, **PARQUET)
     return bytes(buffer.getvalue())

@@ -28,6 +28,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from experiments.files import check_name
 from experiments.options.config import RunConfig, make_config
 from gw_envs.checks import BadInput, check_choice, check_int
 
@@ -137,9 +138,7 @@ def make_sweep(data: Mapping[str, Any]) -> Sweep:
     """
     for key in data:
         check_choice("sweep key", key, KEYS)
-    name = data.get("name")
-    if not isinstance(name, str) or not name or set(name) & set("/\\\0") or name[0] == ".":
-        raise BadInput(f"name={name!r} must be a word that can name a folder.")
+    name = check_name("name", data.get("name"))
     outside = {key: data[key] for key in BLOCK_KEYS if key in data}
     blocks = _list("blocks", data.get("blocks", [{}]))
     points: dict[str, tuple[int, Point]] = {}

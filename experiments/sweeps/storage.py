@@ -16,11 +16,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from agents import metrics
 from experiments.files import write_atomically
 from experiments.results import MORE_TABLES, TABLES, read_results, write_tables, written_order
 from gw_envs.checks import BadInput
 
 PARTS = "parts"
+OUTCOMES = (metrics.ESCAPE_TIME, metrics.CENSORED)
 STALE_SECONDS = (
     3600.0  # a part takes milliseconds: one this old belongs to a driver that was killed
 )
@@ -42,25 +44,30 @@ def write_part(folder: Path, run_ids: Sequence[str], tables: Mapping[str, bytes]
 
 
 def done_runs(folder: Path) -> set[str]:
-    """The ids of the runs that the folder holds.
+    """The ids of the runs that the folder holds; its tables are read, to see that they are whole.
 
     Raises:
         ValueError: naming a table that is damaged or of another schema version.
     """
     done: set[str] = set()
     for source in _sources(folder):
-        done.update(_read(source, "runs", ["run_id"])["run_id"].to_pylist())
+        tables = {name: _read(source, name) for name in _tables_of(source)}
+        done.update(tables["runs"]["run_id"].to_pylist())
     return done
 
 
-def join_parts(folder: Path) -> list[Path]:
+def join_parts(folder: Path, *, alone: bool = False) -> list[Path]:
     """Merge the parts into the folder's tables; return their paths.
 
     What other processes add meanwhile is left for the next time.
 
+    Args:
+        folder: of the sweep.
+        alone: whether no other process writes there, so that every unfinished part is a dead one's.
+
     Raises:
-        ValueError: if there is nothing to join, or naming a table that is damaged or of another
-            schema version.
+        ValueError: if there is nothing to join, parts disagree about a run, or naming a table that
+            is damaged or of another schema version.
         StorageError: if it cannot be written; the parts are then still there.
     """
     import pyarrow as pa
@@ -69,20 +76,29 @@ def join_parts(folder: Path) -> list[Path]:
     if not sources:
         raise BadInput(f"results folder {str(folder)!r} has no results to join.")
     if sources == [folder]:
+        _clear(folder, alone)
         return [folder / f"{name}.parquet" for name in _tables_of(folder)]
     kept: dict[str, list[Any]] = {}
-    seen: set[str] = set()
+    seen: dict[str, tuple[Any, ...]] = {}  # what each run came to
     for source in sources:
-        new = set(_read(source, "runs", ["run_id"])["run_id"].to_pylist()) - seen
-        seen |= new
+        found = _outcomes(_read(source, "runs"))
+        for run_id in found.keys() & seen.keys():
+            if found[run_id] != seen[run_id]:
+                raise BadInput(
+                    f"{str(source)!r} and other results in {str(folder)!r} disagree about run "
+                    f"{run_id}; remove either, to have it made anew."
+                )
+        new = found.keys() - seen.keys()
+        seen |= found
         for name in _tables_of(source):
-            kept.setdefault(name, []).append(_rows_of(_read(source, name), new))
+            kept.setdefault(name, []).append(_rows_of(_read(source, name), set(new)))
     joined = {name: pa.concat_tables(kept[name]).sort_by("run_id") for name in kept}
     try:
         paths = write_tables(folder, joined)
     except OSError as error:
         raise StorageError(str(error)) from error
     _remove(folder, [source for source in sources if source != folder])
+    _clear(folder, alone)
     return paths
 
 
@@ -127,14 +143,24 @@ def _rows_of(table: Any, run_ids: set[str]) -> Any:
     return table.filter(pc.is_in(table["run_id"], pa.array(sorted(run_ids), pa.string())))
 
 
+def _outcomes(runs: Any) -> dict[str, tuple[Any, ...]]:
+    """What says that two rows are of the same run: by id, the columns that its seed decides."""
+    columns = [runs[name].to_pylist() for name in ("run_id", "config", "updates", *OUTCOMES)]
+    return {row[0]: row[1:] for row in zip(*columns, strict=True)}
+
+
 def _remove(folder: Path, parts: Sequence[Path]) -> None:
-    """Remove parts that were joined, and what a killed driver left half-written."""
+    """Remove parts that were joined."""
     for part in parts:
         (part / "runs.parquet").unlink()  # first: the part is absent at once
         shutil.rmtree(part)
+
+
+def _clear(folder: Path, alone: bool) -> None:
+    """Remove what a killed driver left half-written."""
     for part in (folder / PARTS).glob("*"):
         whole = (part / "runs.parquet").exists()
-        if not whole and time.time() - part.stat().st_mtime > STALE_SECONDS:
+        if not whole and (alone or time.time() - part.stat().st_mtime > STALE_SECONDS):
             shutil.rmtree(part)
     if (folder / PARTS).exists() and not any((folder / PARTS).iterdir()):
         (folder / PARTS).rmdir()

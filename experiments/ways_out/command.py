@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from experiments.files import check_folder, save_table
+from experiments.files import check_files, save_table
 from experiments.options.config import parse_well_command
+from experiments.options.yaml_text import load_yaml
 from experiments.ways_out.comparison import Comparison, Contender, compare_rules
 from gw_envs.checks import BadInput
 from gw_envs.theory.instances import INSTANCES
@@ -78,7 +79,7 @@ def main(arguments: list[str]) -> int:
     )
     from experiments.ways_out.picture import draw_comparison
 
-    check_folder("output", options.output)
+    check_files("output", options.output, (*TABLES, FIGURE))
     comparison = compare_rules(
         None if options.rules is None else [read_contender(text) for text in options.rules],
         env_id=options.env_id,
@@ -102,8 +103,6 @@ def read_contender(text: str) -> Contender:
     Raises:
         ValueError: for a word of another form, and what `Contender` raises.
     """
-    import yaml
-
     from agents.updates import RULES, code_options
 
     name, *settings = text.split(",")
@@ -111,12 +110,9 @@ def read_contender(text: str) -> Contender:
     options: dict[str, Any] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
-        try:
-            options[key] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            equals = ""
         if not equals or key in closed:
             raise BadInput(f"rules={text!r}: {setting!r} must be option=value.")
+        options[key] = load_yaml(value, f"rules={text!r}: {setting!r}")
     rate = options.pop("learning_rate", None)
     return Contender(name, options, rate)
 

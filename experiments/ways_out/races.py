@@ -184,7 +184,7 @@ class EnvironmentTrack:
         records: list[Record] = []
         for mark in marks.tolist():
             try:
-                agent.learn(mark, record_at=marks, on_record=records.append)
+                agent.learn(mark, record_at=marks[marks <= mark], on_record=records.append)
             except FloatingPointError:
                 break
             if entry.stop_at_escape and np.all(agent.escape_time >= 0):

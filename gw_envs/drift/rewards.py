@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int, check_memory
 from gw_envs.drift.laws import RANGE_TOLERANCE, DriftLaw, drift_law
 
 Premise = Literal["require", "warn", "ignore"]
@@ -52,6 +52,7 @@ class DriftingRewards:
         drift_seed: int,
     ) -> None:
         self.horizon = check_int("drift_horizon", drift_horizon, 1)
+        check_memory("drift_horizon", drift_horizon, 32.0 * num_actions * self.horizon)
         seeds = np.random.SeedSequence(check_int("drift_seed", drift_seed, 0)).spawn(num_actions)
         laws = _laws(drift, num_actions)
         if len(laws) == 1:

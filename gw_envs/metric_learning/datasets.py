@@ -17,7 +17,14 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from gw_envs.checks import BadInput, check_choice, check_float, check_int
+from gw_envs.checks import (
+    BadInput,
+    check_choice,
+    check_float,
+    check_instance,
+    check_int,
+    check_memory,
+)
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 # name: (module and class in pytorch_metric_learning.datasets, default folder)
@@ -71,7 +78,10 @@ def load(dataset: str, *, image_size: int = 64, root: str | None = None) -> tupl
         ValueError: if the data set is unknown, its file is missing or damaged, or a folder holds no
             images.
     """
-    if dataset.startswith("folder:"):
+    check_int("image_size", image_size, 8, 4096)
+    if root is not None:
+        check_instance("data_root", root, (str, Path), "a folder")
+    if check_instance("dataset", dataset, str, "a name").startswith("folder:"):
         return _image_folder(Path(dataset.removeprefix("folder:")), image_size)
     name = check_choice("dataset", dataset, NAMES[:-1])
     if name == "letter":
@@ -142,11 +152,17 @@ def _images(paths: Sequence[Path], size: int) -> Rows:
     """Images [N, 3, size, size] in [-1, 1]."""
     from PIL import Image, ImageOps
 
-    check_int("image_size", size, 8)
+    check_memory("image_size", size, 12.0 * len(paths) * size**2)
     images = np.empty((len(paths), 3, size, size), dtype=np.float32)
     for row, path in enumerate(paths):
-        with Image.open(path) as image:
-            square = ImageOps.fit(image.convert("RGB"), (size, size))
+        try:
+            with Image.open(path) as image:
+                square = ImageOps.fit(image.convert("RGB"), (size, size))
+        except Exception as error:  # Pillow raises many kinds for damaged files
+            raise BadInput(
+                f"dataset: image {str(path)!r} cannot be read ({type(error).__name__}); remove it "
+                "or put a whole one in its place."
+            ) from None
         images[row] = np.asarray(square, dtype=np.float32).transpose(2, 0, 1) / 127.5 - 1
     return images
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gw_envs.checks import BadInput, Floats, check_float
+from gw_envs.checks import BadInput, Floats, check_float, check_instance, shown
 
 NUM_BINS = 29
 EDGES = np.linspace(0.1, 1.4, NUM_BINS + 1)
@@ -76,11 +76,14 @@ def initial_bins(
 
 def _parts(distribution: InitialDistribution) -> tuple[str, *tuple[float, ...]]:
     """Shape and numbers of a distribution, checked."""
+    check_instance("initial_distribution", distribution, (str, list, tuple), "a name or a list")
     words = distribution.split(":") if isinstance(distribution, str) else list(distribution)
     message = (
-        f"initial_distribution={distribution!r} is unknown; choose one of {', '.join(NAMED)}, "
+        f"initial_distribution={shown(distribution)} is unknown; choose one of {', '.join(NAMED)}, "
         f"random, {FORMS}."
     )
+    if not all(isinstance(word, (str, int, float, np.number)) for word in words):
+        raise BadInput(message)
     if len(words) == 1 and words[0] in NAMED:
         return NAMED[str(words[0])]
     if len(words) == 1 and words[0] == "random":
@@ -89,7 +92,7 @@ def _parts(distribution: InitialDistribution) -> tuple[str, *tuple[float, ...]]:
         raise BadInput(message)
     try:
         numbers = [float(word) for word in words[1:]]
-    except ValueError:
+    except (ValueError, OverflowError):
         raise BadInput(message) from None
     check_float("initial_distribution's spread", numbers[-1], 0, open_low=True)
     if len(numbers) == 2:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gw_envs.checks import BadInput, check_choice, check_float, check_int
+from gw_envs.checks import (
+    BadInput,
+    check_bool,
+    check_choice,
+    check_float,
+    check_instance,
+    check_int,
+    shown,
+)
 
 NETWORKS = ("mlp", "cnn")
 
@@ -36,7 +44,7 @@ class LearnerSettings:
         Raises:
             ValueError: naming the one that is out of range.
         """
-        if ":" not in self.network:
+        if ":" not in check_instance("network", self.network, str, "a name or module:function"):
             check_choice("network", self.network, (*NETWORKS, "module:function"))
         check_int("embedding_size", self.embedding_size, 2)
         check_choice("loss", self.loss, ("margin", "triplet"))
@@ -44,11 +52,13 @@ class LearnerSettings:
             check_float(name, getattr(self, name), 0, open_low=True)
         check_int("classes_per_batch", self.classes_per_batch, 2)
         check_int("rows_per_class", self.rows_per_class, 2)
+        check_bool("self_regularisation", self.self_regularisation)
+        check_instance("device", self.device, str, "a name as 'cpu' or 'cuda'")
         import torch
 
-        try:
-            usable = torch.device(self.device).type != "cuda" or torch.cuda.is_available()
-        except RuntimeError:
-            usable = False
-        if not usable:
-            raise BadInput(f"device={self.device!r} is not here; use 'cpu', or 'cuda' with a GPU.")
+        try:  # some devices can be named and hold nothing (meta), or are not in this build
+            torch.zeros(1, device=self.device).item()
+        except Exception:
+            raise BadInput(
+                f"device={shown(self.device)} is not here; use 'cpu', or 'cuda' with a GPU."
+            ) from None

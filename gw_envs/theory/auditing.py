@@ -15,7 +15,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import BadInput, Floats, check_float, check_int, check_policy
+from gw_envs.checks import (
+    BadInput,
+    Floats,
+    check_float,
+    check_int,
+    check_numbers,
+    check_policy,
+)
 from gw_envs.theory.drifting import drift_escape_updates, well_escape_updates
 from gw_envs.theory.printed_theorem import ceiling_range, check_rewards_path, printed_escape_time
 from gw_envs.theory.readings import Reading, read
@@ -311,7 +318,7 @@ def _as_worlds(instance: Any) -> tuple[Callable[[int], TabularWorld], int]:
         return lambda clock: instance, 0
     if callable(instance):
         return instance, 0
-    worlds = [_OneState(row) for row in check_rewards_path("instance", instance)]
+    worlds = [_OneState(row) for row in check_rewards_path("instance", instance, 0, 1)]
     return lambda clock: worlds[min(clock, len(worlds) - 1)], len(worlds) - 1
 
 
@@ -321,7 +328,7 @@ def _per_state(name: str, value: Any, states: int) -> Any:
     Raises:
         ValueError: if the sequence has another length.
     """
-    given = np.asarray(value)
+    given = check_numbers(name, value)
     if given.shape not in ((), (states,)):
         raise BadInput(f"{name} of shape {given.shape} must be one number or {states} of them.")
     return np.broadcast_to(given, (states,))

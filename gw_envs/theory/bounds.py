@@ -20,6 +20,7 @@ from gw_envs.checks import (
     check_float,
     check_int,
     check_mean_rewards,
+    check_numbers,
     check_policy,
 )
 from gw_envs.theory.clock import flow_integral
@@ -64,7 +65,8 @@ def equal_rewards_escape_bound(optimal_prob: ArrayLike) -> Any:
     Returns:
         The clock's bound, dimensionless, float or array; 0 where x0 starts outside the well.
     """
-    clock = (flow_integral(escape_threshold()) - np.asarray(flow_integral(optimal_prob))) / 2
+    start = check_numbers("optimal_prob", optimal_prob, 0, 1, open_low=True, open_high=True)
+    clock = (flow_integral(escape_threshold()) - np.asarray(flow_integral(start))) / 2
     bound = np.maximum(clock, 0.0)
     return float(bound) if bound.ndim == 0 else bound
 
@@ -151,7 +153,7 @@ def uniform_start_escape_bound(
         ValueError: naming the argument that is out of range.
     """
     x0 = check_float("optimal_prob", optimal_prob, 0, 1, open_low=True, open_high=True)
-    gap = check_float("largest_gap", largest_gap, 0, open_low=True)
+    gap = check_float("largest_gap", largest_gap, 0, 1, open_low=True)
     eta = check_float("learning_rate", learning_rate, 0, open_low=True)
     k = check_int("num_actions", num_actions, 2)
     return max(0.0, (k - 1) / k * (1 - 10 * x0) / (eta * gap * x0))

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import BadInput, check_float, check_int
+from gw_envs.checks import Floats, check_float, check_int, check_numbers
 from gw_envs.theory.wells import escape_threshold
 
 SERIES_TERMS = 6
@@ -43,9 +43,7 @@ def flow_integral(x: ArrayLike) -> Any:
     Raises:
         ValueError: if an entry is outside (0, 1).
     """
-    p = np.asarray(x, dtype=np.float64)
-    if not np.all((p > 0) & (p < 1)):
-        raise BadInput(f"x={x!r} must lie in (0, 1).")
+    p = check_numbers("x", x, 0, 1, open_low=True, open_high=True)
     value = 1 / (1 - p) - 1 / p + 2 * (np.log(p) - np.log1p(-p))
     return float(value) if value.ndim == 0 else value
 
@@ -70,7 +68,7 @@ def flow_escape_time(
         float or array; 0 where x0 is already above xe.
     """
     gap, eta, k, edge = _check_setting(reward_gap, learning_rate, num_actions, escape_prob)
-    distance = flow_integral(edge) - flow_integral(optimal_prob)
+    distance = flow_integral(edge) - flow_integral(_check_starts(optimal_prob))
     time = np.maximum(distance / (k / (k - 1) * eta * gap), 0.0)
     return float(time) if np.ndim(time) == 0 else time
 
@@ -104,8 +102,7 @@ def equal_gap_escape_time(
         ValueError: naming the argument that is out of range.
     """
     gap, eta, k, edge = _check_setting(reward_gap, learning_rate, num_actions, escape_prob)
-    starts = np.asarray(optimal_prob, dtype=np.float64)
-    flow_integral(starts)  # refuses values outside (0, 1)
+    starts = _check_starts(optimal_prob)
     counts = [_count_updates(x, eta, gap, k, edge) for x in starts.ravel().tolist()]
     if starts.ndim == 0:
         return counts[0]
@@ -114,6 +111,10 @@ def equal_gap_escape_time(
 
 
 escape_time = equal_gap_escape_time  # the name of the first release, an alias for another one
+
+
+def _check_starts(optimal_prob: ArrayLike) -> Floats:
+    return check_numbers("optimal_prob", optimal_prob, 0, 1, open_low=True, open_high=True)
 
 
 def _check_setting(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gw_envs.checks import BadInput, Floats, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_float, check_int, check_policy
 from gw_envs.theory.auditing import StateAudit, audit
 from gw_envs.theory.printed_theorem import check_rewards_path
 
@@ -192,18 +192,22 @@ def flow_time(rewards: Floats, policy: Floats, escape_prob: float = 0.1) -> floa
         The flow's time, in updates of rate 1.
 
     Raises:
-        ValueError: if the rewards drift.
+        ValueError: if the rewards drift, or naming the argument that is out of range.
         RuntimeError: if the flow has not arrived by the general bound it is given.
     """
     from scipy.integrate import solve_ivp
 
-    path = check_rewards_path("rewards", rewards)
+    path = check_rewards_path("rewards", rewards, 0, 1)
     if path.shape[0] != 1:
         raise BadInput(f"rewards of shape {path.shape} must be constant: one row.")
-    arms, counts = np.unique(np.stack([path[0], policy])[:, 1:], axis=1, return_counts=True)
+    edge = check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
+    pi = check_policy("policy", policy)
+    if pi.shape != path[0].shape:
+        raise BadInput(f"policy of shape {pi.shape} must have a probability for each reward.")
+    arms, counts = np.unique(np.stack([path[0], pi])[:, 1:], axis=1, return_counts=True)
     r = np.concatenate([path[0, :1], arms[0]]) - path[0, 0]
     weight = np.concatenate([[1.0], counts])
-    start = np.log(np.concatenate([np.asarray(policy)[:1], arms[1]]))
+    start = np.log(np.concatenate([pi[:1], arms[1]]))
 
     def probabilities(theta: Floats) -> Floats:
         odds = np.exp(theta - theta.max())
@@ -214,13 +218,13 @@ def flow_time(rewards: Floats, policy: Floats, escape_prob: float = 0.1) -> floa
         return pi * (r - (weight * pi) @ r)  # exactly 0 for equal arms, where r is 0
 
     def arrival(_: float, theta: Floats) -> float:
-        return float(probabilities(theta)[0] - escape_prob)
+        return float(probabilities(theta)[0] - edge)
 
     arrival.terminal = True  # type: ignore[attr-defined]
-    end = 1e4 / float(policy[0])
+    end = 1e4 / float(pi[0])
     flow = solve_ivp(slope, (0, end), start, "DOP853", events=arrival, rtol=1e-10, atol=1e-12)
     if flow.t_events[0].size == 0:
-        raise RuntimeError(f"pi(a*) has not reached {escape_prob} by the flow's time {end:.3g}.")
+        raise RuntimeError(f"pi(a*) has not reached {edge} by the flow's time {end:.3g}.")
     return float(flow.t_events[0][0])
 
 

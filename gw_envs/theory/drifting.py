@@ -21,7 +21,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import BadInput, Floats, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_float, check_int, check_numbers
 from gw_envs.theory.bounds import (
     check_one_policy,
     drift_escape_bound,
@@ -102,13 +102,11 @@ def well_escape_updates(
     """
     pi = check_one_policy(policy)
     best = check_int("optimal_action", optimal_action, 0, pi.size - 1)
-    gaps = np.asarray(effective_gaps, dtype=np.float64)
+    gaps = check_numbers("effective_gaps", effective_gaps)
     if gaps.ndim != 2 or gaps.shape[0] < 1 or gaps.shape[1] != pi.size - 1:
         raise BadInput(
             f"effective_gaps of shape {gaps.shape} must be [T, K-1] with T >= 1, K = {pi.size}."
         )
-    if not np.all(np.isfinite(gaps)):
-        raise BadInput("effective_gaps holds a value that is not a finite number.")
     gap = None if reward_gap is None else check_float("reward_gap", reward_gap, 0, open_low=True)
     rate = _check_path("learning_rate", learning_rate, non_negative=True)
     speed = _clock_speed(gaps.max(axis=1), rate)
@@ -164,10 +162,7 @@ def _check_path(name: str, value: ArrayLike, *, non_negative: bool = False) -> F
     Raises:
         ValueError: if it is empty, of more dimensions, not finite, or (non_negative=True) negative.
     """
-    path = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    path = np.atleast_1d(check_numbers(name, value, 0 if non_negative else -np.inf))
     if path.ndim != 1 or path.size == 0:
         raise BadInput(f"{name} of shape {path.shape} must be a number or a path [T], T >= 1.")
-    if not np.all(np.isfinite(path)) or (non_negative and np.any(path < 0)):
-        kind = "finite and at least 0" if non_negative else "finite"
-        raise BadInput(f"{name} holds a value that is not {kind}.")
     return path

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import BadInput, Floats, check_float, check_int
+from gw_envs.checks import Floats, check_float, check_int, check_numbers
 from gw_envs.theory.bounds import logit
 from gw_envs.theory.clock import flow_integral
 from gw_envs.theory.wells import escape_threshold
@@ -98,9 +98,7 @@ class GaussianInitialization:
         Returns:
             Probability, float or array.
         """
-        at = np.asarray(w, dtype=np.float64)
-        if not np.all(np.isfinite(at)):
-            raise BadInput(f"w={w!r} must be finite.")
+        at = check_numbers("w", w)
         m, s, skew = self._law
         value = (at - m) / s
         if self.sigma < INVERSION_SIGMA:

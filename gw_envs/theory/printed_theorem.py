@@ -14,10 +14,12 @@ policy after n = t - 1 updates.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import BadInput, Floats, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_float, check_int, check_numbers
 
 CONSTANT_TIMES_RATE = 0.45
 
@@ -53,7 +55,7 @@ def printed_escape_time(
         ValueError: naming the argument that is out of range.
     """
     x0 = check_float("optimal_prob", optimal_prob, 0, 1, open_low=True, open_high=True)
-    gap = check_float("reward_gap", reward_gap, 0, open_low=True)
+    gap = check_float("reward_gap", reward_gap, 0, 1, open_low=True)
     default = printed_constant(learning_rate)
     c = default if constant is None else check_float("constant", constant, 0, open_low=True)
     return c / (gap * x0)
@@ -85,15 +87,17 @@ def ceiling_range(
     return float(bases.max()), float(path[:, best].min())
 
 
-def check_rewards_path(name: str, value: ArrayLike) -> Floats:
+def check_rewards_path(
+    name: str, value: ArrayLike, low: float = -math.inf, high: float = math.inf
+) -> Floats:
     """Return rewards [T, K] (or [K], made [1, K]) as float64, T >= 1 and K >= 2.
 
+    Action values of discounted problems are rewards of any size; `low`, `high` bound others.
+
     Raises:
-        ValueError: if the shape is another or an entry is not finite.
+        ValueError: if the shape is another or an entry is not finite or out of range.
     """
-    path = np.atleast_2d(np.asarray(value, dtype=np.float64))
+    path = np.atleast_2d(check_numbers(name, value, low, high))
     if path.ndim != 2 or path.shape[0] < 1 or path.shape[1] < 2:
         raise BadInput(f"{name} of shape {path.shape} must be [T, K] with T >= 1 and K >= 2.")
-    if not np.all(np.isfinite(path)):
-        raise BadInput(f"{name} holds a value that is not a finite number.")
     return path

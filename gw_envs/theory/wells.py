@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import BadInput
+from gw_envs.checks import BadInput, check_float, check_numbers
 
 WELL_FRACTION = 0.9
 WELL_TOLERANCE = 1e-12
@@ -50,8 +50,12 @@ def escape_threshold(fraction: float = WELL_FRACTION) -> float:
     """The probability pi(a*) above which an equal-gap bandit's policy is outside the well.
 
     There sub-optimality is Delta * (1 - pi(a*)), so `in_well` means pi(a*) <= this value.
+
+    Raises:
+        ValueError: unless the share of the gap lies in (0, 1].
     """
-    return 1.0 - float(well_edge(1.0, float(fraction)))
+    share = check_float("fraction", fraction, 0, 1, open_low=True)
+    return 1.0 - float(well_edge(1.0, share))
 
 
 def best_arm_and_gap(rewards: ArrayLike, name: str = "mean_rewards") -> tuple[Any, Any]:
@@ -67,7 +71,9 @@ def best_arm_and_gap(rewards: ArrayLike, name: str = "mean_rewards") -> tuple[An
     Raises:
         BadInput: if two arms are best, to the bit: then there is neither a gap nor a well.
     """
-    r = np.asarray(rewards, dtype=np.float64)
+    r = check_numbers(name, rewards)
+    if r.ndim < 1 or r.shape[-1] < 2 or r.size == 0:
+        raise BadInput(f"{name} of shape {r.shape} must hold at least 2 mean rewards.")
     second, first = np.moveaxis(np.sort(r, axis=-1)[..., -2:], -1, 0)
     gap = first - second
     if not np.all(gap > 0):

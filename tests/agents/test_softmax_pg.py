@@ -73,16 +73,18 @@ def test_records_hold_the_exact_state_of_the_policy():
         assert record.objective[0] == pytest.approx(policy @ rewards)
 
 
-@pytest.mark.parametrize("gradient", ["exact", "sampled"])
-def test_a_saved_agent_continues_to_the_same_bits(gradient):
+@pytest.mark.parametrize(
+    "how",
+    [{"gradient": "exact"}, {"gradient": "sampled", "baseline": "average", "batch_size": 3}],
+    ids=["exact", "sampled"],
+)
+def test_a_saved_agent_continues_to_the_same_bits(how):
     def make():
         return SoftmaxPG(
             env_kwargs={"reward_noise": "bernoulli"},
             initial_policy="normal",
-            gradient=gradient,
-            baseline="average",
-            batch_size=3,
             seeds=(4, 9),
+            **how,
         )
 
     whole = make()

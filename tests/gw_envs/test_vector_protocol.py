@@ -111,7 +111,7 @@ NO_ACTIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("action", NO_ACTIONS, ids=repr)
+@pytest.mark.parametrize("action", NO_ACTIONS, ids=lambda action: type(action).__name__)
 @pytest.mark.parametrize("env_id", CASES)
 def test_what_is_no_action_is_refused(env_id, action):
     """O12."""

@@ -14,14 +14,14 @@ SAMPLED = {"gradient": "sampled", "seed": 0}
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"initial_theta": [0.0, np.nan]}, "initial_theta must be finite"),
-        ({"initial_theta": [0.0, np.inf]}, "initial_theta must be finite"),
+        ({"initial_theta": [0.0, np.nan]}, "initial_theta[1]=nan is not"),
+        ({"initial_theta": [0.0, np.inf]}, "initial_theta[1]=inf is not"),
         ({"initial_theta": [0.0]}, "initial_theta of shape (1,) must be [K] or [B, K]"),
         ({"initial_theta": np.zeros((2, 2, 2))}, "initial_theta of shape (2, 2, 2)"),
         ({"initial_theta": np.zeros((0, 2))}, "initial_theta of shape (0, 2)"),
         ({"mean_rewards": [0.5, 0.5]}, "mean_rewards=[0.5, 0.5] has several best arms"),
-        ({"mean_rewards": [0.5, 1.5]}, "mean_rewards must lie in [0, 1]"),
-        ({"mean_rewards": [0.5, np.nan]}, "mean_rewards must lie in [0, 1]"),
+        ({"mean_rewards": [0.5, 1.5]}, "mean_rewards=[0.5, 1.5] must lie in [0, 1]"),
+        ({"mean_rewards": [0.5, np.nan]}, "mean_rewards=[0.5, nan] must lie in [0, 1]"),
         ({"mean_rewards": [0.5, 0.4, 0.3]}, "mean_rewards of shape (3,)"),
         ({"mean_rewards": None}, "give either mean_rewards or reward_path"),
         ({"mean_rewards": np.eye(2), "initial_theta": np.zeros((3, 2))}, "same number of rows"),
@@ -80,7 +80,7 @@ def test_bad_sampling_arguments(changes, message):
     [
         ({"mean_rewards": [1.0, 0.5]}, "give either mean_rewards or reward_path"),
         ({"reward_path": np.ones((3, 3))}, "reward_path of shape (3, 3)"),
-        ({"reward_path": np.full((3, 2), 2.0)}, "reward_path must lie in [0, 1]"),
+        ({"reward_path": np.full((3, 2), 2.0)}, "reward_path[0, 0]=2.0 is not"),
         ({"reward_path": np.full((3, 2), 0.5)}, "give reward_gap"),
         ({"optimal_action": 2}, "optimal_action=2"),
         ({"optimal_action": 1}, "arm 1 is not the single best"),

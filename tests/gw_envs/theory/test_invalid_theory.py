@@ -8,6 +8,7 @@ import pytest
 from gw_envs import theory
 from gw_envs.theory import counterexamples
 
+NAN = float("nan")
 GOOD = [0.01, 0.49, 0.5]
 REWARDS = [0.7, 0.5, 0.5]
 LAW = theory.GaussianInitialization(3, 1.0)
@@ -20,12 +21,12 @@ CASES = [
     ("learning_rate=-1", partial(theory.equal_gap_escape_time, 0.01, 0.2, -1)),
     ("num_actions=1", partial(theory.equal_gap_escape_time, 0.01, 0.2, 1.0, 1)),
     ("escape_prob=1.0", partial(theory.equal_gap_escape_time, 0.01, 0.2, 1.0, 2, 1.0)),
-    ("x=", partial(theory.equal_gap_escape_time, 1.5, 0.2, 1.0)),
+    ("optimal_prob=1.5", partial(theory.equal_gap_escape_time, 1.5, 0.2, 1.0)),
     ("reward_gap=1.5", partial(theory.flow_escape_time, 0.01, 1.5, 1.0)),
     # bounds
     ("reward_gap=2", partial(theory.escape_lower_bound, 0.01, 2, 1.0)),
     ("learning_rate=0", partial(theory.escape_lower_bound, 0.01, 0.2, 0)),
-    ("x=", partial(theory.equal_rewards_escape_bound, 1.0)),
+    ("optimal_prob=1.0", partial(theory.equal_rewards_escape_bound, 1.0)),
     ("optimal_action=3", partial(theory.drift_escape_bound, GOOD, 3)),
     ("policy=", partial(theory.drift_escape_bound, [0.5, 0.6])),
     ("policy of shape", partial(theory.drift_escape_bound, [GOOD, GOOD])),
@@ -39,17 +40,20 @@ CASES = [
     ("visitation=1.2", partial(theory.mdp_escape_bound, GOOD, 1.0, 0.9, 0, 1.2)),
     # drifting
     ("gaps_path of shape", partial(theory.drift_escape_updates, GOOD, [], 1.0)),
-    ("gaps_path holds", partial(theory.drift_escape_updates, GOOD, [0.1, np.inf], 1.0)),
-    ("learning_rate holds", partial(theory.drift_escape_updates, GOOD, 0.5, [1.0, -1.0])),
+    ("gaps_path=[0.1, inf]", partial(theory.drift_escape_updates, GOOD, [0.1, np.inf], 1.0)),
+    ("learning_rate=[1.0, -1.0]", partial(theory.drift_escape_updates, GOOD, 0.5, [1.0, -1.0])),
     ("effective_gaps of shape", partial(theory.well_escape_updates, GOOD, [[0.5]], 1.0)),
-    ("effective_gaps holds", partial(theory.well_escape_updates, GOOD, [[0.5, np.nan]], 1.0)),
+    (
+        "effective_gaps=[[0.5, nan]]",
+        partial(theory.well_escape_updates, GOOD, [[0.5, np.nan]], 1.0),
+    ),
     ("reward_gap=0", partial(theory.well_escape_updates, GOOD, [[0.5, 0.5]], 1.0, 0)),
     # the printed theorem
     ("learning_rate=0", partial(theory.printed_constant, 0)),
     ("constant=0", partial(theory.printed_escape_time, 0.01, 0.2, 1.0, 0)),
     ("optimal_prob=1", partial(theory.printed_escape_time, 1, 0.2, 1.0)),
     ("rewards_path of shape", partial(theory.ceiling_range, [[[0.5]]], 0.2)),
-    ("rewards_path holds", partial(theory.ceiling_range, [0.5, np.nan], 0.2)),
+    ("rewards_path=[0.5, nan]", partial(theory.ceiling_range, [0.5, np.nan], 0.2)),
     ("optimal_action=2", partial(theory.ceiling_range, [0.5, 0.4], 0.2, 2)),
     # the audit
     ("instance of shape", partial(theory.audit, [0.5], GOOD, 1.0)),
