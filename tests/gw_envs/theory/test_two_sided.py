@@ -47,7 +47,7 @@ def test_no_violation_where_the_wrong_arms_are_alike(record_property):
         exact = escape_time(x0, gap, eta, k)
         assert low < exact <= high
         tightest = max(tightest, exact / high)
-    record_property("tightest upper ratio, alike", tightest)
+    record_property("tightest upper ratio, alike", float(tightest))
     print(f"T / upper bound, alike: at most {tightest:.9f}")
     assert 0.9999 < tightest <= 1
 
@@ -68,7 +68,7 @@ def test_no_violation_from_any_start(record_property):
             low, high = escape_bounds(float(start), 1.0, float(size), k)
             assert low < exact <= high
             upper, lower, count = max(upper, exact / high), max(lower, low / exact), count + 1
-    record_property("tightest ratios, any start", (upper, lower))
+    record_property("tightest ratios, any start", (float(upper), float(lower)))
     print(f"any start: T / upper at most {upper:.6f}, lower / T at most {lower:.6f}")
     assert count == 2500
     assert 0.9 < upper <= 1 and 0.99 < lower < 1
