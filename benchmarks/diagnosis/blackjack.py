@@ -62,6 +62,6 @@ def model() -> Model:
 
 
 def number_of(text: str) -> int:
-    """The state of an observation's text, "[player dealer usable]"."""
-    player, card, usable = (int(float(word)) for word in text.strip("[]").split())
+    """The state of an observation's text, "(player, dealer, usable)"."""
+    player, card, usable = (int(word) for word in text.strip("()").split(", "))
     return NUMBERS[player, card, usable]

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.diagnosis.outside_cases import World, twins, worlds
@@ -79,9 +80,10 @@ def run() -> list[Result]:
     """False wells, statements beyond their power, family-wise errors and stability."""
     print("  about 10 minutes on two quiet cores", flush=True)
     began = time.monotonic()
-    names = [world.name for world in worlds()]
-    stable = [world.name for world in worlds() if world.is_certain]
-    with ProcessPoolExecutor(PROCESSES) as pool:
+    names = list(_worlds())
+    stable = [name for name, world in _worlds().items() if world.is_certain]
+    # spawned: torch, which the models were trained by, need not survive a fork
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
         rows = list(pool.map(row_of, *zip(*itertools.product(names, SEEDS), strict=True)))
         again = list(pool.map(row_of, *zip(*itertools.product(stable, STABLE_SEEDS), strict=True)))
         equal = list(pool.map(twin_row, range(TWINS), chunksize=10))
@@ -198,7 +200,8 @@ def page(rows: Sequence[Row], results: Sequence[Result]) -> str:
         "",
         "Written by `python -m benchmarks diagnosis-outside`: Gymnasium's toy_text games, worlds",
         "of the literature, with generators of their own, hidden states, heavy tails, rare",
-        "events, rescaled and shifted rewards. Each is a table of chances and rewards",
+        "events, rescaled and shifted rewards; models trained in VecNormalize, VecFrameStack, with",
+        "masks and actions in parts (`learned.py`). Each is a table of chances and rewards",
         "(`benchmarks/diagnosis/worlds.py`, `blackjack.py`); what a probe is truly worth",
         "follows from linear solves on it, over all hidden states behind an observation, and",
         "shares nothing with the diagnosis. Budgets: `benchmarks/diagnosis/outside_cases.py`.",

@@ -13,6 +13,18 @@ import numpy as np
 from agents.diagnosis import Diagnosis, diagnose
 from benchmarks.diagnosis import blackjack
 from benchmarks.diagnosis.cases import spread
+from benchmarks.diagnosis.learned import (
+    APART,
+    FAR,
+    Masking,
+    Parts,
+    Shown,
+    learn,
+    numbers_of,
+    policy_of,
+    restricted,
+    stacked,
+)
 from benchmarks.diagnosis.worlds import (
     Model,
     TableWorld,
@@ -29,7 +41,15 @@ from gw_envs.checks import Floats
 
 STEPS = 60_000
 TWIN_STEPS = 6_000
+MODEL_STEPS = 20_000  # a network is slower than a table
 GAMES = HIDDEN = 0.97  # discounts
+MAPS = {
+    "room": ["####", "#S.#", "#.G#", "####"],
+    "lava": ["#####", "#SLG#", "#...#", "#####"],
+    "corridor": ["#######", "#S...G#", "#######"],
+}
+# A model learns a world, or the same with every reward's sign turned: then it is in a corner.
+LESSONS = (("learned", 1.0), ("learned the opposite", -1.0))
 
 
 @dataclass(frozen=True)
@@ -50,6 +70,7 @@ class World:
         is_certain: whether the budget is large, so that every seed should say the same.
         given: what `diagnose` gets, if not the table.
         number: of an observation's text.
+        sizes: of the parts of an action, where it has several.
     """
 
     kind: str
@@ -65,6 +86,7 @@ class World:
     is_certain: bool = False
     given: Any = None
     number: Callable[[str], int] = int
+    sizes: tuple[int, ...] = ()
 
     def diagnose(self, seed: int) -> Diagnosis:
         """What `diagnose` says, with its defaults but for the budget."""
@@ -77,9 +99,10 @@ class World:
             seed=seed,
         )
 
-    def advantage(self, state: str, action: int, hold: int) -> float:
+    def advantage(self, state: str, action: Any, hold: int) -> float:
         """The exact one of a probe."""
-        at = (self.number(state), action, hold)
+        taken = int(np.ravel_multi_index(action, self.sizes)) if self.sizes else action
+        at = (self.number(state), taken, hold)
         return self.scale * self.model.advantage(self._solution, self.discount, *at)
 
     @functools.cached_property
@@ -229,12 +252,7 @@ def hidden() -> Iterator[World]:
         model = t_maze(right=right)
         what = f"T-maze, goal at arm 1 in {right:.0%}"
         yield played("hidden state", f"{what}, arm 0", model, rows(on, 4), max_steps=100_000)
-    maps = {
-        "room": ["####", "#S.#", "#.G#", "####"],
-        "lava": ["#####", "#SLG#", "#...#", "#####"],
-        "corridor": ["#######", "#S...G#", "#######"],
-    }
-    for name, drawn in maps.items():
+    for name, drawn in MAPS.items():
         model = grid(drawn, seeing=True)
         policy = rows(model.best_actions(HIDDEN), 3)
         more: dict[str, Any] = {"discount": HIDDEN, "max_steps": 100_000}
@@ -246,14 +264,89 @@ def hidden() -> Iterator[World]:
         yield played("grid", f"{name}, seen ahead, forward", part, forward, **more)
 
 
-def worlds() -> list[World]:
-    """All of them, one maker per kind.
+def normalized() -> Iterator[World]:
+    """PPO in VecNormalize: contexts are shown as 1000, 1010, ..., with coins for rewards."""
+    from stable_baselines3.common.vec_env import VecNormalize
 
-    Models with wrappers of their own (normalised, masked, stacked, MultiDiscrete) are a kind too:
-    a maker whose worlds set `given` and `number` joins the others here.
-    """
+    model = bandit(*[[0.8 if a == n % 3 else 0.3 for a in range(3)] for n in range(4)])
+    shown = np.array([[FAR + APART * n] for n in range(4)], np.float32)
+
+    def make(scale: float = 1.0) -> gym.Env[Any, Any]:
+        return Shown(TableWorld(model, noise="bernoulli", scale=scale), FAR, APART)
+
+    for what, scale in LESSONS:
+        learner = learn(functools.partial(make, scale), VecNormalize, 1.0)
+        seen = learner.env.normalize_obs(shown).astype(np.float32)
+        options: dict[str, Any] = {"given": learner, "number": numbers_of(seen)}
+        name, policy = f"VecNormalize, {what}", policy_of(learner, seen)
+        yield World("wrapped", name, model, policy, make, max_steps=MODEL_STEPS, **options)
+
+
+def masked() -> Iterator[World]:
+    """MaskablePPO and a table in the room, where no step into a wall is allowed."""
+    model = grid(MAPS["room"], seeing=True)
+    allowed = np.array([row.argmax(axis=1) != s for s, row in enumerate(model.chances)])
+
+    def make(scale: float = 1.0) -> gym.Env[Any, Any]:
+        return Masking(TableWorld(model, scale=scale), allowed)
+
+    everywhere = np.arange(len(allowed))
+    players = [
+        ("table, best", rows(model.best_actions(HIDDEN), 3)),
+        ("table, equal", np.full((len(allowed), 3), 1 / 3)),
+    ]
+    for what, scale in LESSONS:
+        learner = learn(functools.partial(make, scale), lambda venv: venv, HIDDEN)
+        players.append((f"MaskablePPO, {what}", learner))
+    for name, given in players:
+        full = given if isinstance(given, np.ndarray) else policy_of(given, everywhere)
+        table, policy = restricted(model, full, allowed)
+        options: dict[str, Any] = {"given": given, "number": lambda text: int(text.split()[0])}
+        name = f"masks, {name}"
+        yield World("wrapped", name, table, policy, make, HIDDEN, max_steps=MODEL_STEPS, **options)
+
+
+def framed() -> Iterator[World]:
+    """PPO in VecFrameStack: at the junction of a T-maze it still sees where the goal is."""
+    from stable_baselines3.common.vec_env import VecFrameStack
+
+    maze = t_maze(1, right=0.5)
+    model = stacked(maze)
+    pairs = np.array(list(np.ndindex(5, 5)), np.float32)  # nothing and four observations
+
+    def make(scale: float = 1.0) -> gym.Env[Any, Any]:
+        return Shown(TableWorld(maze, scale=scale), 1.0, 1.0)
+
+    for what, scale in LESSONS:
+        learner = learn(functools.partial(make, scale), lambda venv: VecFrameStack(venv, 2), HIDDEN)
+        options: dict[str, Any] = {"given": learner, "number": numbers_of(pairs)}
+        name, policy = f"VecFrameStack, {what}", policy_of(learner, pairs)
+        yield World("wrapped", name, model, policy, make, HIDDEN, max_steps=MODEL_STEPS, **options)
+
+
+def parted() -> Iterator[World]:
+    """MultiDiscrete([2, 3]): PPO, whose parts are independent, and tables."""
+    model, sizes = bandit([0.1, 0.5, 0.2, 0.3, 0.4, 0.9], [0.6, 0.5, 0.2, 0.3, 0.4, 0.1]), (2, 3)
+
+    def make(scale: float = 1.0) -> gym.Env[Any, Any]:
+        return Parts(TableWorld(model, noise="bernoulli", scale=scale), sizes)
+
+    players = [("table, best", rows([5, 0], 6)), ("table, in a corner", rows([1, 0], 6))]
+    for what, scale in LESSONS:
+        learner = learn(functools.partial(make, scale), lambda venv: venv, 1.0)
+        players.append((f"PPO, {what}", learner))
+    for name, given in players:
+        policy = given if isinstance(given, np.ndarray) else policy_of(given, np.arange(2))
+        options: dict[str, Any] = {"given": given, "sizes": sizes}
+        name = f"MultiDiscrete, {name}"
+        yield World("wrapped", name, model, policy, make, max_steps=MODEL_STEPS, **options)
+
+
+def worlds() -> list[World]:
+    """All of them, one maker per kind."""
     makers = (games, cards, bandits, contexts, explorers, hidden)
-    return [world for maker in makers for world in maker()]
+    wrapped = (normalized, masked, framed, parted)
+    return [world for maker in (*makers, *wrapped) for world in maker()]
 
 
 def twins(number: int) -> World:

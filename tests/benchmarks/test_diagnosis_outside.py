@@ -1,10 +1,14 @@
 """The exact truth of the outside worlds against playing them, and what their benchmark counts."""
 
+from dataclasses import replace
+
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.diagnosis import blackjack
+from benchmarks.diagnosis.learned import restricted, stacked
 from benchmarks.diagnosis.outside import Row, figures
 from benchmarks.diagnosis.outside_cases import rows, twins, worlds
 from benchmarks.diagnosis.worlds import TableWorld, bandit, grid, t_maze
@@ -65,7 +69,13 @@ def test_the_exact_value_of_blackjack_is_that_of_gymnasiums():
             seen, reward, over, _, _ = env.step(int(rng.random() < policy[index, 1]))
         values.append(reward)
     assert abs(np.mean(values) - exact) < 4 * np.std(values) / np.sqrt(len(values))
-    assert blackjack.number_of("[14 10 0]") == blackjack.NUMBERS[14, 10, 0]
+
+
+def test_the_cards_of_a_diagnosis_are_states():
+    book = next(world for world in worlds() if world.name == "Blackjack, by the book")
+    for probe in replace(book, max_steps=4_000).diagnose(0).probes:
+        number = blackjack.number_of(probe.state)
+        assert probe.state == str(blackjack.STATES[number])
 
 
 @pytest.mark.parametrize("noise", ["bernoulli", "normal", 0.1])
@@ -104,6 +114,59 @@ def test_twins_are_exactly_as_good_and_worlds_are_enough():
         if number == 2:
             assert abs(world.advantage("3", 3, 1)) < 1e-12
     assert len({world.name for world in worlds()}) == len(worlds()) >= 40
+
+
+def test_a_table_of_two_frames_is_worth_what_playing_it_is():
+    maze = t_maze(1, right=0.7)
+    model = stacked(maze)
+    policy = np.random.default_rng(1).dirichlet(np.ones(4), 25)
+    exact = model.start @ model.solve(policy, 0.9)[0]
+    env, rng, values = TableWorld(maze), np.random.default_rng(0), []
+    for number in range(4_000):
+        seen, _ = env.reset(seed=number)
+        before, over, value, weight = 0, False, 0.0, 1.0
+        while not over:
+            action = int(rng.choice(4, p=policy[before * 5 + seen + 1]))
+            before = seen + 1
+            seen, reward, over, _, _ = env.step(action)
+            value, weight = value + weight * reward, weight * 0.9
+        values.append(value)
+    assert abs(np.mean(values) - exact) < 4 * np.std(values) / np.sqrt(len(values))
+    assert np.std(values) > 0
+
+
+def test_a_masked_action_is_left_to_the_policy():
+    model, policy = bandit([1.0, 2.0, 4.0], [1.0, 2.0, 4.0]), np.full((2, 3), 1 / 3)
+    table, pi = restricted(model, policy, np.array([[True, True, False], [True, True, True]]))
+    assert pi.tolist() == [[0.5, 0.5, 0.0], pytest.approx([1 / 3] * 3)]
+    assert table.rewards.tolist() == [[1.0, 2.0, 1.5], [1.0, 2.0, 4.0]]
+    solution = table.solve(pi, 1.0)
+    assert table.advantage(solution, 1.0, 0, 2, 1) == pytest.approx(0)
+    assert table.advantage(solution, 1.0, 0, 1, 1) == pytest.approx(0.5)
+
+
+def test_a_model_in_parts_does_what_it_is_said_to_do():
+    world = next(w for w in worlds() if w.name == "MultiDiscrete, PPO, learned")
+    assert world.policy.shape == (2, 6)
+    taken, _ = world.given.predict(np.zeros(4_000, int), deterministic=False)
+    shares = np.bincount(taken @ [3, 1], minlength=6) / len(taken)
+    assert np.abs(shares - world.policy[0]).max() < 4 * 0.5 / np.sqrt(len(taken))
+    assert world.advantage("0", (1, 2), 1) == pytest.approx(
+        0.9 - world.policy[0] @ [0.1, 0.5, 0.2, 0.3, 0.4, 0.9]
+    )
+
+
+def test_a_model_is_asked_at_observations_as_its_wrappers_show_them():
+    world = next(w for w in worlds() if w.name == "VecNormalize, learned")
+    env = world.make()
+    for number in range(20):
+        raw, _ = env.reset(seed=number)
+        seen = world.given.env.normalize_obs(raw)
+        text = f"[{seen[0]:.3g}]"
+        assert raw[0] == 1000 + 10 * world.number(text)
+        given = world.given.policy.get_distribution(torch.as_tensor(seen[None]).float())
+        said = given.distribution.probs.detach().numpy()[0]
+        assert np.allclose(said, world.policy[world.number(text)], atol=1e-5)
 
 
 def row(verdict, claimed=None, best=0.0, visible=0.1, rare=False, missed=0, name="a"):
