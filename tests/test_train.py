@@ -47,7 +47,7 @@ def test_until_escape_follows_a_plateau_of_any_length(tmp_path, capsys):
 
 
 def test_until_escape_refuses_what_cannot_be_jumped(tmp_path, capsys):
-    line = f"--until-escape --env-id ASRWell-v0 --track disabled --output {tmp_path}"
+    line = f"--until-escape --agent ppo --track disabled --output {tmp_path}"
     assert train.main(line.split()) == 2
     assert "cannot be jumped over" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -214,6 +214,8 @@ class CountBonus(Remembering, SoftmaxGradient):
         bonus: beta >= 0, in units of reward.
     """
 
+    is_smooth: ClassVar[bool] = False  # counts that a jump would try below zero
+
     bonus: float = option(0.5, check_float, 0)
 
     @property

@@ -216,6 +216,8 @@ def test_gymnasiums_vector_wrappers_go_around_every_mode(mode):
     def wrap(env):
         env = wrappers.RecordEpisodeStatistics(env)
         env = wrappers.NormalizeReward(env)
+        if mode is AutoresetMode.SAME_STEP:  # which Gymnasium's next wrapper refuses
+            return env
         env = wrappers.FlattenObservation(env)
         space = gym.spaces.Box(-1.0, 1.0, (3,), np.float64)
         return wrappers.VectorizeTransformObservation(

@@ -56,7 +56,9 @@ def test_every_default_of_train_is_that_of_gym_make(env_id):
 def test_the_page_names_every_argument_with_its_default(env_id):
     documented = documented_arguments(class_of(ENVIRONMENTS[env_id][0]))
     defaults = signature_of(env_id)
-    apart = {"num_envs", "max_episode_steps"} | ({"render_mode"} - set(documented))
+    apart = {"num_envs", "max_episode_steps", "autoreset_mode"} | (
+        {"render_mode"} - set(documented)
+    )
     assert set(documented) == set(defaults) - apart
     for name, (written, said) in documented.items():
         assert said, name

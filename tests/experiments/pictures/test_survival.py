@@ -104,7 +104,7 @@ def test_every_picture_has_a_command(words, folder, tmp_path, capsys):
     ],
 )
 def test_bad_input_is_refused_before_anything_is_written(words, named, folder, tmp_path, capsys):
-    output = tmp_path / "picture.png"
+    output = tmp_path / ("picture.gif" if words[0] == "animation" else "picture.png")
     words = [str(folder) if word == "FOLDER" else word for word in words]
     assert main(["plots", *words, "--output", str(output)]) == 2
     assert named in capsys.readouterr().err
