@@ -10,6 +10,7 @@ from gw_envs.checks import BadInput, check_choice
 
 # command: (module with `main(arguments) -> exit code`, what it does)
 COMMANDS = {
+    "train": ("experiments.runs.command", "train an agent in a well and say what happened"),
     "asr-protocol": (
         "experiments.sampling.command",
         "hold the paper's account of the ASR well against training runs",
@@ -24,6 +25,7 @@ COMMANDS = {
     "claims": ("experiments.claims.command", "run the literature's claims and write the page"),
     "compare": ("experiments.ways_out.command", "race every way out of a well from the same start"),
     "diagnose": ("experiments.diagnose.command", "is a trained model stuck or converged?"),
+    "files": ("experiments.options.shipped", "copy the shipped sweeps, configs and examples here"),
     "asr-drift": ("experiments.drift.command", "measure b_k(t) and Delta(s) of real training runs"),
 }
 

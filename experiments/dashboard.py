@@ -12,7 +12,7 @@ from typing import Any
 
 from agents import metrics
 from experiments.runs.tracking import has_key
-from gw_envs.checks import BadInput
+from gw_envs.checks import BadInput, check_extra
 
 NAME = "Gravity wells"
 
@@ -146,6 +146,7 @@ def main(arguments: list[str]) -> int:
         raise BadInput(
             "dashboard needs a Weights & Biases key to save: set WANDB_API_KEY, or add --dry-run."
         )
+    check_extra("command", "dashboard", "dashboards", "wandb_workspaces")
     workspace = make_workspace(options.entity, options.project)
     if options.dry_run:
         print(json.dumps(workspace_json(workspace), indent=1))

@@ -22,7 +22,7 @@ from experiments.files import check_files, save_figure, save_text
 from experiments.options.config import make_config, parse_options
 from experiments.pictures.style import BLUE, GREEN, ORANGE, PINK, RED, SKY, legend, new_figure
 from experiments.runs.well import make_agents
-from gw_envs.checks import Floats, check_choice, check_int
+from gw_envs.checks import Floats, check_choice, check_extra, check_int
 
 SOLVED = 0.9
 STARTS = {"uniform": None, "pi(a*) = 0.01": 1e-2, "pi(a*) = 0.001": 1e-3}
@@ -111,6 +111,8 @@ def main(arguments: list[str]) -> int:
     )
     for name in options.agents:
         check_choice("agents", name, tuple(CONTESTANTS))
+        if name == "trpo":
+            check_extra("agents", name, "contrib", "sb3_contrib")
     check_int("num_seeds", options.num_seeds, 1)
     if options.max_updates is not None:
         check_int("max_updates", options.max_updates, 1)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from gw_envs.lazy import lazy_names
 from gw_envs.registration import register_envs
 
+__version__ = "0.1.0"
+
 register_envs()
 
 __getattr__, __dir__ = lazy_names(

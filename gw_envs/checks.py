@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import os
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -246,3 +247,23 @@ def check_policy(name: str, value: ArrayLike) -> Floats:
         total = shown(policy.sum(axis=-1))
         raise BadInput(f"{name}={shown(value)} must sum to 1, it sums to {total}.")
     return policy
+
+
+def check_extra(name: str, value: object, extra: str, *packages: str) -> None:
+    """Refuse what needs packages that are not installed, before any work.
+
+    Args:
+        name: the argument, or the command.
+        value: what was asked for.
+        extra: the extra of this distribution that brings the packages.
+        packages: as they are imported.
+
+    Raises:
+        BadInput: naming the first package that is missing and how to get it.
+    """
+    for package in packages:
+        if find_spec(package) is None:
+            raise BadInput(
+                f"{name}={value!r} needs the package {package!r}: "
+                f"pip install 'gravity-wells[{extra}]' (in a checkout: -e '.[{extra}]')."
+            )

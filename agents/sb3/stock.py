@@ -12,7 +12,7 @@ from agents.precision import lowest_trusted
 from agents.sb3.ground_truth import ground_truth
 from agents.sb3.policies import TabularSoftmaxPolicy, all_states, set_logits
 from agents.sb3.settings import STOCK, check_settings
-from gw_envs.checks import BadInput, check_choice
+from gw_envs.checks import BadInput, check_choice, check_extra
 
 
 def make_baseline(name: str, env: Any, *, seed: int | None = 0, **settings: Any) -> BaseAlgorithm:
@@ -46,12 +46,8 @@ def make_baseline(name: str, env: Any, *, seed: int | None = 0, **settings: Any)
 
 def _algorithm(where: str) -> Any:
     package, name = where.split(".")
-    try:
-        return getattr(importlib.import_module(package), name)
-    except ImportError:
-        raise BadInput(
-            f"agent={name.lower()!r} is part of sb3-contrib: pip install 'gravity-wells[contrib]'."
-        ) from None
+    check_extra("agent", name.lower(), "contrib", package)
+    return getattr(importlib.import_module(package), name)
 
 
 def start_from(

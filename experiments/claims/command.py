@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from experiments.claims.page import FIGURES, interval_text, print_sentences, sto
 from experiments.files import check_files, save_figure
 from experiments.options.config import parse_options
 from experiments.pictures.style import new_figure
-from gw_envs.checks import BadInput
+from gw_envs.checks import check_extra
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def main(arguments: list[str]) -> int:
     check_files("output", options.output, ("claims.md", *own))
     for claim in claims:
         claim.check()
-        check_packages(claim)
+        check_extra("claim", claim.name, "report", *claim.packages)
     for claim in claims:
         print(f"\n{claim.title}")
         print_findings(run_claim(claim, options.output))
@@ -67,20 +66,6 @@ def at_full_length(claim: Claim[Any]) -> Claim[Any]:
     default = type(claim)()
     kept = {key: v for key, v in claim.settings.items() if v != getattr(default, key)}
     return dataclasses.replace(claim, **(claim.full | kept))
-
-
-def check_packages(claim: Claim[Any]) -> None:
-    """Refuse a claim whose figure needs a package that is not installed.
-
-    Raises:
-        ValueError: naming the package and how to get it.
-    """
-    for package in claim.packages:
-        if importlib.util.find_spec(package) is None:
-            raise BadInput(
-                f"claim={claim.name!r} needs the package {package!r}: "
-                "pip install -c constraints.txt -e '.[report]'."
-            )
 
 
 def run_claim(claim: Claim[Any], output: Path) -> list[Finding]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from experiments.files import check_file
-from gw_envs.checks import Floats, check_choice, check_float, check_int
+from gw_envs.checks import Floats, check_choice, check_extra, check_float, check_int
 
 
 @dataclass(frozen=True)
@@ -216,6 +216,7 @@ PICTURES: dict[str, tuple[type, Callable[[Any], None]]] = {
     "survival": (SurvivalOptions, draw_survival_picture),
     "scaling": (ScalingOptions, draw_scaling_picture),
 }
+TRIANGLES = ("simplex", "landscape", "animation")  # drawn on ternary axes
 
 
 def main(arguments: list[str]) -> int:
@@ -233,6 +234,8 @@ def main(arguments: list[str]) -> int:
         options_class, prog=f"python -m experiments plots {name}", args=arguments[1:]
     )
     check_file("output", options.output, (options_class.output.suffix,))  # type: ignore[attr-defined]
+    if name in TRIANGLES:
+        check_extra("picture", name, "report", "mpltern")
     draw(options)
     print(f"wrote {options.output}")
     return 0

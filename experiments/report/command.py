@@ -11,7 +11,6 @@ import json
 import math
 from collections import Counter
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +26,8 @@ from experiments.files import check_file, save_text
 from experiments.report import figures
 from experiments.report.replay import Replay, replay, triangle_runs
 from experiments.results import read_results
+from gw_envs import __version__
+from gw_envs.checks import check_extra
 
 MOST_PROBLEMS = 10
 MOST_TRIANGLE_PATHS = 6
@@ -58,6 +59,7 @@ def main(arguments: list[str]) -> int:
         args=arguments,
     )
     check_file("output", options.output, (".html", ".htm"))
+    check_extra("command", "report", "report", "jinja2", "plotly")
     page = make_report(options.results)
     save_text(page, options.output)
     print(f"wrote {options.output} ({len(page.encode()) / 1e6:.1f} MB)")
@@ -133,7 +135,7 @@ def version_rows(runs: RunTable) -> list[tuple[str, str]]:
         for name, number in json.loads(text).items():
             found.setdefault(name, set()).add(number)
     rows = [(name, ", ".join(sorted(numbers))) for name, numbers in found.items()]
-    return [*rows, ("this page", f"gravity-wells {version('gravity-wells')}")]
+    return [*rows, ("this page", f"gravity-wells {__version__}")]
 
 
 def problem_parts(runs: RunTable, trajectories: Any) -> list[dict[str, Any]]:

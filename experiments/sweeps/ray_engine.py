@@ -9,7 +9,7 @@ from typing import Any
 
 from experiments.sweeps.engines import Batch, Lost
 from experiments.sweeps.execution import BatchResult, execute
-from gw_envs.checks import BadInput
+from gw_envs.checks import BadInput, check_extra
 
 SECONDS_TO_CONNECT = 5.0
 
@@ -31,10 +31,9 @@ class RayEngine:
     def __init__(self, workers: int | None, address: str | None = None) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        try:
-            import ray
-        except ModuleNotFoundError:
-            raise BadInput("engine='ray' needs Ray: pip install 'gravity-wells[ray]'.") from None
+        check_extra("engine", "ray", "ray", "ray")
+        import ray
+
         if address is not None:
             _check_address(address)
         self._ray: Any = ray
