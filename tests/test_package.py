@@ -6,6 +6,7 @@ import subprocess
 import sys
 import sysconfig
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -34,8 +35,8 @@ def test_every_pin_satisfies_the_bounds_and_every_dependency_is_pinned():
     )
     pins = {re.sub("[-_.]+", "-", name).lower(): version for name, version in pins.items()}
     project = PROJECT["project"]
-    wanted = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
-    for requirement in map(Requirement, wanted):
+    wanted = (project["dependencies"], *project["optional-dependencies"].values())
+    for requirement in map(Requirement, chain.from_iterable(wanted)):
         if requirement.name != "gravity-wells":
             assert pins[requirement.name.lower()] in requirement.specifier, requirement
 

@@ -75,7 +75,11 @@ def _draw_one_state(top: Any, bottom: Any, well: Any, traces: Sequence[Trace]) -
     ceiling, floor = top.get_ylim()[1], bottom.get_ylim()[0]
     edge = WELL_FRACTION * float(well.reward_gaps[0])
     top.axhspan(edge, ceiling, color=WELL, alpha=0.25, lw=0, label="the well")
-    bottom.axhspan(floor, escape_threshold(), color=WELL, alpha=0.25, lw=0, label="the well")
+    sure, possible = escape_threshold(), _most_probable_in_well(well)
+    bottom.axhspan(floor, sure, color=WELL, alpha=0.25, lw=0, label="the well")
+    if possible > sure:
+        label = "in the well, or not: the other arms decide"
+        bottom.axhspan(sure, possible, color=WELL, alpha=0.1, lw=0, label=label)
     top.set_ylim(top=ceiling)
     bottom.set_ylim(bottom=floor, top=1.3)
     bounds = sorted({trace.bound for trace in traces if 0 < trace.bound < np.inf})
@@ -83,6 +87,13 @@ def _draw_one_state(top: Any, bottom: Any, well: Any, traces: Sequence[Trace]) -
         label = f"lower bound (exact gradient): {bounds[0]:,.0f}"
         for panel in (top, bottom):
             panel.axvline(bounds[0], color=RED, ls="--", lw=1.5, zorder=4, label=label)
+
+
+def _most_probable_in_well(well: Any) -> float:
+    """The largest pi(a*) of a policy in the well of one state: all the rest on the worst arm."""
+    uniform = np.full((1, well.num_actions), 1 / well.num_actions)
+    values = np.asarray(well.action_values(uniform, 0)[0])[0]
+    return float(1 - WELL_FRACTION * well.reward_gaps[0] / np.ptp(values))
 
 
 def _draw_states(top: Any, bottom: Any, well: Any, traces: Sequence[Trace]) -> None:
