@@ -129,7 +129,7 @@ def main(arguments: list[str]) -> int:
 
 def compare(options: ComparisonOptions) -> list[Cell]:
     """Every agent from every start; DQN, whose policy has no start to set, from its own."""
-    from tqdm import tqdm
+    from experiments.options.progress import progress
 
     plan = [
         (agent, start)
@@ -137,8 +137,7 @@ def compare(options: ComparisonOptions) -> list[Cell]:
         for start in (STARTS if agent != "dqn" else ["uniform"])
     ]
     return [
-        run_cell(agent, start, options)
-        for agent, start in tqdm(plan, desc="agents and starts", disable=None)
+        run_cell(agent, start, options) for agent, start in progress(plan, desc="agents and starts")
     ]
 
 

@@ -132,9 +132,8 @@ class Curriculum(Claim[BroadAndNarrow]):
 
     def _follow(self, sigma: float, marks: np.ndarray) -> Floats:
         """Sub-optimality, mean over states, at the marks [n, R]."""
-        from tqdm import tqdm
-
         from agents.softmax_pg import SoftmaxPG
+        from experiments.options.progress import progress
 
         agent = SoftmaxPG(
             "ASRWell-v0",
@@ -143,7 +142,7 @@ class Curriculum(Claim[BroadAndNarrow]):
             sigma=sigma,
             seeds=range(self.seed, self.seed + self.num_runs),
         )
-        with tqdm(total=self.late_update, desc="updates", disable=None, leave=False) as bar:
+        with progress(total=self.late_update, desc="updates", leave=False) as bar:
 
             def tick(_: int) -> None:
                 bar.update()

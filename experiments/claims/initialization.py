@@ -131,14 +131,13 @@ class Initialization(Claim[Starts]):
         return Starts(trapped, self._escape_times(rng), crowding, energy)
 
     def _escape_times(self, rng: np.random.Generator) -> dict[tuple[int, float], Floats]:
-        from tqdm import tqdm
-
         from agents.simulation import solve_escape_time
+        from experiments.options.progress import progress
 
         cells = [(k, sigma) for k in self.num_actions for sigma in self.sigmas]
         clock = self.learning_rate * self.reward_gap
         times = {}
-        for k, sigma in tqdm(cells, desc="starts to their escape", disable=None, leave=False):
+        for k, sigma in progress(cells, desc="starts to their escape", leave=False):
             theta = sigma * rng.standard_normal((self.num_starts, k))
             rewards = np.array([0.5 + self.reward_gap, *[0.5] * (k - 1)])
             times[k, sigma] = clock * solve_escape_time(rewards, theta, self.learning_rate).steps

@@ -176,13 +176,13 @@ class TheoremTwo(Claim[DriftEvidence]):
         self,
     ) -> tuple[Passage, Passage, Floats, Floats, Floats, Floats, int]:
         """The rest of the evidence, in its order."""
-        from tqdm import tqdm
+        from experiments.options.progress import progress
 
         rng = np.random.default_rng(self.seed)
         sizes = dict.fromkeys((2, 3, 4, 6), self.num_instances // 4)
         sizes[6] += self.num_instances % 4
         drifting, frozen, bounds = [], [], []
-        for k, size in tqdm(sizes.items(), desc="drifting instances", disable=None, leave=False):
+        for k, size in progress(sizes.items(), desc="drifting instances", leave=False):
             for begin in range(0, size, 250):  # a batch's rewards take up to 72 MB
                 batch = draw_instances(rng, min(250, size - begin), k, self.updates)
                 drifting.append(follow(batch))

@@ -97,10 +97,9 @@ def measure(options: DriftOptions) -> Any:
     Raises:
         ValueError: for an option out of range, or a table made with other settings.
     """
-    from tqdm import tqdm
-
     from experiments.drift.fork_table import read_forks, write_forks
     from experiments.drift.forking import Forks, ForkSettings, check_forkable, fork_run
+    from experiments.options.progress import progress
 
     first = check_int("seed", options.seed, 0)
     seeds = range(first, first + check_int("num_seeds", options.num_seeds, 3))
@@ -120,7 +119,7 @@ def measure(options: DriftOptions) -> Any:
             )
     done = set() if forks is None else set(forks.seeds.tolist())
     missing = [seed for seed in seeds if seed not in done]
-    for seed in tqdm(missing, desc="forked runs", unit="run", disable=None):
+    for seed in progress(missing, desc="forked runs", unit="run"):
         run = fork_run(env, seed, forking)
         forks = run if forks is None else Forks.join([forks, run])
         write_forks(options.forks, forks, settings)

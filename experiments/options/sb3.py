@@ -26,10 +26,18 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class RolloutRunOptions(RunOptions):
+class SlowRunOptions(RunOptions):
+    """What every run has; fewer seeds, so that the defaults end within two minutes."""
+
+    num_seeds: int = 3
+    """Number of runs, one seed each."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RolloutRunOptions(SlowRunOptions):
     """What every run has; an update of these agents is a rollout and costs milliseconds."""
 
-    max_updates: int = 1_000
+    max_updates: int = 300
     """Budget: a run without an escape by then is censored."""
 
 
@@ -37,7 +45,7 @@ class RolloutRunOptions(RunOptions):
 class SB3SoftmaxPGOptions(StartOptions):
     """The theory's algorithm as an SB3 algorithm (agents.sb3.softmax_pg)."""
 
-    run_options: ClassVar[type] = RunOptions
+    run_options: ClassVar[type] = SlowRunOptions
 
     policy: Literal["tabular", "mlp"] = "tabular"
     """A table of logits in float64 under SGD, or SB3's network in float32 under Adam."""

@@ -115,7 +115,8 @@ def draw_fall(
         frames_per_second: >= 1.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from tqdm import tqdm
+
+    from experiments.options.progress import progress
 
     rewards = check_three_rewards(mean_rewards)
     rate = check_int("frames_per_second", frames_per_second, 1)
@@ -132,7 +133,7 @@ def draw_fall(
     still = canvas.copy_from_bbox(figure.bbox)
     distance = losses(fall.policies, rewards)
     frames = []
-    for i in tqdm(range(len(fall.updates)), desc="frames", disable=None):
+    for i in progress(range(len(fall.updates)), desc="frames"):
         canvas.restore_region(still)
         _show(moving, fall, distance, i)
         frames.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())

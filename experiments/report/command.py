@@ -222,14 +222,14 @@ def scaling_part(runs: RunTable, option: str) -> dict[str, Any]:
 
 def triangle_part(runs: RunTable) -> dict[str, Any] | None:
     """Paths of three-armed policies, each run made again from its seed; None without any."""
-    from tqdm import tqdm
+    from experiments.options.progress import progress
 
     chosen = triangle_runs(runs, MOST_TRIANGLE_PATHS)
     if not chosen:
         return None
     names = runs.method_options()
     paths: dict[str, Replay] = {}
-    for run in tqdm(chosen, desc="trajectories", disable=None):
+    for run in progress(chosen, desc="trajectories"):
         method = label(names, [run[name] for name in names])
         paths[f"{method}, run {run['run_id']}"] = replay(run)
     problem = label(runs.problem_options(), [chosen[0][name] for name in runs.problem_options()])

@@ -76,7 +76,7 @@ class RecordedRun(ABC):
         if config.run.resume is not None:
             check_folder("resume", config.run.resume)
         self._make_tracker = make_tracker
-        self._no_bar = None if show_progress else True  # None: no bar where nobody looks
+        self._silent = not show_progress
         self._folder: Path | None = None
         self._saved = 0.0
         self.learners = self._make_learners()
@@ -185,9 +185,9 @@ class RecordedRun(ABC):
 
     def _bar(self, name: str, total: int | None, unit: str, done: int = 0) -> Any:
         """A learner's progress bar."""
-        from tqdm import tqdm
+        from experiments.options.progress import progress
 
-        return tqdm(total=total, initial=done, desc=name, unit=f" {unit}", disable=self._no_bar)
+        return progress(total=total, initial=done, desc=name, unit=f" {unit}", disable=self._silent)
 
     def _checkpoint(self) -> None:
         """Save how far the run has come, if the last checkpoint is old enough."""

@@ -141,14 +141,14 @@ def run_protocol(
     Raises:
         ValueError: if `num_seeds` or `workers` is not at least 1.
     """
-    from tqdm import tqdm
+    from experiments.options.progress import progress
 
     seeds = range(FIRST_SEED, FIRST_SEED + check_int("num_seeds", num_seeds, 1))
     tasks = missing(folder, cells, seeds)
     folder.mkdir(parents=True, exist_ok=True)
     work = partial(_run_and_keep, folder, settings)
     done: Iterator[None]
-    with tqdm(total=len(tasks), unit=" runs", disable=None) as bar:
+    with progress(total=len(tasks), unit=" runs") as bar:
         if check_int("workers", workers, 1) == 1:
             for task in tasks:
                 work(task)

@@ -109,12 +109,12 @@ class _Scheduler:
         self._attempts: Counter[str] = Counter()
 
     def work(self) -> None:
-        from tqdm import tqdm
+        from experiments.options.progress import progress
 
         total, kept = self._progress.total, self._progress.kept
         try:
             make_writable("output", self._folder)
-            with tqdm(total=total, initial=kept, desc="sweep", unit=" runs", disable=None) as bar:
+            with progress(total=total, initial=kept, desc="sweep", unit=" runs") as bar:
                 while self._jobs or self._alone or self._on_the_way:
                     while self._on_the_way < self._engine.slots and (self._alone or self._jobs):
                         self._engine.submit(self._next_batch())

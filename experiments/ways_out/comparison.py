@@ -217,7 +217,7 @@ def compare_rules(
         ValueError: naming the argument that is out of range; for a learning rate that a rule
             refuses.
     """
-    from tqdm import tqdm
+    from experiments.options.progress import progress
 
     check_choice("initial_policy", initial_policy, STARTS)
     track = make_track(env_id, env_kwargs or {}, instance)
@@ -234,7 +234,7 @@ def compare_rules(
     if not entered:
         raise BadInput("contenders=[] must name at least one rule.")
     plain = _race(track, Entry(make_rule("softmax-pg"), 1.0, policy[None], budget))
-    with tqdm(entered, desc="rules", unit=" rules", disable=None) as bar:
+    with progress(entered, desc="rules", unit=" rules") as bar:
         results = [
             _race_rule(track, rule, policy, optimal_prob, budget, int(plain.escape_time[0]))
             for rule in bar

@@ -136,7 +136,7 @@ def test_agents_are_made_without_writing_anything(tmp_path):
 
 def test_every_agent_has_its_own_options_and_budget():
     config = parse_config(["--agent", "ppo", "--clip-range", "0.1", "--num-actions", "4"])
-    assert (config.agent.clip_range, config.run.max_updates) == (0.1, 1000)
+    assert (config.agent.clip_range, config.run.max_updates) == (0.1, 300)
     assert config.flat()["agent"] == "ppo"
     twin = make_config(agent="sb3-softmax-pg", update="entropy-pg", temperature=0.3)
     assert twin.agent.temperature == 0.3
