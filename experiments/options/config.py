@@ -43,10 +43,11 @@ class RunConfig:
 
     def flat(self) -> dict[str, Any]:
         """Every option by name, JSON-able; the three groups share no name."""
-        values: dict[str, Any] = {}
-        for group in (self.run, self.env, self.agent):
-            values.update(dataclasses.asdict(group))
-        return {key: str(v) if isinstance(v, Path) else v for key, v in values.items()}
+        return {key: value for group in self._groups for key, value in _flat(group).items()}
+
+    @property
+    def _groups(self) -> tuple[Any, Any, Any]:
+        return self.run, self.env, self.agent
 
     @property
     def exp_name(self) -> str:
@@ -62,11 +63,22 @@ class RunConfig:
         }
 
     def run_id(self, gradient: str, seed: int) -> str:
-        """Twelve hex digits fixed by what determines a run's numbers, and by nothing else."""
-        settings = self.flat() | {"gradient": gradient, "seed": seed}
+        """Twelve hex digits fixed by what determines a run's numbers, and by nothing else.
+
+        Options at their defaults are left out: one that a later release adds renames no run.
+        """
+        defaults = {key: v for group in self._groups for key, v in _flat(type(group)()).items()}
+        settings = {key: v for key, v in self.flat().items() if v != defaults[key]}
+        settings |= {"gradient": gradient, "seed": seed}
         decisive = {key: value for key, value in settings.items() if key not in BOOKKEEPING}
         canonical = json.dumps(decisive, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _flat(group: Any) -> dict[str, Any]:
+    """A group's options by name, JSON-able."""
+    values = dataclasses.asdict(group)
+    return {key: str(v) if isinstance(v, Path) else v for key, v in values.items()}
 
 
 def make_config(**options: Any) -> RunConfig:

@@ -1,5 +1,7 @@
 """Options: the command line over YAML over the defaults."""
 
+import dataclasses
+
 import pytest
 
 from experiments.options.config import RunConfig, SoftmaxPGOptions, make_config, parse_config
@@ -38,6 +40,22 @@ def test_a_named_start_gets_its_default_probability_and_others_none():
     assert SoftmaxPGOptions(initial_policy="uniform_suboptimal").optimal_prob == 1e-3
     assert SoftmaxPGOptions(initial_policy="normal").optimal_prob is None
     assert SoftmaxPGOptions(optimal_prob=0.02).optimal_prob == 0.02
+
+
+def test_an_option_of_a_later_release_renames_no_run():
+    config = make_config(learning_rate=0.3, optimal_prob=0.01)
+
+    @dataclasses.dataclass(frozen=True)
+    class Later(type(config.agent)):
+        """The agent's options and one more."""
+
+        one_more: int = 7
+
+    def later(**options):
+        agent = Later(**dataclasses.asdict(config.agent), **options)
+        return dataclasses.replace(config, agent=agent).run_id("exact", 0)
+
+    assert later() == config.run_id("exact", 0) != later(one_more=8)
 
 
 def test_the_run_id_depends_on_what_decides_the_numbers_only():

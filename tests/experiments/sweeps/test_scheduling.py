@@ -17,7 +17,7 @@ from experiments.sweeps.specification import make_sweep
 from experiments.sweeps.storage import StorageError, done_runs
 
 BASE = {"gradient": "sampled", "num_actions": 3, "initial_policy": "normal", "max_updates": 2}
-SWEEP = make_sweep({"name": "a", "base": BASE, "grid": {"sigma": list(range(1, 13))}})
+SWEEP = make_sweep({"name": "a", "base": BASE, "grid": {"sigma": [k / 8 for k in range(1, 13)]}})
 IDS = [i for point in SWEEP.points for i in point.run_ids]
 
 
@@ -137,7 +137,7 @@ def test_a_run_that_kills_its_worker_is_given_up_and_no_other(tmp_path, written)
     (failure,) = progress.failed
     assert (failure["run_id"], failure["attempts"]) == (deadly, ATTEMPTS)
     assert failure["error"] == "exit code -9"
-    assert failure["axes"] == {"sigma": 6.0}
+    assert failure["axes"] == {"sigma": 0.75}
     assert killed.count(1) == ATTEMPTS
     assert progress.missing == 0
 
