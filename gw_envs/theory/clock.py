@@ -39,13 +39,34 @@ def flow_integral(x: ArrayLike) -> Any:
         x: probability of the best arm, in (0, 1), any shape.
 
     Returns:
-        F(x), float or array of the same shape. F(0.1) = -13.283338043561328.
+        F(x), float or array of the same shape; -inf below 5.6e-309, where float64 ends.
+        F(0.1) = -13.283338043561328.
 
     Raises:
         ValueError: if an entry is outside (0, 1).
     """
     p = check_numbers("x", x, 0, 1, open_low=True, open_high=True)
-    value = 1 / (1 - p) - 1 / p + 2 * (np.log(p) - np.log1p(-p))
+    with np.errstate(over="ignore"):
+        value = 1 / (1 - p) - 1 / p + 2 * (np.log(p) - np.log1p(-p))
+    return float(value) if value.ndim == 0 else value
+
+
+def quotient(numerator: ArrayLike, *factors: float) -> Any:
+    """numerator / (product of positive factors), however small or large that product is.
+
+    Args:
+        numerator: any shape.
+        factors: positive numbers.
+
+    Returns:
+        float or array; infinite, or 0, where the result itself is beyond float64.
+    """
+    mantissa, exponent = np.frexp(np.asarray(numerator, dtype=np.float64))
+    for factor in factors:
+        part, power = math.frexp(factor)
+        mantissa, exponent = mantissa / part, exponent - power
+    with np.errstate(over="ignore", under="ignore"):
+        value = np.ldexp(mantissa, exponent)
     return float(value) if value.ndim == 0 else value
 
 
@@ -66,12 +87,11 @@ def flow_escape_time(
         escape_prob: xe; default the well's edge 0.1.
 
     Returns:
-        float or array; 0 where x0 is already above xe.
+        float or array; 0 where x0 is already above xe, inf beyond float64.
     """
     gap, eta, k, edge = _check_setting(reward_gap, learning_rate, num_actions, escape_prob)
     distance = flow_integral(edge) - flow_integral(_check_starts(optimal_prob))
-    time = np.maximum(distance / (k / (k - 1) * eta * gap), 0.0)
-    return float(time) if np.ndim(time) == 0 else time
+    return quotient(np.maximum(distance, 0.0), k / (k - 1), eta, gap)
 
 
 def equal_gap_escape_time(
