@@ -12,8 +12,8 @@ from experiments.runs.trace import Trace
 
 WELL_FOOT = (
     "Escape time: updates until the policy first left the well. Bounds are proved for exact\n"
-    "gradients, the lower one rounded down, the upper one up; the range is that of the law of\n"
-    'sampled runs (gw_envs.theory). "-": none is known for this setting.'
+    "gradients, the lower one rounded down, the upper one up; percentages are of the law of the\n"
+    'escape time of sampled ones (gw_envs.theory). "-": none is known for this setting.'
 )
 TRAINING_FOOT = (
     "Of classes not trained on: recall@1 at the start, its lowest and at the end; NMI at the end.\n"

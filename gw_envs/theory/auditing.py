@@ -188,7 +188,7 @@ def audit(
         horizon = check_int("drift_horizon", drift_horizon, 0)
     policy = np.atleast_2d(check_policy("initial_policy", initial_policy))
     first = world_at(0)
-    states = int(getattr(first, "num_states", policy.shape[0]))
+    states: Any = getattr(first, "num_states", policy.shape[0])
     shape = first.action_values(np.full((states, policy.shape[1]), 1 / policy.shape[1])).shape
     if policy.shape[1] != shape[1] or policy.shape[0] not in (1, shape[0]):
         raise BadInput(f"initial_policy of shape {policy.shape} must be [S, K] = {shape} or [K].")
