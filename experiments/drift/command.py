@@ -16,6 +16,7 @@ from experiments.options.config import parse_options
 from gw_envs.checks import BadInput, check_int
 
 ENDINGS = {"forks": (".parquet",), "well": (".yaml", ".yml"), "figure": (".png",)}
+BEFORE = {"batches": 3}  # what tables from before there was the option were made with
 NOT_SETTINGS = ("num_seeds", "seed", "lag", "best_actions", "forks", "well", "figure")
 
 
@@ -31,6 +32,8 @@ class DriftOptions:
     """Length of a run."""
     samples_per_class: int = 120
     """Rows drawn of every class."""
+    batches: int = 3
+    """Batches trained on between an action and its reward."""
     tilt: float = 0.1
     """How far one action tilts the bins, c > 0 per bin."""
     seed: int = 0
@@ -112,6 +115,7 @@ def measure(options: DriftOptions) -> Any:
     forks = None
     if options.forks.exists():
         forks, used = read_forks(options.forks)
+        used = BEFORE | used
         differs = [name for name in names if used.get(name) != settings[name]]
         if differs:
             raise BadInput(
@@ -139,6 +143,7 @@ def _make_env(options: DriftOptions) -> Any:
         initial_distribution=options.initial_distribution,
         epochs=options.epochs,
         samples_per_class=options.samples_per_class,
+        iterations_per_step=options.batches,
         tilt=options.tilt,
         action_mode="tilt",
         reward_mode="level",
