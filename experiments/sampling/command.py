@@ -65,11 +65,7 @@ def main(arguments: list[str]) -> int:
         check_choice("distributions", name, known)
     check_choice("dataset", options.dataset, tuple(STORED))
     check_folder("output", options.output)
-    if options.stored:
-        table = stored_results(options.dataset)
-    else:
-        table = _run(options)
-    runs = Runs.from_table(table)
+    runs = Runs.from_table(stored_results(options.dataset) if options.stored else _run(options))
     if {(c.name, c.agent) for c in JUDGED} <= runs.curves.keys():
         text = page(runs, findings(runs))
         print(text)
@@ -149,7 +145,8 @@ def page(runs: Runs, found: Sequence[Finding]) -> str:
         form = ".3g" if abs(e.value) >= 1 else "+.4f"
         interval = f"[{e.low:{form}}, {e.high:{form}}]"
         what = f"{finding.statement} ({finding.measure})"
-        lines.append(_row((what, f"{e.value:{form}}", interval, f"**{finding.verdict}**")))
+        number = "-" if np.isnan(e.value) else f"{e.value:{form}}"
+        lines.append(_row((what, number, interval, f"**{finding.verdict}**")))
     return "\n".join(lines)
 
 

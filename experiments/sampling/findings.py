@@ -245,6 +245,7 @@ def when(runs: Runs) -> list[Finding]:
             f"share of the {fell} runs that fell",
             share(back, fell, COUNTED),
             (0.5, 1.0),
+            "most-come-back",
         ),
     ]
 

@@ -15,6 +15,7 @@ from experiments.claims.drifting_instances import draw_instances, first_escapes,
 from experiments.claims.future_work import FutureWork
 from experiments.claims.initialization import Initialization
 from experiments.claims.sampling_well import SamplingWell
+from experiments.claims.second_data import SecondData
 from experiments.claims.theorem_1 import TheoremOne
 from experiments.claims.theorem_2 import TheoremTwo
 from experiments.claims.ways_out import FREE_OF_START, WaysOut
@@ -39,6 +40,7 @@ SMALL = {
         freezing_ratios=(0.5, 2.0),
     ),
     "asr-well": SamplingWell(),
+    "asr-well-digits": SecondData(),
     "curriculum": Curriculum(num_draws=300, num_runs=30, early_update=20, late_update=60),
     "future-work": FutureWork(num_starts=20_000, num_curves=20),
     "ways-out": WaysOut(max_updates=300, deep_prob=1e-5, optimal_prob=1e-2),

@@ -108,6 +108,29 @@ def test_the_page_of_findings():
     assert text.count("\n| ") == len(CELLS) + len(found) + 3  # with heads and rules, less the first
 
 
+def test_the_second_data_set():
+    """The fall comes again, and without a policy; the way back does not, and all samplers fall."""
+    runs = Runs.from_table(stored_results("digits"))
+    assert {runs.came_back(kind) for kind in runs.curves} == {(0, 10)}
+    found = {f.name: f for f in findings(runs) if f.name}
+    deeper = found["low-falls-less"].estimate
+    assert [deeper.value, deeper.low, deeper.high] == pytest.approx([0.010, 0.002, 0.018], abs=5e-4)
+    names = ("fall-recall_at_1", "low-falls-less", "low-does-not-fall", "no-policy-no-fall")
+    expected = ["holds", "holds", "fails", "fails"]
+    assert [found[name].verdict for name in names] == expected
+    assert found["most-come-back"].verdict == "fails"
+    table = page(runs, []).split("\n\n")[0]
+    assert table in (Path(__file__).parents[3] / "docs" / "asr.md").read_text()
+
+
+def test_combinations_with_other_seeds_are_not_compared():
+    runs = made_up(dip=0.05, end_gain=0.03)
+    kind = ("wide", "ppo")
+    runs.curves[kind] = {metric: values[:7] for metric, values in runs.curves[kind].items()}
+    with pytest.raises(ValueError, match=r"wide, ppo have 7 seeds and others 10.*--num-seeds 10"):
+        findings(runs)
+
+
 def test_the_page_in_the_documentation_is_what_the_command_prints():
     runs = Runs.from_table(stored_results())
     written = (Path(__file__).parents[3] / "docs" / "asr.md").read_text()
