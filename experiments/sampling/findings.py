@@ -16,7 +16,7 @@ import numpy as np
 
 from agents.metrics import RETRIEVAL_NAMES
 from experiments.analysis.estimates import each_of, largest, quantile, share, smallest
-from experiments.analysis.finding import Finding
+from experiments.analysis.finding import TALLY, Finding
 from experiments.analysis.sign_flips import sign_flip_p_values, simultaneous
 from experiments.analysis.statistics import Estimate
 from experiments.sampling.curves import Runs
@@ -46,7 +46,7 @@ class Paired:
 
 
 def judge_together(stated: Sequence[Paired]) -> list[Finding]:
-    """Findings whose intervals hold together; the measure says what exact sign flips give."""
+    """Findings whose intervals hold together; the measure says what sign flips give."""
     table = np.stack([s.differences for s in stated], axis=1)
     found = []
     for s, estimate, together in zip(
@@ -179,6 +179,7 @@ def in_six(falls: list[Finding]) -> list[Finding]:
             count,
             (6.0, 6.0),
             "all-fall",
+            TALLY,
         ),
         Finding(
             "normal_high, PPO: the five named metrics (four recalls and NMI) fall around epoch 15.",

@@ -270,20 +270,20 @@ def test_asr_well(evidence):
     words = "normal_high, PPO: recall@4 is below its start"
     assert altered(claim, seen, words, curves=swapped) == ("holds", "fails")
     words = "where no policy acts recall@1 is not below"
-    calm = seen.curves | {("normal_high", "frozen"): seen.curves["normal_low", "frozen"]}
+    calm = seen.curves | {("normal_high", "frozen"): seen.curves["normal_low", "ppo"]}
     assert altered(claim, seen, words, curves=calm) == ("fails", "holds")
     nmi = seen.curves["normal_high", "ppo"]["recall_at_8"]
     dipping = seen.curves["normal_high", "ppo"] | {"nmi": nmi, "f1": nmi}
     dips = seen.curves | {("normal_high", "ppo"): dipping}
-    assert altered(claim, seen, "each of the six", curves=dips) == ("fails", "undecided")
-    assert altered(claim, seen, "the five named", curves=dips) == ("fails", "undecided")
+    assert altered(claim, seen, "each of the six", curves=dips) == ("fails", "holds")
+    assert altered(claim, seen, "the five named", curves=dips) == ("fails", "holds")
     swapped |= {("normal_low", "ppo"): seen.curves["normal_high", "ppo"]}
     words = "ends above normal_low in recall@1"
-    assert altered(claim, seen, words, curves=swapped) == ("undecided", "undecided")
+    assert altered(claim, seen, words, curves=swapped) == ("fails", "holds")
     better = {m: v + 0.05 * np.linspace(0, 1, 61) for m, v in seen.curves["wide", "ppo"].items()}
     ahead = seen.curves | {("normal_high", "ppo"): better}
-    assert altered(claim, seen, words, curves=ahead) == ("undecided", "holds")
-    assert altered(claim, seen, "in all six", curves=ahead)[1] in ("holds", "undecided")
+    assert altered(claim, seen, words, curves=ahead) == ("fails", "holds")
+    assert altered(claim, seen, "in all six", curves=ahead) == ("fails", "holds")
     nobody = dict.fromkeys(seen.in_well, seen.in_well["normal_high", "frozen"])
     words = "most runs that fell come back"
     assert altered(claim, seen, words, in_well=nobody) == ("undecided", "fails")

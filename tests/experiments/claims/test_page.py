@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.__main__ import main
-from experiments.analysis.finding import CURVATURE, Finding, every, some
+from experiments.analysis.finding import CURVATURE, TALLY, Finding, every, some
 from experiments.analysis.statistics import Estimate
 from experiments.claims import CLAIMS, claim_class, sentences
 from experiments.claims.command import at_full_length
@@ -116,6 +116,9 @@ def test_intervals_say_what_they_are_of(tmp_path):
     store(tmp_path, claim_class("attraction")(), [line])
     assert load(tmp_path, "attraction")[1] == [line]
     assert "[0.9, 1.1] curvature |" in render(tmp_path)
+    count = Finding("s", "m", Estimate(4.0, 4.0, 4.0), (6.0, 6.0), interval=TALLY)
+    store(tmp_path, claim_class("attraction")(), [count])
+    assert "| 4 [4, 4] tally |" in render(tmp_path).replace("| 4 | [4, 4]", "| 4 [4, 4]")
 
 
 def test_full_settings_give_way_to_those_of_the_user():

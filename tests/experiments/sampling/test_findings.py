@@ -30,6 +30,12 @@ def made_up(dip, end_gain, seed=0):
     return Runs(curves, in_well)
 
 
+def of_seeds(seeds):
+    """The stored runs on letters of some seeds."""
+    table = stored_results()
+    return Runs.from_table(table.filter(np.isin(np.asarray(table["seed"]), seeds)))
+
+
 def verdicts(runs):
     return {finding.statement: finding.verdict for finding in findings(runs)}
 
@@ -43,7 +49,7 @@ def test_counts_follow_from_intervals_that_hold_together():
 
 
 def test_a_section_is_less_sure_of_each_statement_than_of_one_alone():
-    runs = Runs.from_table(stored_results())
+    runs = of_seeds(range(100, 110))
     high, low = ("normal_high", "ppo"), ("normal_low", "ppo")
     difference = runs.end(high, "recall_at_1") - runs.end(low, "recall_at_1")
     (together,) = [f for f in findings(runs) if "ends above normal_low in recall@1" in f.statement]
@@ -78,15 +84,37 @@ def test_returns_count_runs_that_fell():
 def test_the_verdicts_on_the_shipped_results():
     runs = Runs.from_table(stored_results())
     found = verdicts(runs)
-    assert found["normal_high, PPO: recall@1 is below its start around epoch 15."] == "undecided"
-    assert found["normal_high, PPO: recall@8 is below its start around epoch 15."] == "holds"
+    assert found["normal_high, PPO: recall@1 is below its start around epoch 15."] == "holds"
     assert found["normal_high, PPO: NMI is below its start around epoch 15."] == "fails"
-    assert found["normal_high ends above normal_low in recall@1 (PPO)."] == "undecided"
+    assert found["normal_high ends above normal_low in recall@1 (PPO)."] == "fails"
+    assert found["normal_high ends above normal_low in NMI (PPO)."] == "undecided"
     assert found["normal_high: PPO ends above frozen bins in recall@1."] == "holds"
 
 
-def test_the_fall_needs_no_policy():
+def test_what_more_seeds_decided():
+    """Nothing is turned round, and the new seeds say alone what all say, but for who comes back."""
+    first, new = of_seeds(range(100, 110)), of_seeds(range(110, 130))
+    every, before = findings(Runs.from_table(stored_results())), findings(first)
+    alone = findings(new)
+    changed = [i for i, f in enumerate(every) if f.verdict != before[i].verdict]
+    assert len(changed) == 13
+    assert {before[i].verdict for i in changed} == {"undecided"}
+    open_alone = [i for i in changed if alone[i].verdict != every[i].verdict]
+    assert [alone[i].verdict for i in open_alone] == ["undecided"]
+    assert "only one of the two comes back" in every[open_alone[0]].statement
+
+
+def test_the_fall_without_a_policy_is_the_deeper_one():
     runs = Runs.from_table(stored_results())
+    (deeper,) = [f for f in findings(runs) if f.name == "policy-deepens"]
+    ends = [deeper.estimate.value, deeper.estimate.low, deeper.estimate.high]
+    assert ends == pytest.approx([0.014, 0.005, 0.023], abs=5e-4)
+    assert deeper.verdict == "fails"
+    assert (runs.fell(("normal_high", "frozen")).sum(), len(runs.fell(("wide", "ppo")))) == (30, 30)
+
+
+def test_the_fall_needs_no_policy():
+    runs = of_seeds(range(100, 110))
     frozen, steered = ("normal_high", "frozen"), ("normal_high", "ppo")
     assert (runs.fell(frozen).sum(), runs.fell(steered).sum()) == (10, 9)
     change = {k: runs.change(k, "recall_at_1", AROUND_15) for k in (frozen, steered)}
