@@ -195,7 +195,7 @@ SENTENCES = (
         "and Delta(s) to make the theory align more closely with empirical practice",
         FUTURE,
         "future-work",
-        ("gap-of-premise",),
+        ("gap-of-premise-3", "gap-of-premise-24"),
     ),
 )
 

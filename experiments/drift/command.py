@@ -87,9 +87,12 @@ def main(arguments: list[str]) -> int:
         print(f"\nwrote {options.well}")
     if options.figure is not None:
         longest = forks.scores.shape[-1]
-        held = estimate_from_forks(forks, lag=longest, best_actions=estimate.best_actions.tolist())
+        best = estimate.best_actions.tolist()
+        lags = {longest} - {options.lag}
+        held = [estimate_from_forks(forks, lag=lag, best_actions=best) for lag in lags]
         title = f"{options.dataset}, {options.initial_distribution}"
-        drift_report.draw_drift(title, estimate, held, well, options.figure)
+        title += f", {options.batches} batches an action"
+        drift_report.draw_drift(title, [estimate, *held], well, options.figure)
         print(f"wrote {options.figure}")
     return 0
 

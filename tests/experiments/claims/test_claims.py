@@ -224,7 +224,7 @@ def test_a_cycle_of_rewards_runs_as_the_audit_does():
 
 def test_sampled_numbers_of_a_section_are_as_many_as_share_its_error(evidence):
     counts = {"attraction": 7, "theorem-1": 0, "theorem-2": 4, "initialization": 10}
-    counts |= {"curriculum": 3 + 2, "future-work": 9, "ways-out": 0, "arithmetic-wells": 0}
+    counts |= {"curriculum": 3 + 2, "future-work": 13, "ways-out": 0, "arithmetic-wells": 0}
     for name, count in counts.items():
         findings = SMALL[name].judge(evidence(name))
         sampled = {
@@ -328,9 +328,11 @@ def test_future_work(evidence):
     assert altered(claim, seen, "not mistaken", curves=seen.wells)[1] == "fails"
     assert seen.wells[0].family == "well"
     sure = Interval(np.full(3, 0.5), np.full(3, 0.4), np.full(3, 0.6))
-    better = {"measured": dataclasses.replace(seen.measured, gaps=sure)}
-    assert altered(claim, seen, "hardness 0", **better) == ("undecided", "holds")
-    assert altered(claim, seen, "premise of Theorem 2", **better) == ("fails", "holds")
+    for batches, measured in seen.measured.items():
+        better = {"measured": seen.measured | {batches: dataclasses.replace(measured, gaps=sure)}}
+        words = f"Letters, {batches} batches per action"
+        assert altered(claim, seen, f"{words}, level of hardness 0", **better)[1] == "holds"
+        assert altered(claim, seen, f"{words}: Delta(s)", **better) == ("fails", "holds")
 
 
 def test_ways_out(evidence):
