@@ -2,6 +2,7 @@
 
 import pytest
 
+from experiments.__main__ import main
 from experiments.sampling import protocol
 from experiments.sampling.protocol import (
     CELLS,
@@ -98,3 +99,15 @@ def test_the_shipped_results_are_whole(dataset, seeds):
 def test_results_of_other_data_are_not_shipped():
     with pytest.raises(ValueError, match=r"dataset='letters' is unknown.*'letter'"):
         protocol.stored_results("letters")
+
+
+@pytest.mark.slow
+def test_the_command_judges_and_draws_the_stored_digits(tmp_path, capsys):
+    words = ["asr-protocol", "--stored", "--dataset", "digits", "--output", str(tmp_path)]
+    assert main(words) == 0
+    assert "| normal_low | ppo | 10 | 0.979 |" in capsys.readouterr().out
+    written = {path.name for path in tmp_path.iterdir()}
+    names = ("findings_digits.md", "curves_digits.png", "returns_digits.png")
+    assert written == {f"asr_{name}" for name in names}
+    assert main(["asr-protocol", "--dataset", "digit"]) == 2
+    assert "dataset='digit' is unknown" in capsys.readouterr().err
