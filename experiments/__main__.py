@@ -26,6 +26,10 @@ COMMANDS = {
     "claims": ("experiments.claims.command", "run the literature's claims and write the page"),
     "compare": ("experiments.ways_out.command", "race every way out of a well from the same start"),
     "diagnose": ("experiments.diagnose.command", "is a trained model stuck or converged?"),
+    "playground": (
+        "experiments.pictures.playground.page",
+        "a page to play with: drag a policy, see how long its well holds it",
+    ),
     "files": ("experiments.options.shipped", "copy the shipped sweeps, configs and examples here"),
     "asr-drift": ("experiments.drift.command", "measure b_k(t) and Delta(s) of real training runs"),
 }
