@@ -16,6 +16,7 @@ COMMANDS = {
         "hold the paper's account of the ASR well against training runs",
     ),
     "audit": ("experiments.audit", "hold the paper's second theorem against an instance"),
+    "certify": ("experiments.certify", "prove an escape time by ball arithmetic"),
     "dashboard": ("experiments.dashboard", "the Weights & Biases workspace of a project, as code"),
     "report": ("experiments.report.command", "one self-contained page about a folder of results"),
     "plots": ("experiments.pictures.command", "pictures of policies and of many runs"),

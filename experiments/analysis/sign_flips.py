@@ -1,11 +1,12 @@
-"""Paired differences of few seeds, several at once: exact sign flips and max-T.
+"""Paired differences of few seeds, several at once: sign flips and max-T.
 
 Row i holds the differences of seed i. If the law of a seed's differences is symmetric about their
 centres, flipping the sign of its row changes nothing in law, and the observed table is one of 2^n
 equally likely ones (Fisher 1935). The largest Student statistic of a flipped table is the law that
 all statistics are held against together (max-T, Westfall and Young 1993), so that a whole family
 errs at most once in twenty times. Nothing is assumed normal, and that the statistics depend on one
-another is taken into account.
+another is taken into account. For more than ten seeds flips are drawn; the observed table is
+counted among them, so that the level is kept whatever their number (Phipson and Smyth 2010).
 """
 
 from __future__ import annotations

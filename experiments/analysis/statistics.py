@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from experiments.analysis.beta_products import BetaProduct
 from gw_envs.checks import BadInput, Floats, check_float, check_int
 
 
@@ -81,9 +82,12 @@ def kaplan_meier(times: ArrayLike, censored: ArrayLike, confidence: float = 0.95
     Assumes independent runs, and censoring that tells nothing about the escape: a fixed budget
     does, stopping the runs that look stuck does not. Ties are allowed. The interval is pointwise,
     not a band for the whole curve. It is the beta product confidence procedure of Fay, Brittain
-    and Proschan (2013, Biostatistics 14), the product's law matched by its first two moments:
-    Clopper and Pearson's interval where nothing is censored, and not too narrow for few runs. Its
-    lower end is that of the end of each step, where the fewest runs are still watched.
+    and Proschan (2013, Biostatistics 14) with the product's law exact (`BetaProduct`): Clopper and
+    Pearson's interval where nothing is censored, and not too narrow for few runs. A step of d
+    escapes among y runs leaves a share of the law Beta(y, 1) ... Beta(y - d + 1, 1). The lower end
+    is that of the end of each step, where the fewest runs are still watched: that none of these y'
+    has escaped before, Beta(y', 1). With one budget for all it takes milliseconds; 1,000 runs
+    censored at as many times take a second, 3,000 seven, since the law then is a wide mixture.
 
     Args:
         times: escape time, or the budget of a censored run, >= 0, [N], N >= 1.
@@ -98,42 +102,28 @@ def kaplan_meier(times: ArrayLike, censored: ArrayLike, confidence: float = 0.95
     tail = (1 - check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)) / 2
     steps, events = np.unique(seen[~cut], return_counts=True)
     last = float(seen.max())
-    at_risk = seen.size - np.searchsorted(np.sort(seen), [*steps, last]).astype(np.float64)
+    at_risk = seen.size - np.searchsorted(np.sort(seen), [*steps, last])
     watched, after = at_risk[:-1], at_risk[1:].copy()
     if not cut.all() and steps[-1] == last:
-        after[-1] = 0.0
-    # The share that survives a step of d events among y runs has the law Beta(y - d + 1, d); that
-    # no run of the y' still watched has escaped before the step's end, Beta(y', 1).
-    first, second = _beta_moments(watched - events + 1, events.astype(np.float64))
-    mean, square = (np.multiply.accumulate(part) for part in (first, second))
-    # Of the product two moments are matched: to .006, but to .013 where one run is left of y'.
-    first, second = _beta_moments(after, np.ones(steps.size))
+        after[-1] = 0
+    first = int(at_risk[0])
+    product, low, high = BetaProduct.empty(first), np.zeros(steps.size), np.zeros(steps.size)
+    for i, y in enumerate(watched.tolist()):
+        for level in range(y, y - int(events[i]), -1):
+            product = product.times(level)
+        high[i] = product.quantile(1 - tail)
+        if after[i]:
+            low[i] = product.times(int(after[i])).quantile(tail)
     return Survival(
         steps,
         np.multiply.accumulate(1 - events / watched),
-        _beta_quantile(tail, mean * first, square * second),
-        _beta_quantile(1 - tail, mean, square),
-        tail ** (1 / float(at_risk[0])),
+        low,
+        high,
+        tail ** (1 / first),
         last,
         seen.size,
         int(cut.sum()),
     )
-
-
-def _beta_moments(a: Floats, b: Floats) -> tuple[Floats, Floats]:
-    """First and second moment of Beta(a, b); 0 where a = 0."""
-    return a / (a + b), a * (a + 1) / ((a + b) * (a + b + 1))
-
-
-def _beta_quantile(tail: float, mean: Floats, square: Floats) -> Floats:
-    """Quantile of the beta law with these two moments; 0 where both are 0."""
-    from scipy import special
-
-    some = mean > 0
-    size = (mean - square)[some] / (square - mean**2)[some]  # a + b
-    quantile = np.zeros_like(mean)
-    quantile[some] = special.betaincinv(mean[some] * size, (1 - mean[some]) * size, tail)
-    return quantile
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ def parse_options(
     description: str,
     groups: Callable[..., dict[str, type]],
     choosers: Mapping[str, str | None] = {},
+    passed_over: Callable[[str], bool] = lambda name: False,
 ) -> tuple[Any, ...]:
     """Parse options whose groups depend on some of them, from the line over a YAML file.
 
@@ -30,6 +31,7 @@ def parse_options(
         description: what it does.
         groups: from the choosers' values, the dataclass of each group of options.
         choosers: the options that decide the groups, with their defaults.
+        passed_over: which settings of the file are another command's.
 
     Returns:
         One instance per group.
@@ -47,6 +49,8 @@ def parse_options(
         for name, default in choosers.items()
     }
     classes = groups(**chosen)
+    own = {field.name for group in classes.values() for field in dataclasses.fields(group)}
+    settings = {k: v for k, v in settings.items() if k in own or not passed_over(str(k))}
     refuse_unknown(settings, tuple(classes.values()))
     deciding = ", ".join(_option(name) for name in choosers)
     chosen_by = f"; the options below are those of the chosen {deciding}" if deciding else ""

@@ -11,27 +11,28 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from agents.policies import Start, softmax
-from agents.simulation import policy_at_distance
 from agents.updates import ExactRule, Rate, exact_rules, make_rule
 from experiments.analysis.statistics import Slope, log_log_slope
-from experiments.ways_out.races import Entry, Race, Track, make_track
+from experiments.ways_out.races import BanditTrack, Entry, Race, Track, make_track
+from experiments.ways_out.starts import at_depth, named_start, same_distance
 from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
 from gw_envs.theory.instances import WellInstance
 
 # pi(a*) of the starts from which the law of escape times is fitted, relative to the given one.
 DEPTHS = 10.0 ** np.array([1.0, 0.5, 0.0, -0.5, -1.0])
+# pi(a*) of further starts, of rules that can be jumped: is the proved exponent reached?
+DEEP = 10.0 ** np.array([-6.0, -9.0, -12.0])
 # what a rule does to softmax-pg's 1/pi(a*), from least to most of it left
 FAMILIES = ("bounded", "logarithm", "root", "constant only", "unchanged", "steeper", "never")
 STARTS = ("uniform_suboptimal", "corner")
 _TIMED_UPDATES = 50
+SHOWN_OF_NEVER = 1_000  # updates of a rule that is proved never to leave
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,13 @@ class RuleResult:
         contender: the rule, with the step size it was given.
         rate: what it is proved to do on such a well.
         family: what it does to 1/pi(a*), one of `FAMILIES`.
-        optimal_probs: pi(a*) of the starts, descending, [D].
-        escape_times: from each of them, int64 [D]; 0 for a start outside the well.
-        exponent: of escape_times ~ pi(a*)^-exponent, fitted over the starts in the well that were
-            left; None where fewer than three were.
-        race: the curves from the start that was asked for, some way beyond the escape; to the
-            budget for a rule that optimises something else.
+        optimal_probs: pi(a*) of the starts, descending, [D]; the first are those of `DEPTHS`.
+        escape_times: from each of them, to about 1e-7, [D]; 0 for a start outside the well, NaN
+            where no escape was found.
+        exponent: of escape_times ~ pi(a*)^-exponent, fitted over the starts of `DEPTHS` in the well
+            that were left; None where fewer than three were.
+        race: the curves from the start that was asked for, to the escape; to the budget for a rule
+            that optimises something else.
         distance_race: those from softmax's parameter distance, which is the same race for every
             rule on logits; None for another map where the other arms are not equally likely.
         bias: sub-optimality at which a rule that optimises something else stands at the budget, NaN
@@ -93,7 +95,7 @@ class RuleResult:
     rate: Rate
     family: str
     optimal_probs: Floats
-    escape_times: NDArray[np.int64]
+    escape_times: Floats
     exponent: Slope | None
     race: Race
     distance_race: Race | None
@@ -123,6 +125,15 @@ class RuleResult:
             return float("nan")
         spans = np.diff(np.log10(self.optimal_probs[left]))
         return float(-(np.diff(self.escape_times[left]) / spans)[0])
+
+    @property
+    def deep_exponent(self) -> float:
+        """The exponent between the deepest two starts of `DEEP`; NaN where they are not known."""
+        left = np.flatnonzero((self.escape_times > 0) & np.isin(self.optimal_probs, DEEP))[-2:]
+        if left.size < 2:
+            return float("nan")
+        spans = np.diff(np.log(self.optimal_probs[left]))
+        return float(-(np.diff(np.log(self.escape_times[left])) / spans)[0])
 
 
 @dataclass(frozen=True)
@@ -165,6 +176,7 @@ class Comparison:
                 "pulls": _finite(r.pulls),
                 "escape_time_same_distance": _known(r.distance_time),
                 "fitted_exponent": None if r.exponent is None else r.exponent.slope,
+                "deep_exponent": _finite(r.deep_exponent),
                 "proved_exponent": r.rate.escape_exponent,
                 "updates_per_decade": _finite(r.updates_per_decade),
                 "optimises": r.rate.bias or "return",
@@ -224,7 +236,7 @@ def compare_rules(
     budget = track.budget if max_updates is None else check_int("max_updates", max_updates, 1)
     if instance is None:
         check_float("optimal_prob", optimal_prob, 1e-9, 1, open_high=True)
-        policy = _named_start(track, initial_policy, optimal_prob, corner_action)
+        policy = named_start(track, initial_policy, optimal_prob, corner_action)
     else:
         policy = np.array([instance.policy])
         optimal_prob = float(policy[0, track.best[0]])
@@ -248,10 +260,14 @@ def compare_rules(
 
 
 def _race(track: Track, entry: Entry) -> Race:
-    """A race without the warning of a rule that never leaves: its family says so."""
+    return cast(Race, _quietly(track.race, entry))
+
+
+def _quietly(ask: Callable[..., Any], *arguments: Any) -> Any:
+    """What a track says, without the warning of a rule that never leaves: its family says so."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return track.race(entry)
+        return ask(*arguments)
 
 
 def _proved(track: Track, rule: ExactRule) -> Rate:
@@ -290,12 +306,21 @@ def _race_rule(
         rate = rule.default_learning_rate(track.advantage_bound)
     depths = optimal_prob * DEPTHS
     depths = depths[depths < 0.9]
-    starts = np.stack([_at_depth(policy, track.best, x) for x in depths])
-    races = _race(track, Entry(rule, rate, starts, max_updates))
+    near = depths.size
+    if rule.is_smooth and isinstance(track, BanditTrack):
+        depths = np.concatenate([depths, DEEP[0.5 * depths[-1] > DEEP]])
+    starts = np.stack([at_depth(policy, track.best, x) for x in depths])
+    seconds = _seconds_per_update(track, rule, rate, policy)
+    stuck = track.stuck(rule, policy)
+    if stuck:  # proved: nothing is to be seen by going on
+        max_updates = min(max_updates, SHOWN_OF_NEVER)
+        times = np.full(depths.size, np.nan)
+    else:
+        times = _quietly(track.law, Entry(rule, rate, starts, max_updates))
     race = _beyond_escape(track, rule, rate, policy, max_updates)
     proved, taken = _proved(track, rule), int(race.escape_time[0])
     ratio = rate * taken / plain_time if min(taken, plain_time) > 0 else 1.0
-    distant, distance_race = _same_distance(rule, policy, track.best), None
+    distant, distance_race = same_distance(rule, policy, track.best), None
     if distant is policy:
         distance_race = race
     elif distant is not None:
@@ -303,27 +328,23 @@ def _race_rule(
     return RuleResult(
         replace(contender, learning_rate=rate),
         proved,
-        _family(proved, ratio, track.stuck(rule, policy)),
+        _family(proved, ratio, stuck),
         depths,
-        races.escape_time,
-        _law(depths, races.escape_time),
+        times,
+        _law(depths[:near], times[:near]),
         race,
         distance_race,
         _bias(rule, race),
-        _seconds_per_update(track, rule, rate, policy),
+        seconds,
     )
 
 
 def _beyond_escape(
     track: Track, rule: ExactRule, rate: float, policy: Floats, max_updates: int
 ) -> Race:
-    """A race from one start that goes on after the escape, for the curves."""
+    """A race from one start; to the budget for a rule whose end says how far off it is."""
     if not rule.rate.bias:
-        race = _race(track, Entry(rule, rate, policy[None], max_updates))
-        time = int(race.escape_time[0])
-        if time < 0:
-            return race
-        max_updates = min(max_updates, 3 * time + 30)
+        return _race(track, Entry(rule, rate, policy[None], max_updates))
     return _race(track, Entry(rule, rate, policy[None], max_updates, stop_at_escape=False))
 
 
@@ -333,7 +354,7 @@ def _bias(rule: ExactRule, race: Race) -> float:
     return float(race.suboptimality[-1, 0]) if race.escape_time[0] >= 0 else math.nan
 
 
-def _law(optimal_probs: Floats, times: NDArray[np.int64]) -> Slope | None:
+def _law(optimal_probs: Floats, times: Floats) -> Slope | None:
     left = times > 0
     return log_log_slope(1 / optimal_probs[left], times[left]) if left.sum() >= 3 else None
 
@@ -346,43 +367,6 @@ def _seconds_per_update(track: Track, rule: ExactRule, rate: float, policy: Floa
         race = _race(track, Entry(rule, rate, policy[None], _TIMED_UPDATES))
         spent.append((time.perf_counter() - begin) / max(1, int(race.updates[-1])))
     return min(spent)
-
-
-def _named_start(track: Track, name: str, optimal_prob: float, corner: int | None) -> Floats:
-    """The same named policy in every state, [S, K]."""
-    return softmax(Start(name, optimal_prob, corner).table(track.best, track.num_actions))
-
-
-def _at_depth(policy: Floats, best: NDArray[np.int64], optimal_prob: float) -> Floats:
-    """The policy [S, K] with pi(a*) = optimal_prob, the other arms in proportion."""
-    moved, states = policy.copy(), np.arange(len(best))
-    moved[states, best] = 0.0
-    moved *= (1 - optimal_prob) / moved.sum(axis=-1, keepdims=True)
-    moved[states, best] = optimal_prob
-    return moved
-
-
-def _same_distance(rule: ExactRule, policy: Floats, best: NDArray[np.int64]) -> Floats | None:
-    """The start [S, K] at softmax's parameter distance; `policy` itself for a rule on logits."""
-    states, k = np.arange(len(best)), policy.shape[-1]
-    theta = rule.theta_from_policy(policy)
-    if np.ptp(theta[..., :k] - np.log(policy), axis=-1).max() < 1e-9:
-        return policy
-    if theta.shape[-1] > k:  # another map, with a memory
-        return None
-    chosen = policy[states, best][:, None]
-    others = policy[np.arange(k) != best[:, None]].reshape(len(best), k - 1)
-    if np.ptp(others, axis=-1).max() > 1e-9 * others.min() or not np.all(others > chosen):
-        return None
-    rows = policy_at_distance(rule, np.log(others[:, 0] / chosen[:, 0]), k)
-    return np.stack([_swapped(row, a) for row, a in zip(rows, best.tolist(), strict=True)])
-
-
-def _swapped(row: Floats, best: int) -> Floats:
-    """`row`, whose best arm is the first, for a best arm elsewhere; the others are equal."""
-    moved = row.copy()
-    moved[[0, best]] = moved[[best, 0]]
-    return moved
 
 
 def _known(count: int) -> int | None:

@@ -51,13 +51,15 @@ def comparison_figure(comparison: Comparison) -> Any:
     for panel in panels.flat[len(families) :]:
         panel.set_visible(False)
     depths = np.concatenate([1 / r.optimal_probs for r in comparison.results])
+    times = np.concatenate([r.escape_times for r in comparison.results])
+    most_updates = float(np.max(times[np.isfinite(times)], initial=comparison.max_updates))
     for panel, (family, results) in zip(panels.flat, families.items(), strict=False):
         panel.set_xscale("log")
         panel.set_yscale("log")
         panel.grid(alpha=0.3)
         panel.set_title(TITLES[family], fontsize=10)
         panel.set_xlim(0.8 * depths.min(), 1.25 * depths.max())
-        panel.set_ylim(0.7, 1.5 * comparison.max_updates)
+        panel.set_ylim(0.7, 3 * most_updates)
         panel.xaxis.set_minor_formatter("")
         _draw_softmax(panel, comparison)
         for turn, result in enumerate(results):

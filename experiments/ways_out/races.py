@@ -11,12 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.precision import lowest_trusted
-from agents.simulation import run_rule
+from agents.simulation import engine, jump_history, run_rule, solve_escape_time
+from agents.simulation.solver import bandit_motion, well_exit
 from agents.softmax_pg import Record, SoftmaxPG, log_spaced
 from agents.updates import ExactRule
 from gw_envs.checks import Floats
 from gw_envs.theory import WELL_FRACTION
 from gw_envs.theory.instances import WellInstance
+
+SOON = 1_000  # updates made one by one, all starts side by side, before the rest is jumped over
+LAW_WORK = 20_000  # gradients that one point of a law may take
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,10 @@ class Race:
     optimal_prob: Floats
     suboptimality: Floats
     pulls: Floats
+
+    def over(self, stop_at_escape: bool) -> bool:
+        """Whether every start has escaped and no more was asked for."""
+        return stop_at_escape and bool(np.all(self.escape_time >= 0))
 
 
 class Track(Protocol):
@@ -101,6 +109,13 @@ class Track(Protocol):
         """Run a rule until every start has escaped or the budget is spent."""
         ...
 
+    def law(self, entry: Entry) -> Floats:
+        """Escape times [R], to about 1e-7; NaN where none was found, 0 for a start outside.
+
+        A rule that can be jumped is followed beyond the budget, as far as `LAW_WORK` goes.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class BanditTrack:
@@ -137,13 +152,63 @@ class BanditTrack:
         return rule.stuck(policy[0], self.mean_rewards, edge)
 
     def race(self, entry: Entry) -> Race:
+        """See `Track`; from one start, what a smooth rule does later is jumped over."""
+        jumped = entry.rule.is_smooth and len(entry.policies) == 1
+        run = self._made(entry, min(SOON, entry.max_updates) if jumped else entry.max_updates)
+        if run.updates[-1] == entry.max_updates or run.over(entry.stop_at_escape) or not jumped:
+            return run
+        policy = entry.policies[0, 0]
+        found = jump_history(
+            self.mean_rewards,
+            entry.rule.theta_from_policy(policy),
+            entry.learning_rate,
+            entry.max_updates,
+            escape_prob=self.escape_prob,
+            update=entry.rule.name,
+            update_options=rule_options(entry.rule),
+        )
+        time = -1 if found.escape.censored else int(found.escape.steps)
+        each = entry.rule.pulls(policy, self.mean_rewards)  # of a smooth rule: at every policy
+        return Race(
+            np.array([time]),
+            found.updates.astype(np.int64),
+            found.policy[:, self.best],
+            found.suboptimality[:, None],
+            np.array([each * (entry.max_updates if time < 0 else time)]),
+        )
+
+    def law(self, entry: Entry) -> Floats:
         """See `Track`."""
+        smooth = entry.rule.is_smooth
+        run = self._made(entry, min(SOON, entry.max_updates) if smooth else entry.max_updates)
+        times = np.where(run.escape_time < 0, np.nan, run.escape_time)
+        if smooth:
+            edge = well_exit(self.mean_rewards, entry.learning_rate, escape_prob=self.escape_prob)
+            work = LAW_WORK // entry.rule.gradients_per_update
+            for start in np.flatnonzero(np.isnan(times)):
+                theta = entry.rule.theta_from_policy(entry.policies[start, 0])
+                if entry.rule.name == "softmax-pg":
+                    found = solve_escape_time(
+                        self.mean_rewards,
+                        theta,
+                        entry.learning_rate,
+                        escape_prob=self.escape_prob,
+                    )
+                    times[start] = found.steps
+                    continue
+                times[start] = engine.glance(bandit_motion(edge, entry.rule, theta), work)[0]
+                if np.isnan(times[start]):  # deeper ones take longer
+                    break
+        return times
+
+    def _made(self, entry: Entry, max_updates: int) -> Race:
+        """Every update made, from all starts side by side."""
         run = run_rule(
             entry.rule,
             self.mean_rewards,
             entry.policies[:, 0],
             entry.learning_rate,
-            entry.max_updates,
+            max_updates,
             escape_prob=self.escape_prob,
             stop_at_escape=entry.stop_at_escape,
         )
@@ -196,6 +261,11 @@ class EnvironmentTrack:
             np.stack([record.suboptimality for record in records]),
             np.full(len(entry.policies), np.nan),
         )
+
+    def law(self, entry: Entry) -> Floats:
+        """See `Track`; every update is made."""
+        times = self.race(entry).escape_time
+        return np.where(times < 0, np.nan, times)
 
 
 def rule_options(rule: ExactRule) -> dict[str, Any]:
