@@ -10,7 +10,7 @@ import pytest
 from agents import metrics
 from benchmarks.synthetic_results import write_synthetic_results
 from experiments.__main__ import main
-from experiments.analysis.plateaus import quartiles, suboptimality_on_grid, update_grid
+from experiments.analysis.plateaus import quartiles, last_seen, update_grid
 from experiments.analysis.run_table import read_runs
 from experiments.options.config import make_config
 from experiments.report import command as report
@@ -175,7 +175,7 @@ def test_suboptimality_on_a_grid_is_the_last_value_seen(folder):
     trajectories = read_results(folder, "trajectories")
     grid = update_grid(3_000, 20)
     ids = [*runs["run_id"][:5], "nobody"]
-    table = suboptimality_on_grid(trajectories, ids, grid)
+    table = last_seen(trajectories, ids, grid)
     rows = trajectories.to_pylist()
     for run_id, values in zip(ids, table, strict=True):
         own = [(r[metrics.UPDATE], r[metrics.SUBOPTIMALITY]) for r in rows if r["run_id"] == run_id]
