@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -109,8 +109,7 @@ class GroupHistory:
         if right is not None:
             numbers = self.column("prompt")[-len(values) :].tolist()
             for number, prob in zip(numbers, right.tolist(), strict=True):
-                self.answer_prob[number] = (now, prob)
-                self.first_prob.setdefault(number, prob)
+                self._told(number, now, prob)
 
     def add_counts(self, step: int, prompt: Hashable, answers: int, right: int) -> None:
         """Add one group of verdicts of which only the counts are known."""
@@ -118,6 +117,24 @@ class GroupHistory:
         wins = check_int("right", right, 0, size)
         values = (np.arange(size) < wins).astype(np.float64)[None]
         self._append(self._next_step(step), self._number([prompt]), values, values > 0)
+
+    def tell(self, log_probs: Mapping[Hashable, float]) -> None:
+        """Take in what the model itself says of prompts, as of the last step.
+
+        Args:
+            log_probs: ln pi(the right answer) <= 0 of prompts, by id.
+
+        Raises:
+            ValueError: for a number above 0.
+        """
+        values = {name: check_float(f"log_probs[{name!r}]", v, high=1e-6) for name, v in log_probs.items()}
+        now = int(self._table[self._size - 1, 0]) + 1 if self._size else 0
+        for number, log_prob in zip(self._number(list(values)).tolist(), values.values(), strict=True):
+            self._told(number, now, min(1.0, float(np.exp(log_prob))))
+
+    def _told(self, number: int, step: int, prob: float) -> None:
+        self.answer_prob[number] = (step, prob)
+        self.first_prob.setdefault(number, prob)
 
     def _append(self, step: int, numbers: Ints, values: Floats, wins: Any) -> None:
         rows = len(values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -90,7 +90,7 @@ class GroupMonitor(TrainerHooks):
         Raises:
             ValueError: in one sentence, for whatever cannot be used; nothing is kept then.
         """
-        before = len(self.history)
+        before = len(self.history), len(self.history.entropy)
         self.history.add(
             rewards,
             step=step,
@@ -101,12 +101,16 @@ class GroupMonitor(TrainerHooks):
             answer_log_probs=answer_log_probs,
             entropy=entropy,
         )
-        values = self._step_values(before)
+        values = self._step_values(*before)
         self._steps += 1
         if self._steps % self.report_every == 0:
             found = self.report()
             values |= found.values | {metrics.PLATEAU_VERDICT: found.verdict}
         return values
+
+    def tell(self, log_probs: Mapping[Hashable, float]) -> None:
+        """Take in ln pi(the right answer) of prompts, by id: see `GroupHistory.tell`."""
+        self.history.tell(log_probs)
 
     def report(self) -> GroupReport:
         """The verdict on all that was seen, now.
@@ -122,7 +126,7 @@ class GroupMonitor(TrainerHooks):
         if self._read_settings:
             self.settings = replace(self.settings, **changes)
 
-    def _step_values(self, first: int) -> dict[str, Any]:
+    def _step_values(self, first: int, told: int) -> dict[str, Any]:
         history = self.history
         size, right = history.group_size, history.column("right")[first:]
         answers, silent = history.column("answers")[first:], history.column("silent")[first:]
@@ -137,11 +141,8 @@ class GroupMonitor(TrainerHooks):
             metrics.PLATEAU_SUCCESS: float(right.sum() / answers.sum()),
             metrics.PLATEAU_SIGNAL: float(signal.mean()),
         }
-        now = int(history.column("step")[-1])
-        for key, series in (
-            (metrics.PLATEAU_ENTROPY, history.entropy),
-            (metrics.PLATEAU_KL, history.kl),
-        ):
-            if series and series[-1][0] == now:
-                values[key] = series[-1][1]
+        if len(history.entropy) > told:
+            values[metrics.PLATEAU_ENTROPY] = history.entropy[-1][1]
+        if history.kl and history.kl[-1][0] == int(history.column("step")[-1]):
+            values[metrics.PLATEAU_KL] = history.kl[-1][1]
         return values
