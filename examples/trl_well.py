@@ -33,7 +33,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported: nothing i
 
 WORDS, PROMPTS, GROUP = 64, 32, 8
 EASIEST, HARDEST, ESCAPED = 0.3, 0.002, 0.5
-SECONDS_A_STEP = 0.2
+SECONDS_A_STEP = 0.3
+HEADS = ("prompt", "at first", "now", "predicted", "95 % of runs", "real")
 
 
 def make_model(seed: int) -> tuple[Any, Any]:
@@ -52,12 +53,12 @@ def make_model(seed: int) -> tuple[Any, Any]:
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(vocabulary),
-        hidden_size=64,
+        hidden_size=512,
         intermediate_size=64,
         num_hidden_layers=1,
         num_attention_heads=2,
         max_position_embeddings=16,
-        initializer_range=0.3,  # wide: first answers are decided, and differ from prompt to prompt
+        initializer_range=0.106,  # wide: first answers are decided, and differ between prompts
         pad_token_id=0,
         eos_token_id=1,
         bos_token_id=None,
@@ -139,6 +140,7 @@ class Course:
         probs: a row [prompts] for each step.
         guess: what the monitor predicted at the look, from rewards alone.
         forecast: the same, after it was told the probabilities of that moment.
+        monitor: that watched.
     """
 
     prompts: list[int]
@@ -146,6 +148,7 @@ class Course:
     probs: list[Any] = field(default_factory=list)
     guess: GroupReport | None = None
     forecast: GroupReport | None = None
+    monitor: GroupMonitor = field(default_factory=GroupMonitor)
 
     def follow(self, model: Any) -> Any:
         """ln pi(right answer) of every prompt, kept as a row."""
@@ -169,7 +172,7 @@ def train(args: argparse.Namespace) -> Course:
     course = Course(prompts, choose_answers(answer_log_probs(model, prompts)))
     names = tokenizer.convert_ids_to_tokens(prompts)
     words = tokenizer.convert_ids_to_tokens(course.answers)
-    monitor = GroupMonitor()
+    monitor = course.monitor
     trainer = make_trainer(model, tokenizer, dict(zip(names, words, strict=True)), monitor, args)
 
     class Follow(TrainerCallback):
@@ -202,7 +205,7 @@ def report(course: Course, args: argparse.Namespace) -> None:
     """A line for every prompt that waited, and how far the predictions were off."""
     waiting, gone = table(course, args.look)
     print(f"{gone} of {PROMPTS} prompts had escaped when the monitor looked, at step {args.look}")
-    print(f"{'prompt':>7} {'at first':>9} {'now':>9} {'predicted':>10} {'95 % of runs':>15} {'real':>6}")
+    print("{:>7} {:>9} {:>9} {:>10} {:>15} {:>6}".format(*HEADS))
     ratios, inside = [], 0
     for found, wait, first in waiting:
         low, high = found.range
@@ -230,8 +233,13 @@ def draw(course: Course, args: argparse.Namespace) -> None:
     left = len(course.probs) - 1 - args.look
     figure = new_figure(6.4, 5.6)
     axes = figure.subplots()
-    ends = [0.5 * min(r.range[0] for r, _, _ in waiting), 2 * max(r.range[1] for r, _, _ in waiting)]
-    axes.fill_between(ends, [e / 2 for e in ends], [e * 2 for e in ends], color=WELL, alpha=0.2, lw=0)
+    ends = [
+        0.5 * min(r.range[0] for r, _, _ in waiting),
+        2 * max(r.range[1] for r, _, _ in waiting),
+    ]
+    axes.fill_between(
+        ends, [e / 2 for e in ends], [e * 2 for e in ends], color=WELL, alpha=0.2, lw=0
+    )
     axes.plot(ends, ends, color=WELL, lw=1, label="as predicted (grey: within a factor of 2)")
     for reached, color, label in (
         (True, BLUE, "prompts that escaped, with the range of 95 % of runs"),
@@ -259,7 +267,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--look", type=int, default=40, help="step of the prediction")
-    parser.add_argument("--learning-rate", type=float, default=0.04)
+    parser.add_argument("--learning-rate", type=float, default=0.005)
     parser.add_argument("--optim", default="sgd", help="of transformers, as adamw_torch")
     parser.add_argument("--kl-weight", type=float, default=0.0, help="beta of GRPOConfig")
     parser.add_argument("--seed", type=int, default=0)
@@ -280,7 +288,8 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as args.output, warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         course = train(args)
-    print(f"trained in {time.perf_counter() - begin:.0f} s")
+    seconds = time.perf_counter() - begin
+    print(f"trained in {seconds:.0f} s, {course.monitor.seconds / seconds:.2%} of it the monitor's")
     report(course, args)
     if args.figure is not None:
         draw(course, args)

@@ -25,6 +25,10 @@ COMMANDS = {
     "claims": ("experiments.claims.command", "run the literature's claims and write the page"),
     "compare": ("experiments.ways_out.command", "race every way out of a well from the same start"),
     "diagnose": ("experiments.diagnose.command", "is a trained model stuck or converged?"),
+    "groups": (
+        "experiments.diagnose.groups",
+        "verified rewards all zero: how long a run will wait, and whether it ends",
+    ),
     "files": ("experiments.options.shipped", "copy the shipped sweeps, configs and examples here"),
     "asr-drift": ("experiments.drift.command", "measure b_k(t) and Delta(s) of real training runs"),
 }

@@ -8,6 +8,7 @@ probabilities is no wider than the binomial of their mean (Hoeffding 1956).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from gw_envs.checks import Floats
 LEAST_POOL = 8  # groups of a prompt that are pooled however different they look
 SAME = 2.5  # standard errors by which two halves may differ
 MOST_RECORDS = 4096  # groups that the pace is fitted to
+LEAST_EVENTS = 40  # successes after a prompt's first mixed group, before a pace is believed
 
 
 def clopper_pearson(
@@ -55,7 +57,7 @@ class PromptCounts:
         pooled: of them, the last ones that look alike.
         answers: answers in these.
         right: successes in these.
-        first_answers: answers in the prompt's first groups, as many as are always pooled.
+        first_answers: answers in its first groups, as many as look alike.
         first_right: successes in these.
     """
 
@@ -84,21 +86,16 @@ def count_prompts(history: GroupHistory) -> PromptCounts:
     def between(name: str, low: Ints, high: Ints) -> Ints:
         return sums[name][high] - sums[name][low]
 
-    pooled = np.minimum(visits, LEAST_POOL)
-    alike = np.ones(len(visits), dtype=bool)
-    while True:
-        wider = np.minimum(visits, 2 * pooled)
-        middle = end - wider // 2
-        parts = [(end - wider, middle), (middle, end)]
-        (n1, k1), (n2, k2) = (
-            (between("answers", *part), between("right", *part)) for part in parts
-        )
-        alike &= np.abs(_difference(n1, k1, n2, k2)) <= SAME
-        grown = np.where(alike, wider, pooled)
-        if np.array_equal(grown, pooled):
-            break
-        pooled = grown
-    first = start + np.minimum(visits, LEAST_POOL)
+    def halves_differ(low: Ints, high: Ints) -> Any:
+        middle = (low + high) // 2
+        parts = [
+            (between("answers", *part), between("right", *part))
+            for part in ((low, middle), (middle, high))
+        ]
+        return np.abs(_difference(*parts[0], *parts[1])) > SAME
+
+    pooled = _grow(visits, lambda size: halves_differ(end - size, end))
+    first = _grow(visits, lambda size: halves_differ(start, start + size))
     return PromptCounts(
         order=order,
         start=start,
@@ -106,9 +103,21 @@ def count_prompts(history: GroupHistory) -> PromptCounts:
         pooled=pooled,
         answers=between("answers", end - pooled, end),
         right=between("right", end - pooled, end),
-        first_answers=between("answers", start, first),
-        first_right=between("right", start, first),
+        first_answers=between("answers", start, start + first),
+        first_right=between("right", start, start + first),
     )
+
+
+def _grow(visits: Ints, differ: Callable[[Ints], Any]) -> Ints:
+    """Twice as many groups as long as their halves look alike, from `LEAST_POOL` on."""
+    size, alike = np.minimum(visits, LEAST_POOL), np.ones(len(visits), dtype=bool)
+    while True:
+        wider = np.minimum(visits, 2 * size)
+        alike &= ~differ(wider)
+        grown = np.where(alike, wider, size)
+        if np.array_equal(grown, size):
+            return size
+        size = grown
 
 
 def _difference(n1: Ints, k1: Ints, n2: Ints, k2: Ints) -> Floats:
@@ -161,7 +170,8 @@ def fit_pace(
 
     Logistic regression by maximum likelihood: logit P(right) = z_p + pace * (sum of signals of the
     prompt's earlier groups), an intercept for each prompt and one pace. Only prompts whose signal
-    grew and whose answers differ say something. None: too few do.
+    grew and whose answers differ say something. None: they have had fewer than `LEAST_EVENTS`
+    successes since, when an intercept for each prompt biases the pace, or success falls.
 
     Args:
         history: the groups.
@@ -185,7 +195,7 @@ def fit_pace(
     _, group = np.unique(prompt, return_inverse=True)
     wins, answers = np.bincount(group, k), np.bincount(group, n)
     useful = ((wins > 0) & (wins < answers) & (np.bincount(group, dose) > 0))[group]
-    if not useful.any():
+    if k[useful & (dose > 0)].sum() < LEAST_EVENTS:
         return None
     _, group = np.unique(group[useful], return_inverse=True)
     found = _logistic(group, dose[useful], n[useful], k[useful])
@@ -193,6 +203,8 @@ def fit_pace(
         return None
     value, error = found
     margin = float(ndtri((1 + confidence) / 2)) * error
+    if value + margin <= 0:
+        return None
     return Pace(max(0.0, value - margin), max(0.0, value), value + margin)
 
 
@@ -201,7 +213,7 @@ def _logistic(group: Ints, dose: Floats, n: Ints, k: Ints) -> tuple[float, float
     from scipy.special import expit
 
     def by_group(values: Any) -> Floats:
-        return np.bincount(group, values)
+        return np.bincount(group, values).astype(np.float64)
 
     share = (by_group(k) + 0.5) / (by_group(n) + 1)
     level, slope = np.log(share / (1 - share)), 0.0
@@ -220,5 +232,5 @@ def _logistic(group: Ints, dose: Floats, n: Ints, k: Ints) -> tuple[float, float
         slope += change
         level += np.clip((pull - cross * change) / own, -1, 1)
         if abs(change) * dose.max() < 1e-6 and np.all(np.abs(pull) < 1e-4 * np.maximum(own, 1)):
-            return slope, 1 / np.sqrt(information)
+            return slope, float(1 / np.sqrt(information))
     return None  # it does not converge: the answers are separated, and no pace is as good as any

@@ -17,7 +17,6 @@ What the law leaves out makes it an upper estimate: prompts that help one anothe
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any

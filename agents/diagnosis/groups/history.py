@@ -127,9 +127,13 @@ class GroupHistory:
         Raises:
             ValueError: for a number above 0.
         """
-        values = {name: check_float(f"log_probs[{name!r}]", v, high=1e-6) for name, v in log_probs.items()}
+        values = {
+            name: check_float(f"log_probs[{name!r}]", v, high=1e-6) for name, v in log_probs.items()
+        }
         now = int(self._table[self._size - 1, 0]) + 1 if self._size else 0
-        for number, log_prob in zip(self._number(list(values)).tolist(), values.values(), strict=True):
+        for number, log_prob in zip(
+            self._number(list(values)).tolist(), values.values(), strict=True
+        ):
             self._told(number, now, min(1.0, float(np.exp(log_prob))))
 
     def _told(self, number: int, step: int, prob: float) -> None:

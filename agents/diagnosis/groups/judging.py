@@ -5,7 +5,7 @@ A verdict is given where its whole interval agrees, and is `unclear` where it do
 | verdict | of a prompt | of the run |
 |---|---|---|
 | solved | success probability surely above `solved_prob` | nine prompts in ten, or all pooled |
-| learning | - | success rises, by `RISES` standard errors, over the later half of the steps |
+| learning | - | not held, and success rises by `RISES` standard errors over the later half |
 | collapsed | surely below the edge, all groups alike, entropy gone | unsolved prompts alike |
 | held | surely below the edge, KL weight surely above critical | likewise |
 | waiting | surely below the edge, median wait surely within what is left | likewise |
@@ -41,7 +41,7 @@ from agents.diagnosis.groups.waiting import Waits, critical_weights, remaining_s
 from gw_envs.checks import BadInput, Floats
 
 VERDICTS = ("waiting", "unreachable", "learning", "solved", "collapsed", "held", "unclear")
-RISES = 3.0  # standard errors
+RISES = 4.0  # standard errors
 ALIKE = 1e-3  # least chance, if all prompts were alike, of differing so much
 NEARLY_ALL = 0.9
 
@@ -208,7 +208,7 @@ class Evidence:
             low=low,
             high=high,
             start=first,
-            waits=waits_of(low, high, right / answers, every, size, given, pace),
+            waits=waits_of(low, high, right / answers, every, visits < 2, size, given, pace),
             critical=critical_weights(*first, size, given),
             remaining=remaining_steps(history, given),
             gone=bool(recent) and max(value for _, value in recent) < given.gone,
@@ -295,23 +295,22 @@ def _alike(counts: PromptCounts, members: Any) -> bool:
     return bool(chdtrc(len(n) - 1, square) >= ALIKE)
 
 
-def _run_verdict(
-    verdicts: Any, slope: float, whole: Evidence, rest: Evidence
-) -> tuple[str, str]:
+def _run_verdict(verdicts: Any, slope: float, whole: Evidence, rest: Evidence) -> tuple[str, str]:
     """The verdict on the run, and what it rests on."""
     solved = verdicts == "solved"
     if solved.mean() >= NEARLY_ALL or whole.low[0] >= whole.settings.solved_prob:
         return "solved", "share"
-    if slope >= RISES:
-        return "learning", "trend"
-    if slope <= -RISES:
-        return "unclear", "falls"
     (most, number), *_ = Counter(verdicts[~solved].tolist()).most_common()
+    found = ("unclear", "mixed")
     if most != "unclear" and number > (~solved).sum() / 2:
-        return str(most), "share"
-    if rest.homogeneous:
-        return str(rest.verdicts()[0]), "pooled"
-    return "unclear", "mixed"
+        found = str(most), "share"
+    elif rest.homogeneous:
+        found = str(rest.verdicts()[0]), "pooled"
+    if slope >= RISES and found[0] != "held":  # it may still rise to where it is held
+        return "learning", "trend"
+    if slope <= -RISES and found[0] not in ("held", "collapsed"):
+        return "unclear", "falls"
+    return found
 
 
 def _values(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -43,7 +44,7 @@ class GroupMonitor(TrainerHooks):
 
     | key | meaning |
     |---|---|
-    | `plateau/prompts_*` | share of prompts that are solved, waiting, unreachable, held, collapsed |
+    | `plateau/prompts_*` | share of prompts solved, waiting, unreachable, held, collapsed |
     | `plateau/wait` | median over prompts not yet solved of the steps until escape |
     | `plateau/kl_ratio` | KL weight over the critical one: from 1 on it holds prompts down |
     | `plateau/entropy_trend` | change of the entropy per step |
@@ -56,6 +57,7 @@ class GroupMonitor(TrainerHooks):
     Attributes:
         history: all groups seen.
         last_report: the last full report; None before the first.
+        seconds: spent in the monitor so far.
 
     Raises:
         ValueError: for an argument out of range.
@@ -66,6 +68,7 @@ class GroupMonitor(TrainerHooks):
         self.settings = settings or GroupSettings()
         self.history = GroupHistory(self.settings.success_at)
         self.last_report: GroupReport | None = None
+        self.seconds = 0.0
         self._steps = 0
         self._signal: Any = None
         self._read_settings = settings is None
@@ -90,6 +93,7 @@ class GroupMonitor(TrainerHooks):
         Raises:
             ValueError: in one sentence, for whatever cannot be used; nothing is kept then.
         """
+        begin = time.perf_counter()
         before = len(self.history), len(self.history.entropy)
         self.history.add(
             rewards,
@@ -103,6 +107,7 @@ class GroupMonitor(TrainerHooks):
         )
         values = self._step_values(*before)
         self._steps += 1
+        self.seconds += time.perf_counter() - begin
         if self._steps % self.report_every == 0:
             found = self.report()
             values |= found.values | {metrics.PLATEAU_VERDICT: found.verdict}
@@ -118,7 +123,9 @@ class GroupMonitor(TrainerHooks):
         Raises:
             ValueError: before the first update.
         """
+        begin = time.perf_counter()
         self.last_report = judge(self.history, self.settings)
+        self.seconds += time.perf_counter() - begin
         return self.last_report
 
     def set_trainer(self, **changes: Any) -> None:

@@ -54,9 +54,7 @@ def prompt_sentence(
     return f"{seen}: {wait} from now, which is too wide or unknown to say more; {left}."
 
 
-def run_sentence(
-    verdict: str, basis: str, slope: float, rest: Any, verdicts: Counter[str]
-) -> str:
+def run_sentence(verdict: str, basis: str, slope: float, rest: Any, verdicts: Counter[str]) -> str:
     """What the verdict on the run rests on."""
     tally = ", ".join(f"{count:,} {name}" for name, count in verdicts.most_common())
     tail = f" Prompts: {tally}."
@@ -65,7 +63,9 @@ def run_sentence(
     if basis == "trend":
         return f"Success rises by {slope:.1f} standard errors over the later half." + tail
     if basis == "mixed":
-        return "No verdict holds for most unsolved prompts, and they differ too much to pool." + tail
+        return (
+            "No verdict holds for most unsolved prompts, and they differ too much to pool." + tail
+        )
     if verdict == "solved":
         share = verdicts["solved"] / max(1, sum(verdicts.values()))
         return f"{share:.0%} of the prompts are surely solved, or all together are." + tail

@@ -14,6 +14,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from agents.diagnosis.groups.history import GroupHistory
 from agents.diagnosis.groups.judging import GroupReport
 from gw_envs.checks import BadInput, check_int, shown
@@ -155,7 +157,7 @@ class TrainerHooks:
         ):
             raise BadInput(f"{len(rewards)} rewards are no groups of {size} answers to one prompt.")
         values = [float("nan") if reward is None else float(reward) for reward in rewards]
-        groups = [values[i : i + size] for i in range(0, len(values), size)]
+        groups = np.array(values).reshape(-1, size)
         state = kwargs.get("trainer_state")
         return self.update(
             groups,

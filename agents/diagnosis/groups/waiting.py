@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.diagnosis.groups.estimates import Pace
 from agents.diagnosis.groups.forecast import GroupWait, critical_kl_weight, first_success_groups
@@ -37,6 +38,7 @@ def waits_of(
     high: Floats,
     share: Floats,
     every: Floats,
+    once: NDArray[np.bool_],
     group_size: int,
     given: GroupSettings,
     pace: Pace | None,
@@ -48,12 +50,18 @@ def waits_of(
         high: upper ends.
         share: of right answers, the estimate in between; NaN stands for 0 in what comes back.
         every: steps from one group of the prompt to the next.
+        once: prompts seen once, for which `every` is only a lower end [prompts].
         group_size: G.
         given: settings.
         pace: log-odds of a score; None: not known.
     """
     middle = np.where(share > 0, np.clip(share, low, high), np.where(low > 0, low, np.nan))
-    first = tuple(every * first_success_groups(x, group_size) for x in (high, middle, low))
+    latest = np.where(once, np.inf, every)
+    first = (
+        every * first_success_groups(high, group_size),
+        every * first_success_groups(middle, group_size),
+        latest * first_success_groups(low, group_size),
+    )
     tail = (1 - given.confidence) / 2
     if pace is None:
         least = every * _geometric_quantile(0.5, high, group_size)
@@ -70,8 +78,11 @@ def waits_of(
         wait = wait_law(given.rule, group_size, speed, given.escape_prob)
         return np.where(np.isnan(prob), np.nan, every * wait.quantile(q, known))
 
-    escape = quantile(0.5, 0), quantile(0.5, 1), quantile(0.5, 2)
-    return Waits(first, escape, (quantile(tail, 0), quantile(1 - tail, 2)))
+    def at_most(wait: Floats) -> Floats:
+        return np.where(once & (wait > 0), np.inf, wait)
+
+    escape = quantile(0.5, 0), quantile(0.5, 1), at_most(quantile(0.5, 2))
+    return Waits(first, escape, (quantile(tail, 0), at_most(quantile(1 - tail, 2))))
 
 
 def wait_law(rule: str, group_size: int, pace: float, escape_prob: float) -> GroupWait:
