@@ -22,6 +22,7 @@ from gw_envs.checks import (
     check_int,
     check_numbers,
     check_policy,
+    check_seconds,
 )
 from gw_envs.theory.drifting import drift_escape_updates, well_escape_updates
 from gw_envs.theory.printed_theorem import ceiling_range, check_rewards_path, printed_escape_time
@@ -179,6 +180,7 @@ def audit(
     eta = check_float("learning_rate", learning_rate, 0, open_low=True)
     printed_escape_time(0.5, 1.0, eta, constant)  # refuses a constant out of range
     budget = check_int("max_updates", max_updates, 0)
+    check_seconds("max_updates", budget, 1e-5 * budget)
     world_at, horizon = _as_worlds(instance)
     if drift_horizon is not None:
         horizon = check_int("drift_horizon", drift_horizon, 0)
