@@ -94,6 +94,15 @@ def _plain(value: Any) -> Any:
     return value if is_number else None
 
 
+def check_share(name: str, value: Any) -> float:
+    """Return `value` as a float between 0 and 1, neither of them.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    return check_float(name, value, 0, 1, open_low=True, open_high=True)
+
+
 def check_numbers(
     name: str,
     value: Any,
@@ -221,6 +230,22 @@ def check_instance(name: str, value: Any, kind: Any, wanted: str) -> Any:
     if not isinstance(value, kind):
         raise BadInput(f"{name}={shown(value)} must be {wanted}.")
     return value
+
+
+def check_device(name: str, value: Any) -> str:
+    """Return `value` if it names a device of torch that is here; "auto" is SB3's choice.
+
+    Raises:
+        ValueError: for one that holds nothing (meta), or is not in this build or this machine.
+    """
+    check_instance(name, value, str, "a name as 'cpu' or 'cuda'")
+    import torch
+
+    try:
+        torch.zeros(1, device="cpu" if value == "auto" else value).item()
+    except Exception:
+        raise BadInput(f"{name}={shown(value)} is not here; use 'cpu', or 'cuda' with a GPU.") from None
+    return str(value)
 
 
 def check_mean_rewards(name: str, value: ArrayLike) -> Floats:
