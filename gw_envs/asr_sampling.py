@@ -204,7 +204,7 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
         from gw_envs.metric_learning.process import SampledTraining
 
         check_options(options, ())
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else check_int("seed", seed, 0))
         run_seed = int(self.np_random.integers(2**63))
         start = initial_bins(self.initial_distribution, self.np_random)
         with one_thread():

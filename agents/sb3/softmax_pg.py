@@ -36,7 +36,15 @@ from agents.updates import (
     sampled_rules,
     soft_action_values,
 )
-from gw_envs.checks import BadInput, Floats, check_bool, check_choice, check_float, check_int
+from gw_envs.checks import (
+    BadInput,
+    Floats,
+    check_bool,
+    check_choice,
+    check_float,
+    check_instance,
+    check_int,
+)
 
 
 def _moves_logits(rule: Any) -> bool:
@@ -124,6 +132,7 @@ class SoftmaxPG(OnPolicyAlgorithm):
         names = EXACT_UPDATES if gradient == "exact" else SAMPLED_UPDATES
         self.update = check_choice("update", update, names)
         rule: Any = RULES[update]
+        check_instance("update_options", update_options or {}, Mapping, "a mapping")
         for option in update_options or {}:
             check_choice("update_options", option, tuple(field.name for field in fields(rule)))
         self.rule = rule(**(update_options or {}))
@@ -135,6 +144,8 @@ class SoftmaxPG(OnPolicyAlgorithm):
             )
         self.baseline_value = check_float("baseline_value", baseline_value or 0.0)
         self.episodic = check_bool("episodic", episodic)
+        if not callable(learning_rate):
+            check_float("learning_rate", learning_rate, 0, open_low=True)
         check_int("n_steps", n_steps, 1)
         check_float("gamma", gamma, 0, 1)
         check_float("gae_lambda", gae_lambda, 0, 1)

@@ -10,7 +10,7 @@ import pytest
 from agents import metrics
 from benchmarks.synthetic_results import write_synthetic_results
 from experiments.__main__ import main
-from experiments.analysis.plateaus import quartiles, last_seen, update_grid
+from experiments.analysis.plateaus import last_seen, quartiles, update_grid
 from experiments.analysis.run_table import read_runs
 from experiments.options.config import make_config
 from experiments.report import command as report
