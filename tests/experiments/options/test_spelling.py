@@ -46,10 +46,8 @@ def test_every_option_takes_every_spelling(env_id, agent):
             defaults, kinds = group(), get_type_hints(group)
             for field in dataclasses.fields(group):
                 default = getattr(defaults, field.name)
-                if kinds[field.name] is bool:
-                    value = not default
-                else:
-                    value = OWN.get(field.name, default)
+                flag = kinds[field.name] is bool
+                value = not default if flag else OWN.get(field.name, default)
                 if value is None:
                     continue
                 ways = list(spellings(field.name, value))
