@@ -63,6 +63,14 @@ EXACT_UPDATES = tuple(name for name in SAMPLED_UPDATES if issubclass(RULES[name]
 SB3_BASELINES = ("none", "value", "average", "constant")
 
 
+def _check_positive(learning_rate: Any, max_grad_norm: float | None) -> None:
+    """Both are numbers above 0, where they are numbers: schedules are functions, None is no limit."""
+    if not callable(learning_rate):
+        check_float("learning_rate", learning_rate, 0, open_low=True)
+    if max_grad_norm is not None:
+        check_float("max_grad_norm", max_grad_norm, 0, open_low=True)
+
+
 class SoftmaxPG(OnPolicyAlgorithm):
     """Policy gradient by the rules of `agents.updates`, on any discrete-action environment.
 
@@ -144,13 +152,10 @@ class SoftmaxPG(OnPolicyAlgorithm):
             )
         self.baseline_value = check_float("baseline_value", baseline_value or 0.0)
         self.episodic = check_bool("episodic", episodic)
-        if not callable(learning_rate):
-            check_float("learning_rate", learning_rate, 0, open_low=True)
         check_int("n_steps", n_steps, 1)
         check_float("gamma", gamma, 0, 1)
         check_float("gae_lambda", gae_lambda, 0, 1)
-        if max_grad_norm is not None:
-            check_float("max_grad_norm", max_grad_norm, 0, open_low=True)
+        _check_positive(learning_rate=learning_rate, max_grad_norm=max_grad_norm)
         self._returns_seen, self._mean_return = 0, 0.0
         super().__init__(
             policy,

@@ -203,8 +203,7 @@ def simulate(
         **_edge(escape_fraction, escape_prob),
     )
     kind = rule if rule is not None else sampling is not None
-    threads = _check_threads(num_threads)
-    check_seconds("max_updates", budget, 1e-9 * budget * bandits.theta.size / threads)
+    threads = _check_threads(num_threads, budget * bandits.theta.size)
     record = _run(problem, kind, compensated, dtype, bool(history), threads)
     report_imprecision(record.lowest_prob, dtype, compensated, on_precision, update)
     if rule is not None and not np.all(np.isfinite(record.moved)):
@@ -253,12 +252,16 @@ def _floor(dtype: str, compensated: bool, on_precision: str) -> float:
     return lowest_trusted(dtype, compensated) if on_precision == "raise" else 0.0
 
 
-def _check_threads(num_threads: int | None) -> int:
+def _check_threads(num_threads: int | None, numbers_moved: int) -> int:
+    """The threads of a run that moves so many numbers, a nanosecond each."""
     if num_threads is not None:
-        return check_int("num_threads", num_threads, 1)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        threads = check_int("num_threads", num_threads, 1)
+    elif hasattr(os, "sched_getaffinity"):
+        threads = len(os.sched_getaffinity(0))
+    else:
+        threads = os.cpu_count() or 1
+    check_seconds("max_updates", numbers_moved, 1e-9 * numbers_moved / threads)
+    return threads
 
 
 def _make_problem(

@@ -68,7 +68,8 @@ def test_a_flag_is_true_or_false(word):
 
 
 def test_of_an_option_given_twice_the_last_counts():
-    config = parse_config(["--env-id", "SoftmaxWell-v0", "--env_id=ASRWell-v0", "--seed=1", "--seed=2"])  # fmt: skip
+    words = "--env-id SoftmaxWell-v0 --env_id=ASRWell-v0 --seed=1 --seed=2"
+    config = parse_config(words.split())
     assert (config.run.env_id, config.run.seed) == ("ASRWell-v0", 2)
 
 
