@@ -64,7 +64,7 @@ SB3_BASELINES = ("none", "value", "average", "constant")
 
 
 def _check_positive(learning_rate: Any, max_grad_norm: float | None) -> None:
-    """Both are numbers above 0, where they are numbers: schedules are functions, None is no limit."""
+    """Both are above 0 where they are numbers: schedules are functions, None is no limit."""
     if not callable(learning_rate):
         check_float("learning_rate", learning_rate, 0, open_low=True)
     if max_grad_norm is not None:

@@ -202,9 +202,8 @@ def simulate(
         marks=history_marks(budget, history),
         **_edge(escape_fraction, escape_prob),
     )
-    kind = rule if rule is not None else sampling is not None
     threads = _check_threads(num_threads, budget * bandits.theta.size)
-    record = _run(problem, kind, compensated, dtype, bool(history), threads)
+    record = _run(problem, rule or sampling is not None, compensated, dtype, bool(history), threads)
     report_imprecision(record.lowest_prob, dtype, compensated, on_precision, update)
     if rule is not None and not np.all(np.isfinite(record.moved)):
         raise BadInput(f"learning_rate={rate!r} is too large: the parameters left float64.")
