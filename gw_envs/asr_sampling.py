@@ -182,6 +182,8 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
             check_choice("argument", name, tuple(LearnerSettings.__dataclass_fields__))
         self.settings = LearnerSettings(**learner)
         rows, labels = datasets.load(dataset, image_size=image_size, root=data_root)
+        if samples_per_class is not None:
+            check_int("samples_per_class", samples_per_class, 4)
         self.data = datasets.split(
             rows,
             labels,
