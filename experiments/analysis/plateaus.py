@@ -1,4 +1,4 @@
-"""What many runs recorded, on one grid of updates: the plateau and how it ends, recall and return."""
+"""What many runs recorded, on one grid of updates: the plateau, and how it ends."""
 
 from __future__ import annotations
 

@@ -86,9 +86,7 @@ def training_parts(runs: RunTable, tables: dict[str, Any]) -> list[dict[str, Any
         }
         steps = max((each.steps for each in methods.values()), key=len)
         bands = {method: _padded(quartiles(t.recall), len(steps)) for method, t in methods.items()}
-        figure = figures.band_figure(
-            steps, bands, "steps of the sampler", "recall@1 of test rows"
-        )
+        figure = figures.band_figure(steps, bands, "steps of the sampler", "recall@1 of test rows")
         rows = [_method_row(method, training) for method, training in methods.items()]
         parts.append({"name": label(names, key), "recall": figure, "methods": rows})
     return parts
