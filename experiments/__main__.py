@@ -7,6 +7,7 @@ import sys
 
 from experiments.options.values import check_digits
 from gw_envs.checks import BadInput, check_choice
+from gw_envs.threads import one_thread_each
 
 # command: (module with `main(arguments) -> exit code`, what it does)
 COMMANDS = {
@@ -47,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"  {name:<14}{text}")
         print("\npython -m experiments COMMAND --help explains a command's options.")
         return 0
+    one_thread_each()
     try:
         check_digits(words)
         from experiments.runs.tracking import graceful_termination

@@ -15,8 +15,8 @@ from agents.diagnosis.policies.training import statistics_beside
 from agents.diagnosis.verdicts import count_text
 from experiments.diagnose.loading import import_module, load_agent, load_model, quiet_stdout
 from experiments.files import check_file
+from experiments.options.parsing import spelt_out
 from gw_envs.checks import BadInput
-from gw_envs.threads import one_thread_each
 
 MOST_ROWS = 8
 
@@ -66,13 +66,12 @@ model, where rl-zoo3 puts it, if it is there."""
 
 def main(arguments: list[str]) -> int:
     """Diagnose the model the arguments name and print verdict, routes and cost."""
-    one_thread_each()
     options: DiagnoseOptions = tyro.cli(
         DiagnoseOptions,
         prog="python -m experiments diagnose",
         description="Is a model stuck or converged? Probe the actions it hardly takes. Loading a "
         "model runs code that its file holds: diagnose only files you trust.",
-        args=arguments,
+        args=spelt_out(arguments, (DiagnoseOptions,)),
     )
     if options.figure is not None:
         check_file("figure", options.figure)

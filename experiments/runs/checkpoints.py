@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.files import save_text, write_atomically
 from experiments.options.config import BOOKKEEPING, SETTINGS_FILE
+from experiments.options.yaml_text import dump_yaml
 from gw_envs.checks import BadInput
 
 if TYPE_CHECKING:
@@ -28,10 +29,7 @@ SEAL_BYTES = len(SEAL) + 32
 
 def write_settings(folder: Path, config: RunConfig) -> None:
     """Write the run's options into its folder, for `--config` and `--resume`."""
-    import yaml
-
-    text = yaml.safe_dump(config.settings(), sort_keys=False)
-    save_text(text, folder / SETTINGS_FILE)
+    save_text(dump_yaml(config.settings()), folder / SETTINGS_FILE)
 
 
 def save_checkpoint(

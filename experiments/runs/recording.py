@@ -29,6 +29,7 @@ from experiments.runs.tracking import (
     tracker_factory,
 )
 from gw_envs.checks import check_float
+from gw_envs.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class RecordedRun(ABC):
         self._silent = not show_progress
         self._folder: Path | None = None
         self._saved = 0.0
-        self.learners = self._make_learners()
+        with one_thread():
+            self.learners = self._make_learners()
         self.groups: list[list[Trace]] = []
         if config.run.resume is not None:
             self.learners, self.groups = load_checkpoint(config.run.resume, config, self.learners)
@@ -156,6 +158,8 @@ class RecordedRun(ABC):
     def train(self, factory: TrackerFactory, folder: Path | None = None) -> None:
         """Run every learner to its budget and keep what it shows; only checkpoints are written.
 
+        On one thread, whatever the environment says: threads would change speed and last bits.
+
         Args:
             factory: makes the trackers.
             folder: where checkpoints go; None: there are none.
@@ -165,6 +169,10 @@ class RecordedRun(ABC):
             set_aside_wandb(folder)
         for trace in self.traces:
             trace.replay(self._tracker(factory, trace.gradient, trace.seed))
+        with one_thread():
+            self._train(factory)
+
+    def _train(self, factory: TrackerFactory) -> None:
         for i, learner in enumerate(self.learners):
             if i == len(self.groups):
                 self._begin(learner, factory)

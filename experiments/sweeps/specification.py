@@ -30,6 +30,7 @@ from typing import Any
 
 from experiments.files import check_name
 from experiments.options.config import RunConfig, make_config
+from experiments.options.yaml_text import read_yaml
 from gw_envs.checks import BadInput, check_choice, check_int
 
 BLOCK_KEYS = ("base", "grid", "points", "seeds", "tags")
@@ -109,23 +110,19 @@ def read_sweep(path: Path | str) -> Sweep:
     Raises:
         ValueError: naming the file, key or option that is wrong.
     """
-    import yaml
-
     path = Path(path)
-    try:
-        if path.suffix == ".py":
+    name = f"sweep file {str(path)!r}"
+    if path.suffix == ".py":
+        try:
             path.open().close()
-            data = runpy.run_path(str(path)).get("SWEEP")
-        else:
-            data = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise BadInput(f"sweep file {str(path)!r} cannot be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = " ".join(str(error).split())
-        raise BadInput(f"sweep file {str(path)!r} is not YAML: {line}.") from None
+        except OSError as error:
+            raise BadInput(f"{name} cannot be read: {error.strerror}.") from None
+        data = runpy.run_path(str(path)).get("SWEEP")
+    else:
+        data = read_yaml(path, name)
     if not isinstance(data, Mapping):
         what = "a variable SWEEP with a mapping" if path.suffix == ".py" else "`key: value` lines"
-        raise BadInput(f"sweep file {str(path)!r} must hold {what}: {', '.join(KEYS)}.")
+        raise BadInput(f"{name} must hold {what}: {', '.join(KEYS)}.")
     return make_sweep({"name": path.stem} | dict(data))
 
 
