@@ -88,7 +88,10 @@ def test_the_line_wins_however_it_is_written(word, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("learning_rate: 0.1\nseed: 1\nlearning_rate: 0.2\n", r"'learning_rate' .*twice \(line 3\)"),
+        (
+            "learning_rate: 0.1\nseed: 1\nlearning_rate: 0.2\n",
+            r"'learning_rate' .*twice \(line 3\)",
+        ),
         ("env_id: ASRWell-v0\ndrift: {law: abrupt, law: linear}\n", r"'law' .*twice \(line 2\)"),
         ("seed: 010\n", r"010 \(line 1\)"),
     ],
