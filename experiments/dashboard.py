@@ -12,7 +12,7 @@ from typing import Any
 
 from agents import metrics
 from experiments.options.parsing import spelt_out
-from experiments.runs.tracking import has_key
+from experiments.runs.wandb_tracker import has_key
 from gw_envs.checks import BadInput, check_extra
 
 NAME = "Gravity wells"

@@ -184,7 +184,9 @@ def env_maker(
     """
     if not isinstance(env, str):
         if not callable(env):
-            raise BadInput(f"{name}={env!r} must be a Gymnasium id or a function that makes an env.")
+            raise BadInput(
+                f"{name}={env!r} must be a Gymnasium id or a function that makes an env."
+            )
         return env
     import gw_envs  # noqa: F401 - registers our ids
 

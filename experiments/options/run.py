@@ -31,8 +31,9 @@ class RunOptions:
     """Name of the experiment: W&B group and folder name. Default: environment and agent."""
     output: Path = Path("runs")
     """Folder under which the run makes its own."""
-    track: Literal["offline", "online", "disabled"] = "offline"
-    """Weights & Biases: files only, upload (needs a key), or none."""
+    track: Literal["offline", "online", "tensorboard", "disabled"] = "offline"
+    """Weights & Biases, files only or upload (needs a key); TensorBoard (extra `tensorboard`); or
+    no tracker: the tables are written in any case."""
     wandb_project: str = "gravity-wells"
     """Project that online runs appear in."""
     checkpoint_seconds: float = 30.0

@@ -117,11 +117,11 @@ def remove_checkpoint(folder: Path) -> None:
     (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
 
 
-def set_aside_wandb(folder: Path) -> None:
-    """Move the W&B files of the stopped process away: the new ones hold everything once."""
-    wandb = folder / "wandb"
-    if wandb.is_dir():
-        number = 1
-        while (folder / f"wandb-stopped-{number}").exists():
-            number += 1
-        wandb.rename(folder / f"wandb-stopped-{number}")
+def set_aside_tracked(folder: Path) -> None:
+    """Move the stopped process's files of W&B or TensorBoard away: the new ones hold all of it."""
+    for kind in ("wandb", "tensorboard"):
+        if (folder / kind).is_dir():
+            number = 1
+            while (folder / f"{kind}-stopped-{number}").exists():
+                number += 1
+            (folder / kind).rename(folder / f"{kind}-stopped-{number}")

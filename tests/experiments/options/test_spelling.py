@@ -46,8 +46,7 @@ def test_every_option_takes_every_spelling(env_id, agent):
             defaults, kinds = group(), get_type_hints(group)
             for field in dataclasses.fields(group):
                 default = getattr(defaults, field.name)
-                flag = kinds[field.name] is bool
-                value = not default if flag else OWN.get(field.name, default)
+                value = not default if kinds[field.name] is bool else OWN.get(field.name, default)
                 if value is None:
                     continue
                 ways = list(spellings(field.name, value))
@@ -68,8 +67,8 @@ def test_a_flag_is_true_or_false(word):
 
 
 def test_of_an_option_given_twice_the_last_counts():
-    words = "--env-id SoftmaxWell-v0 --env_id=ASRWell-v0 --seed=1 --seed=2"
-    config = parse_config(words.split())
+    words = ["--env-id", "SoftmaxWell-v0", "--env_id=ASRWell-v0", "--seed=1", "--seed=2"]
+    config = parse_config(words)
     assert (config.run.env_id, config.run.seed) == ("ASRWell-v0", 2)
 
 
