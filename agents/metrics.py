@@ -16,6 +16,7 @@ OPTIMAL_PROB = "policy/optimal_prob"
 LOG10_OPTIMAL_PROB = "policy/log10_optimal_prob"
 ENTROPY = "policy/entropy"
 GRADIENT_NORM = "policy/gradient_norm"
+PASS_AT_K = "policy/pass_at_k"  # of VerifierWell-v0 alone
 LOWER_BOUND = "theory/escape_lower_bound"
 ESCAPE_TABLE = "escapes"
 FIGURE = "figure"
@@ -164,6 +165,7 @@ def policy_columns(record: Record, run: int) -> dict[str, float]:
         **_well_columns(record.suboptimality[run], record.optimal_prob[run]),
         ENTROPY: float(record.entropy[run]),
         GRADIENT_NORM: float(record.gradient_norm[run]),
+        **({} if record.pass_at_k is None else {PASS_AT_K: float(record.pass_at_k[run])}),
     }
 
 

@@ -250,7 +250,8 @@ class SoftmaxPG:
             theta = np.broadcast_to(rows, (len(self.seeds), states, actions))
         else:
             best = self.well.optimal_actions
-            theta = np.stack([start.table(best, actions, seed) for seed in self.seeds])
+            probs = getattr(self.well, "initial_probs", None)
+            theta = np.stack([start.table(best, actions, seed, probs) for seed in self.seeds])
         return self.rule.theta_from_policy(softmax(theta))
 
     def _bounds(self) -> Floats:

@@ -17,6 +17,10 @@ ENVIRONMENTS: dict[str, tuple[str, str]] = {
     ),
     "ASRWell-v0": ("gw_envs.asr_well:ASRWellEnv", "gw_envs.asr_well:ASRWellVectorEnv"),
     "ChainWell-v0": ("gw_envs.chain_well:ChainWellEnv", "gw_envs.chain_well:ChainWellVectorEnv"),
+    "VerifierWell-v0": (
+        "gw_envs.verifier_well:VerifierWellEnv",
+        "gw_envs.verifier_well:VerifierWellVectorEnv",
+    ),
     "ASRSampling-v0": (
         "gw_envs.asr_sampling:ASRSamplingEnv",
         "gw_envs.asr_sampling:ASRSamplingVectorEnv",

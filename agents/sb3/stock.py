@@ -79,7 +79,9 @@ def start_from(
             f"{type(model).__name__}, whose policy has no logits."
         )
     well = ground_truth(cast(Any, model.get_env()))
-    theta = wanted.table(well.optimal_actions, well.num_actions, seed)
+    theta = wanted.table(
+        well.optimal_actions, well.num_actions, seed, getattr(well, "initial_probs", None)
+    )
     if isinstance(policy, TabularSoftmaxPolicy):
         policy.set_theta(theta)
         return
