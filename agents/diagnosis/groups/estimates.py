@@ -20,6 +20,8 @@ from gw_envs.checks import Floats
 
 LEAST_POOL = 8  # groups of a prompt that are pooled however different they look
 SAME = 2.5  # standard errors by which two halves may differ
+HALVINGS = 40  # of an interval of log-odds
+FARTHEST = 40.0  # log-odds of a success probability that is neither 0 nor 1
 MOST_RECORDS = 4096  # groups that the pace is fitted to
 LEAST_EVENTS = 40  # successes after a prompt's first mixed group, before a pace is believed
 
@@ -188,10 +190,7 @@ def fit_pace(
         order = order[newest[order]]
     prompt = history.column("prompt")[order]
     n, k = history.column("answers")[order], history.column("right")[order]
-    gain = signal[np.minimum(k, len(signal) - 1)] * (1 - history.column("silent")[order])
-    first = np.flatnonzero(np.diff(prompt, prepend=-1))
-    before = np.cumsum(gain) - gain
-    dose = before - np.repeat(before[first], np.diff(np.append(first, len(prompt))))
+    dose, _ = _doses(history, order, prompt, signal, len(history.names))
     _, group = np.unique(prompt, return_inverse=True)
     wins, answers = np.bincount(group, k), np.bincount(group, n)
     useful = ((wins > 0) & (wins < answers) & (np.bincount(group, dose) > 0))[group]
@@ -206,6 +205,60 @@ def fit_pace(
     if value + margin <= 0:
         return None
     return Pace(max(0.0, value - margin), max(0.0, value), value + margin)
+
+
+def carry_to_now(
+    history: GroupHistory, counts: PromptCounts, signal: Floats, pace: float, mean: Floats
+) -> Floats:
+    """Success probabilities now, from means over the pooled groups [prompts].
+
+    A prompt's mixed groups have moved its log-odds by pace times their signal; the mean over its
+    pooled groups says from where.
+
+    Args:
+        history: the groups.
+        counts: of `count_prompts`.
+        signal: of a group with m successes [G+1].
+        pace: log-odds of a score.
+        mean: success probability, mean over the pooled groups [prompts].
+    """
+    from scipy.special import expit
+
+    end = counts.start + counts.visits
+    place = np.arange(len(counts.order))
+    owner = history.column("prompt")[counts.order]
+    inside = place >= (end - counts.pooled)[owner]
+    order, owner = counts.order[inside], owner[inside]
+    before, total = _doses(history, order, owner, signal, len(mean))
+    moved = pace * before
+    n = history.column("answers")[order].astype(np.float64)
+    wanted = mean * counts.answers
+    low, high = np.full(len(mean), -FARTHEST), np.full(len(mean), FARTHEST)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        above = np.bincount(owner, n * expit(middle[owner] + moved), len(mean)) > wanted
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    return np.where((mean > 0) & (mean < 1), expit(low + pace * total), mean)
+
+
+def _doses(
+    history: GroupHistory, order: Ints, owner: Ints, signal: Floats, prompts: int
+) -> tuple[Floats, Floats]:
+    """Signal that a prompt's groups in `order` have had before each of them, and in all [prompts].
+
+    Args:
+        history: the groups.
+        order: groups sorted by prompt, then time.
+        owner: their prompts.
+        signal: of a group with m successes [G+1]; 0 for a silent one.
+        prompts: how many there are.
+    """
+    k = np.minimum(history.column("right")[order], len(signal) - 1)
+    gain = signal[k] * (1 - history.column("silent")[order])
+    before = np.cumsum(gain) - gain
+    first = np.flatnonzero(np.diff(owner, prepend=-1))
+    before -= np.repeat(before[first], np.diff(np.append(first, len(owner))))
+    return before, np.bincount(owner, gain, prompts).astype(np.float64)
 
 
 def _logistic(group: Ints, dose: Floats, n: Ints, k: Ints) -> tuple[float, float] | None:

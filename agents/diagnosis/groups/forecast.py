@@ -10,7 +10,8 @@ others by the rest, shared. The scores are those of `agents.updates`. Mean and v
 number of groups to the edge follow backwards from it: a geometric wait, then the rest from where
 the group has put z. Deep down, where two successes in a group are rare, they are those of
 `gw_envs.theory.group_escape_law`. A gamma distribution with this mean and variance gives the
-quantiles: it is exact for one wait, and right to first order for many small steps.
+quantiles: it is exact for one wait; its median is within 3 % of the law's, its 5 % quantile up to
+a third too low (at steps of about 2), so that ranges are rather too wide.
 
 What the law leaves out makes it an upper estimate: prompts that help one another.
 """
@@ -200,19 +201,20 @@ class GroupWait:
         chance = np.where(jump > 0, binomial(x, self.group_size), 0.0)
         active = chance.sum(axis=1)
         chance /= active[:, None]
-        place = np.minimum((jump + z[:, None] - bottom) * (cells / (edge - bottom)), cells)
-        left = np.clip(place.astype(np.int64), np.arange(cells + 1)[:, None], cells - 1)
-        part = place - left
+        here = np.arange(cells + 1)[:, None]
+        hop = np.clip(jump * (cells / (edge - bottom)), 0.0, cells - here)
+        left = np.minimum(here + hop.astype(np.int64), cells - 1)
+        part = hop - (left - here)
         mean, variance = np.zeros(cells + 1), np.zeros(cells + 1)
         for i in range(cells - 1, -1, -1):
             weight, j, f = chance[i], left[i], part[i]
-            stays = float(weight @ np.where(j == i, 1 - f, 0.0))  # mean[i] and variance[i] are 0
+            leaves = float(weight @ np.where(j == i, f, 1.0))  # mean[i] and variance[i] are still 0
             after = float(weight @ (mean[j] * (1 - f) + mean[j + 1] * f))
-            mean[i] = (1 / active[i] + after) / (1 - stays)
+            mean[i] = (1 / active[i] + after) / leaves
             rest = mean[j] * (1 - f) + mean[j + 1] * f
             spread = variance[j] * (1 - f) + variance[j + 1] * f
             off = float(weight @ (rest - weight @ rest) ** 2)
-            variance[i] = ((1 - active[i]) / active[i] ** 2 + off + weight @ spread) / (1 - stays)
+            variance[i] = ((1 - active[i]) / active[i] ** 2 + off + weight @ spread) / leaves
         return z, mean, variance
 
 

@@ -29,6 +29,7 @@ from agents.diagnosis.groups import sentences
 from agents.diagnosis.groups.estimates import (
     Pace,
     PromptCounts,
+    carry_to_now,
     clopper_pearson,
     count_prompts,
     fit_pace,
@@ -44,6 +45,7 @@ VERDICTS = ("waiting", "unreachable", "learning", "solved", "collapsed", "held",
 RISES = 4.0  # standard errors
 ALIKE = 1e-3  # least chance, if all prompts were alike, of differing so much
 NEARLY_ALL = 0.9
+SLACK = 2.0  # between what a model tells and what its rewards allow
 
 
 @dataclass(frozen=True)
@@ -145,10 +147,14 @@ def judge(history: GroupHistory, settings: GroupSettings | None = None) -> Group
 def _pace(history: GroupHistory, counts: PromptCounts, given: GroupSettings) -> Pace | None:
     if given.pace is not None:
         return Pace(given.pace, given.pace, given.pace)
+    return fit_pace(history, counts, _signal(history, given), given.confidence)
+
+
+def _signal(history: GroupHistory, given: GroupSettings) -> Floats:
+    """What a group with m successes moves the log-odds by, over the pace [G+1]."""
     gain, total = group_signals(given.rule, history.group_size)
-    signal = gain - np.arange(len(gain)) / history.group_size * total
-    signal[[0, -1]] = np.maximum(signal[[0, -1]], 0)
-    return fit_pace(history, counts, signal, given.confidence)
+    share = np.arange(len(gain)) / history.group_size
+    return np.maximum(gain - share * total, 0.0)
 
 
 @dataclass(frozen=True)
@@ -162,6 +168,7 @@ class Evidence:
     right: Any
     low: Floats
     high: Floats
+    now: tuple[Floats, Floats]
     start: tuple[Floats, Floats]
     waits: Waits
     critical: tuple[Floats, Floats]
@@ -191,8 +198,15 @@ class Evidence:
             pick(counts.first_right), pick(counts.first_answers), given.confidence
         )
         low, high = clopper_pearson(right, answers, given.confidence)
+        share = right / answers
+        now, middle = (low, high), share
+        if not pooled and pace is not None:
+            ends = ((pace.low, low), (pace.high, high), (pace.value, share))
+            signal = _signal(history, given)
+            least, most, middle = (carry_to_now(history, counts, signal, *end) for end in ends)
+            now = least, most
         if not pooled:
-            low, high, first = _told(history, counts, low, high, first)
+            low, high, now, first = _told(history, counts, (low, high), now, first)
         size = history.group_size
         steps = np.unique(history.column("step"))
         stride = float(np.median(np.diff(steps))) if len(steps) > 1 else 1.0
@@ -207,8 +221,9 @@ class Evidence:
             right=right,
             low=low,
             high=high,
+            now=now,
             start=first,
-            waits=waits_of(low, high, right / answers, every, visits < 2, size, given, pace),
+            waits=waits_of(*now, middle, every, visits < 2, size, given, pace),
             critical=critical_weights(*first, size, given),
             remaining=remaining_steps(history, given),
             gone=bool(recent) and max(value for _, value in recent) < given.gone,
@@ -228,7 +243,7 @@ class Evidence:
         """A verdict for every prompt [prompts]."""
         given, waits = self.settings, self.waits
         found = np.full(len(self.low), "unclear", dtype="<U12")
-        below = self.high < given.escape_prob
+        below = self.now[1] < given.escape_prob
         left = np.inf if self.remaining is None else float(self.remaining)
         near = given.kl_weight > 0.5 * self.critical[0]  # waits know nothing of the KL term
         found[below & ~near & (waits.escape[2] <= left) & np.isfinite(waits.escape[2])] = "waiting"
@@ -264,23 +279,26 @@ class Evidence:
 
 
 def _told(
-    history: GroupHistory, counts: PromptCounts, low: Floats, high: Floats, first: Any
-) -> tuple[Floats, Floats, tuple[Floats, Floats]]:
+    history: GroupHistory, counts: PromptCounts, success: Any, now: Any, first: Any
+) -> tuple[Floats, Floats, tuple[Floats, Floats], tuple[Floats, Floats]]:
     """Success probabilities that the model told take the place of intervals while they are fresh.
 
-    They are a lower end where other texts are right as well; where they contradict the rewards,
-    the rewards count.
+    They are only a lower end where other texts are right as well: where they contradict the
+    rewards, by more than a factor `SLACK`, the rewards count.
     """
-    low, high, begin, end = low.copy(), high.copy(), first[0].copy(), first[1].copy()
+    low, high, begin, end = (x.copy() for x in (*success, *first))
+    at_least, at_most = (x.copy() for x in now)
     for number, prob in history.first_prob.items():
-        if begin[number] <= prob <= end[number]:
+        if begin[number] / SLACK <= prob <= end[number] * SLACK:
             begin[number] = end[number] = prob
     for number, (step, prob) in history.answer_prob.items():
         place = counts.order[counts.start[number] : counts.start[number] + counts.visits[number]]
         since = place[history.column("step")[place] >= step]
-        if history.column("silent")[since].all() and low[number] <= prob <= high[number]:
-            low[number] = high[number] = prob
-    return low, high, (begin, end)
+        if history.column("silent")[since].all() and (
+            now[0][number] / SLACK <= prob <= now[1][number] * SLACK
+        ):
+            low[number] = high[number] = at_least[number] = at_most[number] = prob
+    return low, high, (at_least, at_most), (begin, end)
 
 
 def _alike(counts: PromptCounts, members: Any) -> bool:

@@ -14,6 +14,7 @@ from agents.diagnosis.groups.history import GroupHistory
 from agents.diagnosis.groups.settings import GroupSettings
 from gw_envs.checks import Floats
 
+SLOWEST = 1e-6  # a slower pace is none
 Three = tuple[Floats, Floats, Floats]
 
 
@@ -72,7 +73,7 @@ def waits_of(
 
     def quantile(q: float, end: int) -> Floats:
         speed, prob = ends[end]
-        if speed <= 0:
+        if speed < SLOWEST:
             return np.full_like(every, np.nan if end == 1 else np.inf)
         known = np.where(np.isnan(prob), 0.0, prob)
         wait = wait_law(given.rule, group_size, speed, given.escape_prob)
