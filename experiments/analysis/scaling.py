@@ -74,7 +74,7 @@ def scaling_axes(runs: RunTable) -> tuple[str, ...]:
 
 def has_law(runs: RunTable, option: str) -> bool:
     """Whether the theory claims that these runs' escape times are a power law along an option."""
-    needed = {
+    needed: dict[str, set[Any]] = {
         "env_id": {"SoftmaxWell-v0"},
         "agent": {"softmax-pg", "sb3-softmax-pg"},
         "gradient": {"exact"},
