@@ -1,10 +1,10 @@
 """Numbers in prose that a command makes, held against what the command has stored.
 
 A number of a benchmark or a claim carries a comment that the reader does not see, behind it or
-behind its unit: `about 1 ms<!-- deep-well: T = 3e15: time -->`. In front of the colon stands the
-benchmark or the claim; behind it the figure's name on docs/benchmarks.md, the name of a contender in
-the column beside it, or the name of a claim's finding. A number must be the stored one rounded to
-the digits it has; after "about" it may be off by 15 %.
+behind its unit: `about 1 ms<!-- deep-well: T = 3e15: time -->`. In front of the first colon stands
+the benchmark or the claim; behind it the figure's name on docs/benchmarks.md, the name of a
+contender in the column "measured" there, or the name of a claim's finding. A number must be the
+stored one rounded to the digits it has; after "about" it may be off by 15 %.
 
 `python -m tests.tools.prose_numbers` lists what does not agree and what lacks its comment, by page.
 """
