@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Literal
 
-from gw_envs.checks import check_int
+from gw_envs.checks import check_int, check_memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +31,9 @@ class RunOptions:
     """Name of the experiment: W&B group and folder name. Default: environment and agent."""
     output: Path = Path("runs")
     """Folder under which the run makes its own."""
-    track: Literal["offline", "online", "disabled"] = "offline"
-    """Weights & Biases: files only, upload (needs a key), or none."""
+    track: Literal["offline", "online", "tensorboard", "disabled"] = "offline"
+    """Weights & Biases, files only or upload (needs a key); TensorBoard (extra `tensorboard`); or
+    no tracker: the tables are written in any case."""
     wandb_project: str = "gravity-wells"
     """Project that online runs appear in."""
     checkpoint_seconds: float = 30.0
@@ -48,4 +49,6 @@ class RunOptions:
             ValueError: for a negative seed or fewer than one run.
         """
         first = check_int("seed", self.seed, 0)
-        return tuple(range(first, first + check_int("num_seeds", self.num_seeds, 1)))
+        count = check_int("num_seeds", self.num_seeds, 1)
+        check_memory("num_seeds", count, 5000.0 * count)
+        return tuple(range(first, first + count))

@@ -15,7 +15,7 @@ from agents import metrics
 from agents.escape import EscapeEvent
 from agents.evaluation import Record
 from experiments.options.config import RunConfig
-from experiments.runs.tracking import Tracker
+from experiments.runs.tracker import Tracker
 
 PACKAGES = (
     "gravity-wells",

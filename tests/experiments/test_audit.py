@@ -43,7 +43,7 @@ def test_every_state_has_its_row_and_its_sentence(capsys):
     ("line", "message"),
     [
         ("audti", "command='audti' is unknown; choose one of"),
-        ("audit --drift {law:", "is no YAML"),
+        ("audit --drift {law:", "is not YAML"),
         ("audit --drift 1.5", r"\[0, 1\]"),
         ("audit --drift [0.6,0.2,0.2]", "premise"),
         ("audit --reward-gaps 0.1 0.2", "reward_gaps"),
