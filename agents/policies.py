@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int, check_numbers
 
 # What each start is made of, beside its name.
 FIELDS_USED: dict[str, tuple[str, ...]] = {
@@ -29,8 +29,12 @@ def softmax(theta: ArrayLike) -> Floats:
 
     Returns:
         Probabilities [..., K], float64; adding a constant to a row of theta changes nothing.
+
+    Raises:
+        ValueError: for what is no array of float64 and no list of finite numbers.
     """
-    logits = np.asarray(theta, dtype=np.float64)
+    fast = isinstance(theta, np.ndarray) and theta.dtype == np.float64  # of rules, in their loops
+    logits = cast(Floats, theta) if fast else check_numbers("theta", theta)
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return weights / weights.sum(axis=-1, keepdims=True)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from agents.baselines import BASELINES, exact_baseline
 from agents.updates import Batch, SampledRule, make_sampled_rule
-from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int, check_memory
 from gw_envs.registration import make_well
 from gw_envs.vector.streams import Streams
 
@@ -66,6 +66,7 @@ class Rollouts:
         self.rule = make_sampled_rule("softmax-pg") if rule is None else rule
         self.runs, self.batch_size = len(seeds), check_int("batch_size", batch_size, 1)
         self.rule.check_batch_size(self.batch_size)
+        check_memory("batch_size", batch_size, 5000.0 * self.runs * self.batch_size)
         # spawn_key 1: actions, 2: environment; 0 is taken by random initial policies.
         actions = _children(seeds, 1, self.batch_size)
         worlds = _children(seeds, 2, self.batch_size)

@@ -39,6 +39,7 @@ BENCHMARKS = {
     "diagnosis": "benchmarks.diagnosis",
     "diagnosis-power": "benchmarks.diagnosis.power",
     "diagnosis-outside": "benchmarks.diagnosis.outside",
+    "groups": "benchmarks.groups",
     "import": "benchmarks.imports",
     "sweeps": "benchmarks.sweeps",
 }
@@ -46,6 +47,7 @@ OWN_PAGES = {
     "diagnosis": "diagnosis_benchmark.md",
     "diagnosis-power": "diagnosis_power.md",
     "diagnosis-outside": "diagnosis_outside.md",
+    "groups": "verifiers.md",
 }
 _INDENT = {"initial_indent": "  ", "subsequent_indent": "  "}
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"

@@ -31,6 +31,10 @@ COMMANDS = {
         "experiments.pictures.playground.page",
         "a page to play with: drag a policy, see how long its well holds it",
     ),
+    "groups": (
+        "experiments.diagnose.groups",
+        "verified rewards all zero: how long a run will wait, and whether it ends",
+    ),
     "files": ("experiments.options.shipped", "copy the shipped sweeps, configs and examples here"),
     "asr-drift": ("experiments.drift.command", "measure b_k(t) and Delta(s) of real training runs"),
 }

@@ -182,6 +182,8 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
             check_choice("argument", name, tuple(LearnerSettings.__dataclass_fields__))
         self.settings = LearnerSettings(**learner)
         rows, labels = datasets.load(dataset, image_size=image_size, root=data_root)
+        if samples_per_class is not None:
+            check_int("samples_per_class", samples_per_class, 4)
         self.data = datasets.split(
             rows,
             labels,
@@ -204,7 +206,7 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
         from gw_envs.metric_learning.process import SampledTraining
 
         check_options(options, ())
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else check_int("seed", seed, 0))
         run_seed = int(self.np_random.integers(2**63))
         start = initial_bins(self.initial_distribution, self.np_random)
         with one_thread():

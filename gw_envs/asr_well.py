@@ -68,6 +68,7 @@ class ASRWellVectorEnv(WellVectorEnv):
         self.optimal_actions = hardness.check_best_actions(best_actions, self.num_states)
         self.move_prob = check_float("move_prob", move_prob, 0, 1)
         self.discount = check_float("discount", discount, 0, 1, open_high=True)
+        self._transitions = hardness.hardness_transitions(self.num_states, self.move_prob)
         self.steps_per_tick = check_int("steps_per_tick", steps_per_tick, 1)
         self.rewards = DriftingRewards(
             drift,
@@ -79,7 +80,6 @@ class ASRWellVectorEnv(WellVectorEnv):
         )
         self.rewards.check_premise(premise, ceiling)
         self.drift_horizon = self.rewards.horizon
-        self._transitions = hardness.hardness_transitions(self.num_states, self.move_prob)
         self._initial = np.full(self.num_states, 1 / self.num_states)
 
     def clock_of(self, index: int) -> int:

@@ -175,7 +175,7 @@ def make_arena(
 
 
 def env_maker(
-    env: str | Callable[[], gym.Env[Any, Any]], env_kwargs: dict[str, Any] | None
+    env: str | Callable[[], gym.Env[Any, Any]], env_kwargs: dict[str, Any] | None, name: str = "env"
 ) -> Callable[[], gym.Env[Any, Any]]:
     """A function that makes the environment; an id is looked up, our own ids included.
 
@@ -184,7 +184,9 @@ def env_maker(
     """
     if not isinstance(env, str):
         if not callable(env):
-            raise BadInput(f"env={env!r} must be a Gymnasium id or a function that makes an env.")
+            raise BadInput(
+                f"{name}={env!r} must be a Gymnasium id or a function that makes an env."
+            )
         return env
     import gw_envs  # noqa: F401 - registers our ids
 
@@ -194,7 +196,7 @@ def env_maker(
     except (gym.error.Error, TypeError) as error:
         reason = " ".join(str(error).split()).removesuffix(".")
         raise BadInput(
-            f"env={env!r} with env_kwargs={kwargs} cannot be made: {reason}. If another package "
+            f"{name}={env!r} with env_kwargs={kwargs} cannot be made: {reason}. If another package "
             "registers it, import that first (--gym-packages PACKAGE)."
         ) from None
     return lambda: gym.make(env, disable_env_checker=True, **kwargs)

@@ -13,10 +13,13 @@ from agents.updates import ExactRule
 from gw_envs.checks import (
     BadInput,
     Floats,
+    check_bool,
     check_float,
     check_int,
     check_mean_rewards,
+    check_numbers,
     check_policy,
+    check_seconds,
 )
 from gw_envs.theory import best_arm_and_gap, in_well
 
@@ -62,9 +65,7 @@ def policy_at_distance(rule: ExactRule, distance: ArrayLike, num_actions: int) -
         Probabilities [..., K].
     """
     check_int("num_actions", num_actions, 2)
-    above = np.asarray(distance, dtype=np.float64)[..., None]
-    if not np.all(above > 0):
-        raise BadInput(f"distance={distance!r} must be above 0.")
+    above = check_numbers("distance", distance, 0, open_low=True)[..., None]
     theta = rule.theta_from_policy(np.full((*above.shape[:-1], num_actions), 1 / num_actions))
     theta[..., :num_actions] = 1 + above * (np.arange(num_actions) > 0)  # the rest is memory
     return rule.policy(theta)
@@ -102,7 +103,8 @@ def run_rule(
     """
     rewards, start = _check_bandit(mean_rewards, policy)
     check_float("learning_rate", learning_rate, 0, open_low=True)
-    check_int("max_updates", max_updates, 1)
+    check_seconds("max_updates", max_updates, 1e-5 * check_int("max_updates", max_updates, 1))
+    check_bool("stop_at_escape", stop_at_escape)
     outside = _outside(rewards, escape_prob, escape_fraction)
     best = int(np.argmax(rewards))
     gaps = rewards[best] - rewards

@@ -29,7 +29,15 @@ from agents.simulation.settings import (
 )
 from agents.updates import ExactRule, UpdateRule
 from agents.updates.regularized import log_softmax
-from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
+from gw_envs.checks import (
+    BadInput,
+    Floats,
+    check_bool,
+    check_choice,
+    check_float,
+    check_int,
+    check_seconds,
+)
 from gw_envs.rewards import NOISE_LAWS
 from gw_envs.theory import WELL_FRACTION
 
@@ -189,13 +197,13 @@ def simulate(
         mean_rewards, initial_theta, reward_path, optimal_action, reward_gap, drift_horizon
     )
     problem = _make_problem(bandits, rate, sampling, dtype)._replace(
-        stop=bool(stop_at_escape),
+        stop=check_bool("stop_at_escape", stop_at_escape),
         floor=_floor(dtype, compensated, on_precision),
         marks=history_marks(budget, history),
         **_edge(escape_fraction, escape_prob),
     )
-    kind = rule if rule is not None else sampling is not None
-    record = _run(problem, kind, compensated, dtype, bool(history), _check_threads(num_threads))
+    threads = _check_threads(num_threads, budget * bandits.theta.size)
+    record = _run(problem, rule or sampling is not None, compensated, dtype, bool(history), threads)
     report_imprecision(record.lowest_prob, dtype, compensated, on_precision, update)
     if rule is not None and not np.all(np.isfinite(record.moved)):
         raise BadInput(f"learning_rate={rate!r} is too large: the parameters left float64.")
@@ -227,7 +235,7 @@ def _in_given_order(
 def _check_arithmetic(dtype: str, robust: bool | None, gradient: str) -> bool:
     """Whether the arithmetic is compensated."""
     wide = check_choice("dtype", dtype, ("float64", "float32")) == "float64"
-    compensated = wide if robust is None else bool(robust)
+    compensated = wide if robust is None else check_bool("robust", robust)
     if compensated and not wide:
         raise BadInput("robust=True needs dtype='float64': float32 has no robust arithmetic.")
     if gradient == "sampled" and not compensated:
@@ -243,12 +251,16 @@ def _floor(dtype: str, compensated: bool, on_precision: str) -> float:
     return lowest_trusted(dtype, compensated) if on_precision == "raise" else 0.0
 
 
-def _check_threads(num_threads: int | None) -> int:
+def _check_threads(num_threads: int | None, numbers_moved: int) -> int:
+    """The threads of a run that moves so many numbers, a nanosecond each."""
     if num_threads is not None:
-        return check_int("num_threads", num_threads, 1)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        threads = check_int("num_threads", num_threads, 1)
+    elif hasattr(os, "sched_getaffinity"):
+        threads = len(os.sched_getaffinity(0))
+    else:
+        threads = os.cpu_count() or 1
+    check_seconds("max_updates", numbers_moved, 1e-9 * numbers_moved / threads)
+    return threads
 
 
 def _make_problem(

@@ -74,7 +74,7 @@ def main(arguments: list[str]) -> int:
         args=spelt_out(arguments, (DiagnoseOptions,)),
     )
     if options.figure is not None:
-        check_file("figure", options.figure)
+        check_file("figure", options.figure, (".png",))
     with quiet_stdout():
         found = diagnose_file(options)
     if options.json:
@@ -108,7 +108,7 @@ def diagnose_file(options: DiagnoseOptions) -> Diagnosis:
         raise BadInput(f"env_kwargs={options.env_kwargs!r} is not JSON: {error}.") from None
     if not isinstance(env_kwargs, dict):
         raise BadInput(f"env_kwargs={options.env_kwargs!r} must be a JSON object.")
-    make = env_maker(options.env_id, env_kwargs)
+    make = env_maker(options.env_id, env_kwargs, "env_id")
     if options.agent is not None:
         policy = load_agent(options.model, options.agent, make)
     else:

@@ -108,6 +108,9 @@ def measure(options: DriftOptions) -> Any:
     from experiments.options.progress import progress
 
     first = check_int("seed", options.seed, 0)
+    check_int("lag", options.lag, 1, check_int("hold", options.hold, 1))
+    for action in options.best_actions or ():
+        check_int("best_actions", action, 0, 2)
     seeds = range(first, first + check_int("num_seeds", options.num_seeds, 3))
     names = [f.name for f in fields(options) if f.name not in NOT_SETTINGS]
     settings = {name: getattr(options, name) for name in names}

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Literal
 
-from gw_envs.checks import check_int
+from gw_envs.checks import check_int, check_memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,4 +49,6 @@ class RunOptions:
             ValueError: for a negative seed or fewer than one run.
         """
         first = check_int("seed", self.seed, 0)
-        return tuple(range(first, first + check_int("num_seeds", self.num_seeds, 1)))
+        count = check_int("num_seeds", self.num_seeds, 1)
+        check_memory("num_seeds", count, 5000.0 * count)
+        return tuple(range(first, first + count))

@@ -50,9 +50,11 @@ def read_yaml(path: Path, name: str) -> Any:
     """The value that a YAML file holds; see `load_yaml`.
 
     Raises:
-        ValueError: also for a file that cannot be read.
+        ValueError: also for a file that cannot be read, and for what is no file: a pipe never ends.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise BadInput(f"{name} is a folder, a device or a pipe; name a file.")
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise BadInput(f"{name} cannot be read: {error.strerror}.") from None

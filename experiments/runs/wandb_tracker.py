@@ -216,11 +216,10 @@ def api_key() -> str | None:
     """The W&B key of the environment, or that of the server in the user's netrc file."""
     key = os.environ.get("WANDB_API_KEY")
     host = urllib.parse.urlsplit(_base_url()).hostname
-    own = os.environ.get("NETRC")
-    files = [Path(own)] if own else [Path.home() / ".netrc", Path.home() / "_netrc"]
-    for file in files if not key else ():
+    files = [os.environ.get("NETRC"), Path.home() / ".netrc", Path.home() / "_netrc"]
+    for file in files if host and not key else ():
         try:
-            known = netrc.netrc(file).authenticators(host or "")
+            known = netrc.netrc(file).authenticators(str(host)) if file else None
         except (OSError, netrc.NetrcParseError):
             continue
         key = known[2] if known else key

@@ -91,6 +91,9 @@ def make_agents(config: RunConfig) -> list[Agent]:
     """
     check_int("max_updates", config.run.max_updates, 1, MOST_UPDATES)
     agents: list[Agent] = config.agent.make(config.run, config.env.kwargs())
+    for agent in agents:
+        if not config.run.until_escape:
+            agent.check_budget(config.run.max_updates)
     return agents
 
 

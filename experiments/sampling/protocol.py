@@ -159,12 +159,13 @@ def run_protocol(
     from experiments.options.progress import progress
 
     seeds = range(FIRST_SEED, FIRST_SEED + check_int("num_seeds", num_seeds, 1))
+    check_int("workers", workers, 1)
     tasks = missing(folder, cells, seeds)
     folder.mkdir(parents=True, exist_ok=True)
     work = partial(_run_and_keep, folder, settings)
     done: Iterator[None]
     with progress(total=len(tasks), unit=" runs") as bar:
-        if check_int("workers", workers, 1) == 1:
+        if workers == 1:
             for task in tasks:
                 work(task)
                 bar.update()

@@ -22,6 +22,7 @@ from gw_envs.checks import (
     check_int,
     check_numbers,
     check_policy,
+    check_seconds,
 )
 from gw_envs.theory.drifting import drift_escape_updates, well_escape_updates
 from gw_envs.theory.printed_theorem import ceiling_range, check_rewards_path, printed_escape_time
@@ -183,6 +184,7 @@ def audit(
     if hasattr(instance, "mdp_at"):  # one of our environments names what it is about
         optimal_action = instance.optimal_actions if optimal_action is None else optimal_action
         reward_gap = instance.reward_gaps if reward_gap is None else reward_gap
+    check_seconds("max_updates", budget, 1e-5 * budget)
     world_at, horizon = _as_worlds(instance)
     if drift_horizon is not None:
         horizon = check_int("drift_horizon", drift_horizon, 0)

@@ -21,7 +21,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import BadInput, Floats, check_float, check_int, check_numbers
+from gw_envs.checks import BadInput, Floats, check_bool, check_float, check_int, check_numbers
 from gw_envs.theory.bounds import (
     check_one_policy,
     drift_escape_bound,
@@ -63,7 +63,7 @@ def drift_escape_updates(
     """
     pi = check_one_policy(policy)
     clock = drift_escape_bound(pi, optimal_action)
-    if equal_rewards:
+    if check_bool("equal_rewards", equal_rewards):
         clock = max(clock, equal_rewards_escape_bound(pi[optimal_action]))
     gaps = _check_path("gaps_path", gaps_path)
     speed = _clock_speed(gaps, _check_path("learning_rate", learning_rate, non_negative=True))
