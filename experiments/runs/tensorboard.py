@@ -7,6 +7,7 @@ and the configuration with the escape time stands under HPARAMS.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class TensorBoardTracker(Tracker):
         """Write the numbers of a row at its update, and the event if it is one."""
         self._update = int(row[UPDATE])
         for key, value in row.items():
-            if key != UPDATE and isinstance(value, int | float):
+            if key != UPDATE and isinstance(value, Real):
                 self._writer.add_scalar(key, float(value), self._update)
         if EVENT_KIND in row:
             self._writer.add_text("events", event_text(row), self._update)
