@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from gw_envs import hardness
 from gw_envs.checks import Floats, check_float, check_int
-from gw_envs.drawing import bar_frame
 from gw_envs.drift import Well
 from gw_envs.drift.rewards import DriftingRewards, Premise
 from gw_envs.tabular import TabularMDP
+from gw_envs.vector.drawing import bar_frame
 from gw_envs.well_env import Actions, Observation, States, WellEnv, WellVectorEnv
 
 DEFAULT_DRIFT = Well(

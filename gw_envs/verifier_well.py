@@ -18,9 +18,9 @@ from gw_envs.checks import (
     check_numbers,
     shown,
 )
-from gw_envs.drawing import bar_frame
 from gw_envs.hardness import check_for_each
 from gw_envs.tabular import TabularMDP
+from gw_envs.vector.drawing import bar_frame
 from gw_envs.well_env import Actions, Observation, States, WellEnv, WellVectorEnv
 
 
@@ -151,8 +151,8 @@ class VerifierWellEnv(WellEnv):
     ## Description
     The smallest model of training by verifiable rewards: N prompts (states), K answers each
     (actions), a verifier that pays 1 for the right answer and 0 for others. Each prompt has a
-    policy of its own, so each is a well of its own with Delta = 1, and `initial_probs` says where it
-    starts: evenly spaced in the logarithm from `lowest_prob` to `highest_prob`, or a list. Agents
+    policy of its own, so each is a well of its own with Delta = 1, and `initial_probs` says where
+    it starts: evenly spaced in the logarithm from `lowest_prob` to `highest_prob`, or a list. Agents
     start there with `initial_policy="prompts"`, the wrong answers alike. The objective is the mean
     over prompts: in an exact update each moves by eta/N.
 
