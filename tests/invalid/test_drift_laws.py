@@ -108,7 +108,7 @@ def test_laws(call, name):
         {"value": 0.3},
         {5: 0.3},
         10**400,
-        object(),
+        ...,
     ],
     ids=str,
 )
