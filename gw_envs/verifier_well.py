@@ -151,9 +151,9 @@ class VerifierWellEnv(WellEnv):
     ## Description
     The smallest model of training by verifiable rewards: N prompts (states), K answers each
     (actions), a verifier that pays 1 for the right answer and 0 for others. Each prompt has a
-    policy of its own, so each is a well of its own with Delta = 1, and `initial_probs` says where
-    it starts: evenly spaced in the logarithm from `lowest_prob` to `highest_prob`, or a list.
-    Agents start there with `initial_policy="prompts"`, the wrong answers alike. The objective is the mean
+    policy of its own, so each is a well of its own with Delta = 1; `initial_probs` says where each
+    starts: evenly spaced in the logarithm from `lowest_prob` to `highest_prob`, or a list. Agents
+    start there with `initial_policy="prompts"`, the wrong answers alike. The objective is the mean
     over prompts: in an exact update each moves by eta/N.
 
     Sampled group rules take one group per prompt and update: `batch_size` = N * `group_size`, or a

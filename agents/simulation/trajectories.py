@@ -38,8 +38,8 @@ from gw_envs.checks import (
     check_int,
     check_seconds,
 )
-from gw_envs.rewards import NOISE_LAWS
 from gw_envs.theory import WELL_FRACTION
+from gw_envs.vector.noise import NOISE_LAWS
 
 # Stand-ins for the escape criterion that is not used: a probability never exceeded, and a fraction
 # at which every policy is in the well.

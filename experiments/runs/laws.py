@@ -7,7 +7,7 @@ a sentence says so, and nothing is shown.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from agents.policies import softmax
 from experiments.options.config import RunConfig
 from gw_envs.checks import BadInput, Floats
+from gw_envs.registration import make_well
 from gw_envs.theory import (
     best_arm_and_gap,
     escape_bounds,
@@ -44,6 +45,31 @@ class Expectation:
     law: float = math.nan
     quantiles: tuple[float, ...] = (math.nan,) * len(LEVELS)
     notes: tuple[str, ...] = ()
+
+
+def expectations(config: RunConfig, gradient: str, well: Any) -> list[Expectation]:
+    """What is expected in each state, [S].
+
+    A prompt of VerifierWell-v0 is a bandit of its own, which moves by eta/S; groups are dealt
+    evenly.
+    """
+    agent, count = config.agent, well.num_states
+    independent = hasattr(well, "initial_probs") and hasattr(agent, "update")
+    if not independent or (gradient == "sampled" and agent.update not in GROUP_RULES):
+        return [expectation(config, gradient, well)] * count
+    found = []
+    for state, x0 in enumerate(well.initial_probs):
+        own: dict[str, Any] = {
+            "learning_rate": agent.learning_rate / count,
+            "batch_size": max(agent.batch_size // count, 1),
+        }
+        if agent.initial_policy == "prompts":
+            own |= {"initial_policy": "uniform_suboptimal", "optimal_prob": float(x0)}
+        rewards = well.mdp_at(0).rewards[state].tolist()
+        bandit = make_well("SoftmaxWell-v0", 1, {"mean_rewards": rewards})
+        alone = replace(config, agent=replace(agent, **own))
+        found.append(expectation(alone, gradient, bandit))
+    return found
 
 
 def expectation(config: RunConfig, gradient: str, well: Any) -> Expectation:

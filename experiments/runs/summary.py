@@ -21,12 +21,14 @@ TRAINING_FOOT = (
 )
 
 
-def escape_table(traces: Sequence[Trace], expected: Mapping[str, Expectation] = {}) -> str:
+def escape_table(
+    traces: Sequence[Trace], expected: Mapping[str, Sequence[Expectation]] = {}
+) -> str:
     """Escape times beside what theory expects: rows by state, then exact and sampled runs.
 
     Args:
         traces: the runs.
-        expected: by gradient, of runs in one state.
+        expected: by gradient, of each state.
     """
     lines: list[str] = []
     num_states = len(traces[0].state_bounds)
@@ -36,9 +38,11 @@ def escape_table(traces: Sequence[Trace], expected: Mapping[str, Expectation] = 
         for kind in kinds:
             lines.append(_head(kind))
             own = [trace for trace in traces if trace.gradient == kind]
-            lines += [_row(trace, state, expected.get(kind, Expectation())) for trace in own]
+            here = expected[kind][state] if kind in expected else Expectation()
+            lines += [_row(trace, state, here) for trace in own]
             lines.append("")
-    notes = [note for kind in kinds if kind in expected for note in expected[kind].notes]
+    each = [one for kind in kinds for one in expected.get(kind, ())]
+    notes = [note for one in each for note in one.notes]
     return "\n".join([*lines, WELL_FOOT, *dict.fromkeys(notes)])
 
 

@@ -11,7 +11,7 @@ from agents.evaluation import Record
 from agents.interface import Agent
 from agents.softmax_pg import MOST_UPDATES, log_spaced
 from experiments.options.config import RunConfig
-from experiments.runs.laws import expectation
+from experiments.runs.laws import expectations
 from experiments.runs.recording import RecordedRun
 from experiments.runs.summary import censored_note, escape_table
 from experiments.runs.trace import Trace
@@ -77,7 +77,7 @@ class Run(RecordedRun):
     def _summary(self) -> str:
         well = self.learners[0].well
         kinds = {trace.gradient for trace in self.traces}
-        expected = {kind: expectation(self.config, kind, well) for kind in sorted(kinds)}
+        expected = {kind: expectations(self.config, kind, well) for kind in sorted(kinds)}
         can_jump = self.config.run.agent == "softmax-pg"
         note = censored_note(self.traces, self.budget, can_jump)
         return "\n".join(filter(None, [escape_table(self.traces, expected), note]))
