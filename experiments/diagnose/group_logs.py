@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from agents import metrics
 from agents.diagnosis.groups import GroupHistory
 from gw_envs.checks import BadInput, check_int, shown
 
@@ -16,8 +17,8 @@ ENDINGS = (".parquet", ".jsonl", ".json", ".csv")
 STEPS = ("step", "global_step", "train/global_step", "_step")
 PROMPTS = ("prompt", "prompt_id", "uid", "problem_id", "id")
 REWARDS = ("rewards", "reward", "score", "train/reward", "critic/score/mean")
-SILENT = ("frac_reward_zero_std", "train/frac_reward_zero_std", "plateau/silent")
-ENTROPY = ("entropy", "train/entropy", "plateau/entropy", "actor/entropy")
+SILENT = ("frac_reward_zero_std", "train/frac_reward_zero_std", metrics.PLATEAU_SILENT)
+ENTROPY = ("entropy", "train/entropy", metrics.PLATEAU_ENTROPY, "actor/entropy")
 Columns = dict[str, list[Any]]
 
 

@@ -198,3 +198,67 @@ def test_reports_come_when_asked_for_and_are_plain():
     assert monitor.last_report.verdict in VERDICTS
     json.dumps(monitor.last_report.as_dict())
     assert monitor.seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("verdict", "probs", "settings", "told", "words"),
+    [
+        ("solved", np.full(4, 0.99), {}, {}, "solved"),
+        ("held", np.full(4, 0.2), {"kl_weight": 2.0}, {}, "KL weight 2 is at least the critical"),
+        ("collapsed", np.zeros(4), {}, {"entropy": 0.001}, "entropy of answers is gone"),
+        ("learning", np.linspace(0.05, 0.6, 80)[:, None] * np.ones(4), {}, {}, "Success rises"),
+        ("unclear", np.linspace(0.6, 0.05, 80)[:, None] * np.ones(4), {}, {}, "Success falls"),
+        ("waiting", np.full(4, 0.02), {"pace": 1.0, "budget": 10_000}, {}, "are left"),
+        ("unreachable", np.full(4, 0.02), {"pace": 1e-3, "budget": 200}, {}, "but"),
+        ("unclear", np.full(4, 0.02), {}, {}, "too wide or unknown"),
+        ("unclear", np.full(4, 0.7), {}, {}, "neither surely below 0.5 nor surely solved"),
+    ],
+)
+def test_verdicts_of_plain_situations(verdict, probs, settings, told, words):
+    report = draw(probs, 80, settings=GroupSettings(**settings), **told).report()
+    assert report.verdict == verdict
+    assert words in report.reason
+
+
+def test_a_weak_kl_term_holds_nothing_and_a_strong_one_is_no_sure_wait():
+    kept = {"pace": 1.0, "budget": 10_000}
+    critical = draw(np.full(4, 0.02), 80, settings=GroupSettings(kl_weight=1e-3, **kept)).report()
+    assert critical.verdict == "waiting"
+    low, high = critical.prompts[0].critical_kl
+    near = GroupSettings(kl_weight=(0.5 * low + high) / 2, **kept)
+    assert draw(np.full(4, 0.02), 80, settings=near).report().verdict == "unclear"
+    middle = np.median([prompt.critical_kl[1] for prompt in critical.prompts])
+    assert critical.values["plateau/kl_ratio"] == pytest.approx(1e-3 / middle, rel=1e-9)
+
+
+def test_the_pace_of_trained_tables_is_found():
+    from benchmarks.groups import learning_rate
+    from benchmarks.groups.training import ANSWERS, Tables, start_logits
+
+    for rule in ("grpo", "rloo", "max-rl"):
+        eta = learning_rate(rule, 8)
+        rng = np.random.default_rng(5)
+        tables = Tables(start_logits(0.05, 24), rule, 8, eta, rng)
+        monitor = GroupMonitor(10**6, GroupSettings(rule=rule))
+        for _ in range(60):
+            monitor.update(tables.step())
+        pace = monitor.report().pace
+        known = eta * ANSWERS / (ANSWERS - 1)
+        assert 0.97 * pace.low < known < 1.03 * pace.high  # wrong answers fall one by one
+        assert pace.high < 1.5 * pace.low
+
+
+def test_a_mean_over_past_groups_is_carried_to_now():
+    """Three groups of 4 with 1, 2 and 2 right, pace 0.5: the mean fixes where they began."""
+    from agents.diagnosis.groups.estimates import carry_to_now, count_prompts
+    from agents.diagnosis.groups.forecast import group_signals
+
+    history = GroupHistory()
+    for right in (1, 2, 2):
+        history.add_counts(len(history), "a", 4, right)
+    signal = group_signals("grpo", 4)[0]
+    doses = 0.5 * np.array([0, 3**0.5 / 4, 3**0.5 / 4 + 0.5])
+    z = -0.7
+    mean = np.mean(1 / (1 + np.exp(-z - doses)))
+    now = carry_to_now(history, count_prompts(history), signal, 0.5, np.array([mean]))
+    assert now[0] == pytest.approx(1 / (1 + np.exp(-z - doses[2] - 0.25)), rel=1e-9)
