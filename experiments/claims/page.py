@@ -203,6 +203,7 @@ def _section(
     name = claim.name
     quotes = "\n>\n".join(f'> "{quote.text}" ({quote.place})' for quote in claim.quotes)
     shown = ", ".join(f"`{key}={_setting(value)}`" for key, value in settings.items())
+    settings_text = f", with {shown}" if shown else ""
     rows = "\n".join(
         f"| {number}.{i} | {_cell(f.measure)} | {_region(f.true_in)} |"
         for i, f in enumerate(findings, 1)
@@ -222,7 +223,7 @@ def _section(
 |---|---|---|
 {rows}
 
-`python -m experiments claims {name}`, with {shown}.
+`python -m experiments claims {name}`{settings_text}.
 """
 
 

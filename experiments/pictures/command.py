@@ -201,11 +201,13 @@ def draw_scaling_picture(options: ScalingOptions) -> None:
 
     runs = read_escapes(options.results)
     axis = options.axis or (*scaling_axes(runs), "none")[0]
+    series = scalings(runs, axis)
+    drawn = sum(curve.runs for scaling in series for curve in scaling.curves)
     draw_scaling(
-        scalings(runs, axis),
+        series,
         options.output,
         axis=axis_name(axis),
-        title=f"How the wait grows, {len(runs):,} runs",
+        title=f"How the wait grows, {drawn:,} of {len(runs):,} runs",
     )
 
 
