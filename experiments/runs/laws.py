@@ -47,6 +47,9 @@ class Expectation:
     notes: tuple[str, ...] = ()
 
 
+RARE = 0.05  # expected successes of a group: the law is that of their limit at 0
+
+
 def expectations(config: RunConfig, gradient: str, well: Any) -> list[Expectation]:
     """What is expected in each state, [S].
 
@@ -54,6 +57,9 @@ def expectations(config: RunConfig, gradient: str, well: Any) -> list[Expectatio
     evenly.
     """
     agent, count = config.agent, well.num_states
+    if gradient == "sampled" and hasattr(agent, "batch"):
+        agent = replace(agent, batch_size=agent.batch(count))
+        config = replace(config, agent=agent)
     independent = hasattr(well, "initial_probs") and hasattr(agent, "update")
     if not independent or (gradient == "sampled" and agent.update not in GROUP_RULES):
         return [expectation(config, gradient, well)] * count
@@ -61,7 +67,7 @@ def expectations(config: RunConfig, gradient: str, well: Any) -> list[Expectatio
     for state, x0 in enumerate(well.initial_probs):
         own: dict[str, Any] = {
             "learning_rate": agent.learning_rate / count,
-            "batch_size": max(agent.batch_size // count, 1),
+            "batch_size": max((agent.batch_size or 1) // count, 1),
         }
         if agent.initial_policy == "prompts":
             own |= {"initial_policy": "uniform_suboptimal", "optimal_prob": float(x0)}
@@ -198,6 +204,8 @@ def _groups(config: RunConfig, start: float, gap: float, well: Any, alike: bool)
         raise BadInput(f"batch_size={agent.batch_size} must be one group of {size} pulls.")
     if np.ptp(rewards) > 0 or well.noise.law != "none" or not alike:
         raise BadInput("groups have a law where wrong arms pay and start alike, without noise.")
+    if size * start > RARE:
+        raise BadInput(f"the law of groups is for G pi(a*) up to {RARE}, here {size * start:.2g}.")
     law = group_escape_law(
         agent.update,
         start,
