@@ -95,6 +95,9 @@ def make_trainer(
     from trl import GRPOConfig, GRPOTrainer
 
     torch.set_num_threads(1)
+    if args.kl_weight:  # TRL loads the reference model from where the model's own came
+        model.save_pretrained(args.output)
+        model.config._name_or_path = args.output
 
     def verifier(prompts: list[str], completions: list[str], **_: Any) -> list[float]:
         pairs = zip(prompts, completions, strict=True)
