@@ -148,7 +148,8 @@ def event_row(event: EscapeEvent, global_step: int) -> dict[str, Any]:
 
 def run_row(config: RunConfig, trace: Trace) -> dict[str, Any]:
     """The row of the table `runs`; its configuration is that of this run alone."""
-    own = config.flat() | {"seed": trace.seed, "num_seeds": 1}
+    # That a run was stopped and gone on with says nothing of its numbers.
+    own = config.flat() | {"seed": trace.seed, "num_seeds": 1, "resume": None}
     whole_run = [row for row in trace.rows if "state" not in row]
     last: Mapping[str, Any] = whole_run[-1] if whole_run else {}
     return {

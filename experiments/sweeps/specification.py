@@ -33,7 +33,7 @@ from typing import Any
 from experiments.files import check_name
 from experiments.options.config import RunConfig, make_config
 from experiments.options.yaml_text import read_yaml
-from gw_envs.checks import BadInput, check_choice, check_int
+from gw_envs.checks import BadInput, check_choice, check_instance, check_int
 
 BLOCK_KEYS = ("base", "grid", "points", "seeds", "tags")
 KEYS = ("name", *BLOCK_KEYS, "blocks")
@@ -156,6 +156,7 @@ def make_sweep(data: Mapping[str, Any]) -> Sweep:
         ValueError: for an unknown key or option, a value of the wrong type, a run that occurs
             twice or a sweep of no run.
     """
+    check_instance("data", data, Mapping, f"a mapping with {', '.join(KEYS)}")
     for key in data:
         check_choice("sweep key", key, KEYS)
     name = check_name("name", data.get("name"))
