@@ -239,7 +239,11 @@ class SoftmaxPG:
         states, actions = self.well.num_states, self.well.num_actions
         if policy is not None:
             rows = np.log(check_policy("policy", policy))
-            if rows.shape not in ((actions,), (states, actions), (len(self.seeds), states, actions)):
+            if rows.shape not in (
+                (actions,),
+                (states, actions),
+                (len(self.seeds), states, actions),
+            ):
                 raise BadInput(
                     f"policy of shape {rows.shape} must be [K] or [S, K] = {(states, actions)}."
                 )

@@ -244,7 +244,9 @@ def check_device(name: str, value: Any) -> str:
     try:
         torch.zeros(1, device="cpu" if value == "auto" else value).item()
     except Exception:
-        raise BadInput(f"{name}={shown(value)} is not here; use 'cpu', or 'cuda' with a GPU.") from None
+        raise BadInput(
+            f"{name}={shown(value)} is not here; use 'cpu', or 'cuda' with a GPU."
+        ) from None
     return str(value)
 
 

@@ -115,10 +115,7 @@ def read_sweep(path: Path | str) -> Sweep:
     """
     path = Path(path)
     name = f"sweep file {str(path)!r}"
-    if path.suffix == ".py":
-        data = _run_python(path, name)
-    else:
-        data = read_yaml(path, name)
+    data = _run_python(path, name) if path.suffix == ".py" else read_yaml(path, name)
     if not isinstance(data, Mapping):
         what = "a variable SWEEP with a mapping" if path.suffix == ".py" else "`key: value` lines"
         raise BadInput(f"{name} must hold {what}: {', '.join(KEYS)}.")

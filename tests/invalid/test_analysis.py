@@ -15,7 +15,20 @@ from experiments.analysis.statistics import (
 from tests.invalid.storm import INF, NAN, NO_COUNT, refused, spoil
 
 TIMES = ("x", None, [], [NAN, 1.0], [-1.0, 2.0], [INF, 1.0], ["1", "2"], [[1.0, 2.0]], 5, {}, [1.0])
-CUTS = ("no", None, [], ["no", "yes"], [NAN, 0], [5, 0], [0.5, 1], [None, True], 1, {}, [True], [-1, 0])
+CUTS = (
+    "no",
+    None,
+    [],
+    ["no", "yes"],
+    [NAN, 0],
+    [5, 0],
+    [0.5, 1],
+    [None, True],
+    1,
+    {},
+    [True],
+    [-1, 0],
+)
 NO_SHARE = ("0.9", None, True, NAN, 0, 1, -1, [], 95)
 NO_VALUES = ("x", None, [], [NAN], [INF], ["1"], {}, [True, False], [None])
 PAIR = {"times": [1.0, 2.0], "censored": [False, True]}

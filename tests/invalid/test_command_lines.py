@@ -261,7 +261,7 @@ def test_the_parser_names_what_it_refuses(command, line, name, capsys):
     assert any(word in said.err + said.out for word in name.split("|"))
 
 
-@pytest.mark.parametrize("line", ["--max-updates 0", "--learning-rate ١", "--config ."])
+@pytest.mark.parametrize("line", ["--max-updates 0", "--learning-rate \u0661", "--config ."])
 def test_train_py_does_as_the_command(line, capsys):
     assert train.main(line.split()) == 2
     assert capsys.readouterr().err.startswith("error: ")

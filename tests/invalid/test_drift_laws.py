@@ -57,7 +57,11 @@ TABLE = [
         {},
         {"drift": ()},
     ),
-    (Linear(**LINEAR).values, {}, {"t": ("x", None, [0, -1], [NAN], INF, {}, [[1], [1, 2]], [True])}),
+    (
+        Linear(**LINEAR).values,
+        {},
+        {"t": ("x", None, [0, -1], [NAN], INF, {}, [[1], [1, 2]], [True])},
+    ),
     (
         Linear(**LINEAR).values,
         {"t": 1.0},

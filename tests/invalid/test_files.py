@@ -48,7 +48,7 @@ YAML = {
     "huge": ("seed: 99999999999999999999", "seed"),
     "number for flag": ("until_escape: 1", "until_escape"),
     "choice": ("gradient: sometimes", "gradient"),
-    "other digits": ("learning_rate: ٠", "learning_rate"),
+    "other digits": ("learning_rate: \u0660", "learning_rate"),
     "path": ("exp_name: ../evil", "exp_name"),
 }
 

@@ -51,7 +51,7 @@ def only(folder):
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    """The files that cases begin with, what each command leads to, and the seconds that it takes."""
+    """The files that cases begin with, what each command leads to, and its seconds."""
     folder = tmp_path_factory.mktemp("base")
     (folder / "sweep.yaml").write_text(yaml.safe_dump(SWEEP))
     finish(TRAIN.split(), folder)
@@ -148,7 +148,7 @@ def case_resume(folder, base, how, rng):
 def case_sweep(folder, base, how, rng):
     source, seconds, made = base
     shutil.copy(source / "sweep.yaml", folder)
-    words = "sweep sweep.yaml --engine serial --output swept".split()
+    words = ["sweep", "sweep.yaml", "--engine", "serial", "--output", "swept"]
 
     def reset():
         shutil.rmtree(folder / "swept", ignore_errors=True)
@@ -166,7 +166,7 @@ def case_compact(folder, base, how, rng):
         shutil.copytree(source / "parts", folder / "sharded")
 
     reset()
-    words = "compact sharded".split()
+    words = ["compact", "sharded"]
     check_stopped(folder, how, kill_during(words, folder, how, rng, seconds["compact"], reset))
     assert finish(words, folder)[0] == 0, (folder / "said.txt").read_text()
     assert rows(folder / "sharded") == made["compact"]
@@ -175,7 +175,7 @@ def case_compact(folder, base, how, rng):
 def case_report(folder, base, how, rng):
     source, seconds, made = base
     shutil.copytree(source / "swept", folder / "swept")
-    words = "report swept --output page.html".split()
+    words = ["report", "swept", "--output", "page.html"]
 
     def reset():
         (folder / "page.html").unlink()

@@ -113,7 +113,9 @@ def learn(name, value, **agent):
 )
 @pytest.mark.parametrize("gradient", ["exact", "sampled"])
 def test_learning(name, value, gradient):
-    refused(partial(learn, name, value, gradient=gradient, policy=[1e-6] + [(1 - 1e-6) / 5] * 5), name)
+    refused(
+        partial(learn, name, value, gradient=gradient, policy=[1e-6] + [(1 - 1e-6) / 5] * 5), name
+    )
 
 
 @pytest.mark.parametrize("value", [NAN, -0.1, INF, "0.1", None], ids=str)

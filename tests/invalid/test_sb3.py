@@ -97,7 +97,11 @@ TABLE = [
     (
         EscapeCallback,
         {},
-        {"record_at": ("x", [-1], [0.5], [NAN], 5), "log_every": NO_COUNT, "stop_on_escape": NO_FLAG},
+        {
+            "record_at": ("x", [-1], [0.5], [NAN], 5),
+            "log_every": NO_COUNT,
+            "stop_on_escape": NO_FLAG,
+        },
     ),
     (SB3Agent, {"model": MODEL}, {"seed": NO_COUNT}),
     (
