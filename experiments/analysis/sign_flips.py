@@ -37,8 +37,7 @@ def sign_flip_p_values(differences: ArrayLike, center: float = 0.0) -> Floats:
     Raises:
         ValueError: if the table is empty or holds a value that is not finite.
     """
-    shifted = _check(differences) - check_float("center", center)
-    sizes = _sizes(shifted, _flips(differences))  # [S, F]
+    sizes = _sizes(_check(differences) - check_float("center", center), _flips(differences))  # [S, F]
     order, least = np.argsort(-sizes[0]), 0.0
     p = np.empty(order.size)
     for rank, column in enumerate(order):

@@ -379,8 +379,8 @@ def _check_times(
     seen, flags = check_numbers(f"{group}times", times, 0), np.array(censored, dtype=object)
     if seen.ndim != 1 or seen.size == 0 or seen.shape != flags.shape:
         raise BadInput(
-            f"{group}times of shape {seen.shape} and {group}censored of shape {flags.shape} must"
-            " be lists of one length, at least 1."
+            f"{group}times of shape {seen.shape} and {group}censored of shape {flags.shape} must be "
+            "lists of one length, at least 1."
         )
     wrong = [flag for flag in flags.tolist() if flag not in (0, 1)]
     if wrong:

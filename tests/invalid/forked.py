@@ -15,14 +15,7 @@ import numpy as np
 
 MODULES = ["tests.invalid.forked", "experiments.runs.command", "experiments.sweeps.command"]
 MODULES += ["experiments.sweeps.compact", "experiments.report.command", "experiments.runs"]
-MODULES += [
-    "pyarrow.parquet",
-    "jinja2",
-    "plotly.offline",
-    "matplotlib.figure",
-    "tyro",
-    "scipy.stats",
-]
+MODULES += ["pyarrow.parquet", "jinja2", "plotly.offline", "matplotlib.figure", "tyro", "scipy.stats"]
 MODULES += ["experiments.sweeps.storage", "experiments.runs.picture", "agents.rollouts"]
 
 
@@ -47,8 +40,8 @@ def run(words, folder, began):
     said = os.open(folder / "said.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(said, 1)
     os.dup2(said, 2)
-    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - as long as the process
-    sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", closefd=False)
+    sys.stderr = open(2, "w", closefd=False)
     code = 130
     with contextlib.suppress(KeyboardInterrupt):
         began.set()
