@@ -39,7 +39,8 @@ class RunOptions:
     checkpoint_seconds: float = 30.0
     """Seconds between checkpoints: what a killed run loses at most when it is resumed."""
     resume: Path | None = None
-    """Folder of a killed or interrupted run: go on from its last checkpoint, with its options."""
+    """Folder of a killed or interrupted run: go on from its last checkpoint, with its options. Its
+    checkpoint is a pickle, which runs code: resume trusted runs only."""
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.files import save_text, write_atomically
+from experiments.files import remove_abandoned, save_text, write_atomically
 from experiments.options.config import BOOKKEEPING, SETTINGS_FILE
 from experiments.options.yaml_text import dump_yaml
 from gw_envs.checks import BadInput
@@ -113,7 +113,8 @@ def decisive(config: RunConfig) -> dict[str, Any]:
 
 
 def remove_checkpoint(folder: Path) -> None:
-    """Remove the checkpoint of a run that has finished."""
+    """Remove the checkpoint of a run that has finished, and what killed writers left of one."""
+    remove_abandoned(folder / CHECKPOINT_FILE)
     (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
 
 

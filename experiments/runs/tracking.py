@@ -9,6 +9,7 @@ that fails is dropped with a sentence (`Guarded`): training goes on.
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -63,7 +64,11 @@ def check_track(options: RunOptions) -> None:
 
 @contextmanager
 def graceful_termination() -> Iterator[None]:
-    """Within it, SIGTERM raises SystemExit(143), so that `finally` blocks and `finish` run."""
+    """Within it, SIGTERM raises SystemExit(143), so that `finally` blocks and `finish` run.
+
+    Where Python swallows what is raised (in a callback of a weak reference, in `__del__`), the
+    signal is sent again: neither SIGTERM nor Ctrl-C is lost, and no traceback is printed.
+    """
 
     def terminate(signum: int, frame: FrameType | None) -> None:
         raise SystemExit(128 + signum)
@@ -71,8 +76,21 @@ def graceful_termination() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, terminate)
+
+    def send_again(swallowed: Any) -> None:
+        signals = {SystemExit: signal.SIGTERM, KeyboardInterrupt: signal.SIGINT}
+        signum = signals.get(swallowed.exc_type)
+        if signum is None:
+            told(swallowed)
+            return
+        timer = threading.Timer(0.01, os.kill, (os.getpid(), signum))
+        timer.daemon = True
+        timer.start()
+
+    before, told = signal.signal(signal.SIGTERM, terminate), sys.unraisablehook
+    sys.unraisablehook = send_again
     try:
         yield
     finally:
+        sys.unraisablehook = told
         signal.signal(signal.SIGTERM, before)

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from gw_envs.checks import (
     BadInput,
     check_choice,
-    check_float,
     check_instance,
     check_int,
     check_memory,
+    check_share,
 )
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
@@ -191,7 +191,7 @@ def split(
         ValueError: for fewer than four classes, or a class too small to be split.
     """
     check_choice("class_split", class_split, get_args(ClassSplit))
-    share = check_float("validation_fraction", validation_fraction, 0, 1, open_low=True)
+    share = check_share("validation_fraction", validation_fraction)
     if rows_per_class is not None:
         check_int("rows_per_class", rows_per_class, 4)
     rng = np.random.default_rng(np.random.SeedSequence(check_int("split_seed", seed, 0)))
