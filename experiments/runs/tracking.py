@@ -8,6 +8,7 @@ that fails is dropped with a sentence (`Guarded`): training goes on.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from experiments.runs.tracker import Guarded, NullTracker, TrackerFactory
 from gw_envs.checks import check_extra
