@@ -16,6 +16,7 @@ from gw_envs.checks import (
     check_float,
     check_instance,
     check_int,
+    check_list,
     check_memory,
     check_numbers,
     check_unused,
@@ -169,10 +170,7 @@ class Start:
             named = [Start("uniform_suboptimal", float(x0)) for x0 in initial_probs]
             pairs = zip(named, optimal_actions, strict=True)
             return np.stack([start.theta(num_actions, int(best)) for start, best in pairs])
-        kinds = (list, tuple, range, np.ndarray)
-        best_actions = check_instance(
-            "optimal_actions", optimal_actions, kinds, "a list of actions"
-        )
+        best_actions = check_list("optimal_actions", optimal_actions, "a list of actions")
         if len(best_actions) == 0:
             raise BadInput("optimal_actions=[] must name the best arm of at least one state.")
         entropy = np.random.SeedSequence(check_int("seed", seed, 0), spawn_key=(0,))

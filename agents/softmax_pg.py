@@ -32,8 +32,8 @@ from gw_envs.checks import (
     check_callable,
     check_choice,
     check_float,
-    check_instance,
     check_int,
+    check_list,
     check_memory,
     check_policy,
     check_seconds,
@@ -351,8 +351,7 @@ def check_seeds(value: Sequence[int]) -> tuple[int, ...]:
     Raises:
         ValueError: if it is no list of whole numbers from 0 on.
     """
-    kinds = (list, tuple, range, np.ndarray)
-    seeds = check_instance("seeds", value, kinds, "a list of whole numbers, one for each run")
+    seeds = check_list("seeds", value, "a list of whole numbers, one for each run")
     if len(seeds) == 0:
         raise BadInput("seeds=() must name at least one seed.")
     check_memory("seeds", value, 5000.0 * len(seeds))

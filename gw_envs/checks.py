@@ -125,7 +125,7 @@ def check_numbers(
     except (TypeError, ValueError, OverflowError):  # rows of different length
         numeric = False
     if not numeric:
-        wanted = "must be a finite number, or a list of them with rows of equal length."
+        wanted = "must be a finite number, or a list of one or more with rows of equal length."
         raise BadInput(f"{name}={shown(value)} {wanted}")
     array = np.array(given, dtype=np.float64)
     if array.ndim == 0:
@@ -230,6 +230,18 @@ def check_instance(name: str, value: Any, kind: Any, wanted: str) -> Any:
         ValueError: if it is of another type.
     """
     if not isinstance(value, kind):
+        raise BadInput(f"{name}={shown(value)} must be {wanted}.")
+    return value
+
+
+def check_list(name: str, value: Any, wanted: str) -> Any:
+    """Return `value` if it is a list, tuple, range or array of numpy, whatever it holds.
+
+    Raises:
+        ValueError: for anything else: a set has no order, and text and bytes are words.
+    """
+    is_array = isinstance(value, np.ndarray) and value.ndim > 0
+    if not is_array and not isinstance(value, (list, tuple, range)):
         raise BadInput(f"{name}={shown(value)} must be {wanted}.")
     return value
 

@@ -27,8 +27,8 @@ from gw_envs.checks import (
     Floats,
     check_choice,
     check_float,
-    check_instance,
     check_int,
+    check_list,
     check_memory,
     check_numbers,
     shown,
@@ -83,8 +83,7 @@ class DriftLaw(ABC):
         if isinstance(clip, bool):
             return clip
         try:
-            ends = check_instance("clip", clip, (list, tuple, np.ndarray), "two numbers")
-            low, high = (check_float("clip", end) for end in ends)
+            low, high = (check_float("clip", end) for end in check_list("clip", clip, ""))
         except (TypeError, ValueError):
             low, high = 1.0, 0.0
         if not 0 <= low < high <= 1:
@@ -256,9 +255,8 @@ class Abrupt(DriftLaw):
     levels: tuple[float, ...]
 
     def _check(self, name: str, value: Any) -> tuple[float, ...]:
-        if not isinstance(value, (list, tuple, np.ndarray)) or np.ndim(value) == 0:
-            raise BadInput(f"abrupt.{name}={shown(value)} must be a list of numbers.")
-        numbers = tuple(check_float(f"abrupt.{name}", number) for number in value)
+        given = check_list(f"abrupt.{name}", value, "a list of numbers")
+        numbers = tuple(check_float(f"abrupt.{name}", number) for number in given)
         if name == "times" and (min(numbers, default=1) <= 0 or np.any(np.diff(numbers) <= 0)):
             raise BadInput(f"abrupt.times={shown(value)} must increase and be above 0.")
         if name == "levels" and len(numbers) != len(self.times) + 1:
@@ -332,9 +330,8 @@ class Sum(DriftLaw):
     terms: tuple[DriftLaw, ...]
 
     def _check(self, name: str, value: Any) -> tuple[DriftLaw, ...]:
-        if not isinstance(value, (list, tuple, np.ndarray)) or np.ndim(value) == 0:
-            raise BadInput(f"sum.terms={shown(value)} must be a list of drift laws.")
-        terms = tuple(drift_law(term, f"sum.terms[{i}]") for i, term in enumerate(value))
+        given = check_list("sum.terms", value, "a list of drift laws")
+        terms = tuple(drift_law(term, f"sum.terms[{i}]") for i, term in enumerate(given))
         if not terms:
             raise BadInput("sum.terms=[] must hold at least one drift law.")
         return terms
