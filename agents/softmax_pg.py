@@ -19,6 +19,8 @@ from agents.precision import lowest_trusted
 from agents.rollouts import Rollouts, check_baseline
 from agents.updates import (
     ExactRule,
+    SoftmaxGradient,
+    TiedRule,
     UpdateRule,
     check_rule,
     make_rule,
@@ -28,6 +30,7 @@ from agents.updates import (
 from gw_envs.checks import (
     BadInput,
     Floats,
+    check_bool,
     check_choice,
     check_float,
     check_instance,
@@ -67,6 +70,9 @@ class SoftmaxPG:
         baseline: of the sampled gradient (`agents.baselines.BASELINES`); "constant" takes
             `baseline_value`.
         batch_size: pulls or rollouts per sampled update.
+        shared_policy: one row of logits for all states, added to each state's first logits, which
+            stay; for rules that add a gradient to logits (`agents.updates.TiedRule`). False: a row
+            for each state.
         seeds: one independent run each; a run depends on its own seed only.
         **start: the other fields of `Start`: `optimal_prob`, `corner_action`, `sigma`.
 
@@ -91,9 +97,11 @@ class SoftmaxPG:
         baseline: str = "value",
         baseline_value: float | None = None,
         batch_size: int = 1,
+        shared_policy: bool = False,
         seeds: Sequence[int] = (0,),
         **start: Any,
     ) -> None:
+        shared = check_bool("shared_policy", shared_policy)
         self.gradient = check_choice("gradient", gradient, ("exact", "sampled"))
         self.update = update
         self.learning_rate = _check_learning_rate(learning_rate)
@@ -105,9 +113,11 @@ class SoftmaxPG:
         self.rule: UpdateRule
         self.rollouts: Rollouts | None = None
         if self.gradient == "exact":
-            self.rule = make_rule(check_rule("update", update, "exact"), **options)
+            exact: Any = make_rule(check_rule("update", update, "exact"), **options)
+            self.rule = TiedRule(exact) if shared else exact
         else:
-            self.rule = rule = make_sampled_rule(check_rule("update", update, "sampled"), **options)
+            rule: Any = make_sampled_rule(check_rule("update", update, "sampled"), **options)
+            self.rule = rule = TiedRule(rule) if shared else rule
             kwargs = dict(env_kwargs or {})
             if self.well.discount == 0 and self.well.horizon > 1:
                 kwargs["horizon"] = 1  # only the first reward of an episode counts
@@ -257,7 +267,7 @@ class SoftmaxPG:
     def _bounds(self) -> Floats:
         """Lower bounds on the escape time under exact gradients, [R, S]; 0 where none is known."""
         bounds = np.zeros(self.theta.shape[:2])
-        if isinstance(self.learning_rate, float) and self.update == "softmax-pg":
+        if isinstance(self.learning_rate, float) and type(self.rule) is SoftmaxGradient:
             for run, pi in enumerate(self.policy):
                 bounds[run] = escape_lower_bounds(self.well, pi, self.learning_rate)
         return bounds
@@ -271,7 +281,7 @@ class SoftmaxPG:
 
     def _has_fixed_values(self) -> bool:
         """Whether this is exact softmax PG whose rewards and rates are known beforehand."""
-        exact = self.gradient == "exact" and self.update == "softmax-pg"
+        exact = self.gradient == "exact" and type(self.rule) is SoftmaxGradient
         return exact and self.well.discount == 0 and not callable(self.learning_rate)
 
     def _advance(self, stop: int) -> None:

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from agents.policies import softmax
+from agents.updates import RULES
 from experiments.options.config import RunConfig
+from experiments.runs.flow_law import flow_escape_time, moves_logits
 from gw_envs.checks import BadInput, Floats
 from gw_envs.registration import make_well
 from gw_envs.theory import (
@@ -60,7 +62,10 @@ def expectations(config: RunConfig, gradient: str, well: Any) -> list[Expectatio
     if gradient == "sampled" and hasattr(agent, "batch"):
         agent = replace(agent, batch_size=agent.batch(count))
         config = replace(config, agent=agent)
-    independent = hasattr(well, "initial_probs") and hasattr(agent, "update")
+    independent = hasattr(well, "initial_probs") and hasattr(agent, "batch")
+    if getattr(agent, "shared_policy", False) and count > 1:
+        why = "States that share a policy have no law of their own."
+        return [Expectation(notes=(why,))] * count
     if not independent or (gradient == "sampled" and agent.update not in GROUP_RULES):
         return [expectation(config, gradient, well)] * count
     found = []
@@ -85,8 +90,10 @@ def expectation(config: RunConfig, gradient: str, well: Any) -> Expectation:
         return Expectation(notes=(why,))
     start = config.agent.start.theta(well.num_actions, int(well.optimal_actions[0]))
     policy = softmax(start)
-    if gradient == "exact":
+    if gradient == "exact" and config.agent.update == "softmax-pg":
         return _exact(policy, well, config.agent.learning_rate)
+    if gradient == "exact":
+        return _flow(config.agent, policy, well)
     try:
         return _sampled(config, policy, well)
     except BadInput as error:
@@ -105,8 +112,11 @@ def _outside(config: RunConfig, gradient: str, well: Any) -> str:
         return f"{kind} a schedule of step sizes."
     if agent.initial_policy == "normal":
         return f"{kind} a start that each seed draws (see theory.GaussianInitialization)."
-    rules = ("softmax-pg",) if gradient == "exact" else ("softmax-pg", *GROUP_RULES)
-    return "" if agent.update in rules else f"{kind} --update {agent.update}; see docs/ways_out.md."
+    if gradient == "exact":
+        known = moves_logits(RULES[agent.update](**agent.update_options))
+    else:
+        known = agent.update in ("softmax-pg", *GROUP_RULES)
+    return "" if known else f"{kind} --update {agent.update}; see docs/ways_out.md."
 
 
 def _exact(policy: Floats, well: Any, eta: float) -> Expectation:
@@ -129,6 +139,22 @@ def _exact(policy: Floats, well: Any, eta: float) -> Expectation:
         f"order {off:.1g}."
     )
     return Expectation(law=law.escape_time, notes=(note,))
+
+
+def _flow(agent: Any, policy: Floats, well: Any) -> Expectation:
+    """Other gradient rules where the wrong arms are alike: the rise of the log-odds as a flow."""
+    rewards = np.asarray(well.mean_rewards)
+    best, _ = best_arm_and_gap(rewards)
+    others, rest = np.delete(rewards, best), np.delete(policy, best)
+    if np.ptp(others) > 0 or np.ptp(rest) > 1e-12 * rest.max():
+        return Expectation(
+            notes=(f"No law of {agent.update} is known unless wrong arms pay and start alike.",)
+        )
+    rule: Any = RULES[agent.update](**agent.update_options)
+    values = np.r_[rewards[best], others]
+    time = flow_escape_time(rule, float(policy[best]), values, agent.learning_rate)
+    note = "Law: the log-odds of a* as a flow; a count of updates differs by its last steps."
+    return Expectation(law=time, notes=(note,))
 
 
 def _sampled(config: RunConfig, policy: Floats, well: Any) -> Expectation:
