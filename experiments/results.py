@@ -104,9 +104,7 @@ COLUMNS = {
     "prompts": _PROMPTS,
 }
 
-NEVER_NULL = {
-    name: ("run_id", metrics.UPDATE) for name in ("trajectories", "sampling", "prompts")
-}
+NEVER_NULL = {name: ("run_id", metrics.UPDATE) for name in ("trajectories", "sampling", "prompts")}
 COUNTS = (
     "seed",
     "state",
