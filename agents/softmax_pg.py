@@ -110,29 +110,14 @@ class SoftmaxPG:
         self.well = make_well(env_id, 1, env_kwargs)
         wanted = "a mapping of the rule's options"
         options = check_instance("update_options", update_options or {}, dict, wanted)
-        self.rule: UpdateRule
+        make = make_rule if self.gradient == "exact" else make_sampled_rule
+        rule: Any = make(check_rule("update", update, self.gradient), **options)
+        self.rule: UpdateRule = TiedRule(rule) if shared else rule
         self.rollouts: Rollouts | None = None
-        if self.gradient == "exact":
-            exact: Any = make_rule(check_rule("update", update, "exact"), **options)
-            self.rule = TiedRule(exact) if shared else exact
-        else:
-            rule: Any = make_sampled_rule(check_rule("update", update, "sampled"), **options)
-            self.rule = rule = TiedRule(rule) if shared else rule
-            kwargs = dict(env_kwargs or {})
-            if self.well.discount == 0 and self.well.horizon > 1:
-                kwargs["horizon"] = 1  # only the first reward of an episode counts
-            if self.well.drift_horizon > 0:
-                # An environment sees its steps, not our updates: one tick per update.
-                kwargs["steps_per_tick"] = kwargs.get("horizon", self.well.horizon)
-            self.rollouts = Rollouts(
-                env_id,
-                kwargs,
-                self.seeds,
-                batch_size,
-                baseline,
-                baseline_value,
-                rule,
-            )
+        if self.gradient == "sampled":
+            kwargs = self._world(dict(env_kwargs or {}))
+            sampling = (batch_size, baseline, baseline_value)
+            self.rollouts = Rollouts(env_id, kwargs, self.seeds, *sampling, self.rule)
         self.theta = self._theta(as_start(initial_policy, **start), policy)
         self._stepper: Stepper | None = None
         if self._has_fixed_values():
@@ -147,6 +132,15 @@ class SoftmaxPG:
             stuck = self.rule.stuck(self.policy, self._now.values, 1 - WELL_FRACTION)
             if stuck:
                 warnings.warn(stuck, stacklevel=2)
+
+    def _world(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Arguments of the environment that is sampled."""
+        if self.well.discount == 0 and self.well.horizon > 1:
+            kwargs["horizon"] = 1  # only the first reward of an episode counts
+        if self.well.drift_horizon > 0:
+            # An environment sees its steps, not our updates: one tick per update.
+            kwargs["steps_per_tick"] = kwargs.get("horizon", self.well.horizon)
+        return kwargs
 
     @property
     def policy(self) -> Floats:

@@ -59,9 +59,6 @@ def expectations(config: RunConfig, gradient: str, well: Any) -> list[Expectatio
     evenly.
     """
     agent, count = config.agent, well.num_states
-    if gradient == "sampled" and hasattr(agent, "batch"):
-        agent = replace(agent, batch_size=agent.batch(count))
-        config = replace(config, agent=agent)
     independent = hasattr(well, "initial_probs") and hasattr(agent, "batch")
     if getattr(agent, "shared_policy", False) and count > 1:
         why = "States that share a policy have no law of their own."
@@ -70,10 +67,9 @@ def expectations(config: RunConfig, gradient: str, well: Any) -> list[Expectatio
         return [expectation(config, gradient, well)] * count
     found = []
     for state, x0 in enumerate(well.initial_probs):
-        own: dict[str, Any] = {
-            "learning_rate": agent.learning_rate / count,
-            "batch_size": max((agent.batch_size or 1) // count, 1),
-        }
+        own: dict[str, Any] = {"learning_rate": agent.learning_rate / count}
+        if gradient == "sampled":
+            own["batch_size"] = agent.batch(count) // count
         if agent.initial_policy == "prompts":
             own |= {"initial_policy": "uniform_suboptimal", "optimal_prob": float(x0)}
         rewards = well.mdp_at(0).rewards[state].tolist()
@@ -165,8 +161,9 @@ def _sampled(config: RunConfig, policy: Floats, well: Any) -> Expectation:
     alike = bool(np.ptp(rest) <= 1e-12 * rest.max())
     if agent.update != "softmax-pg":
         return _groups(config, start, gap, well, alike)
-    if agent.batch_size != 1:
-        raise BadInput(f"batch_size={agent.batch_size} must be 1, a pull an update.")
+    pulls = agent.batch(well.num_states)
+    if pulls != 1:
+        raise BadInput(f"batch_size={pulls} must be 1, a pull an update.")
     setting: dict[str, Any] = {
         "baseline": agent.baseline,
         "baseline_value": agent.baseline_value,
@@ -226,8 +223,9 @@ def _groups(config: RunConfig, start: float, gap: float, well: Any, alike: bool)
     agent = config.agent
     size = int(getattr(agent, "group_size", getattr(agent, "rollouts", 0)))
     rewards = np.delete(np.asarray(well.mean_rewards), int(well.optimal_actions[0]))
-    if agent.update == "ppo-clip" or agent.batch_size != size:
-        raise BadInput(f"batch_size={agent.batch_size} must be one group of {size} pulls.")
+    pulls = agent.batch(well.num_states)
+    if agent.update == "ppo-clip" or pulls != size:
+        raise BadInput(f"batch_size={pulls} must be one group of {size} pulls.")
     if np.ptp(rewards) > 0 or well.noise.law != "none" or not alike:
         raise BadInput("groups have a law where wrong arms pay and start alike, without noise.")
     if size * start > RARE:

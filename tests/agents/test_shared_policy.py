@@ -19,7 +19,7 @@ def on_prompts(update="softmax-pg", agent=SoftmaxPG, **kwargs):
 
 
 @pytest.mark.parametrize("well", [
-    VerifierWellVectorEnv(1, num_prompts=3), ASRWellVectorEnv(1, reward_gaps=[0.1, 0.2, 0.3]),
+    VerifierWellVectorEnv(1, num_prompts=3), ASRWellVectorEnv(1, reward_gaps=[0.2, 0.25, 0.3]),
     ASRWellVectorEnv(1, discount=0.7),
 ], ids=["verifier", "asr", "discounted"])  # fmt: skip
 def test_it_moves_by_the_gradient_of_the_objective_in_the_shared_logits(well):
@@ -44,10 +44,12 @@ def test_a_sampled_one_moves_by_the_sum_of_what_its_states_say():
     ]
     policy = np.full((1, 3, 6), 1 / 6)
     values, _ = rollouts[0].well.action_values(policy)
+    moved = 0.0
     for _ in range(3):
         own, tied = (r.step(np.log(policy), policy, values, 0.5) - np.log(policy) for r in rollouts)
-        assert np.abs(own).max() > 0
+        moved += np.abs(own).max()
         np.testing.assert_allclose(tied, np.broadcast_to(own.sum(axis=1), (1, 3, 6)), atol=1e-15)
+    assert moved > 0
 
 
 @pytest.mark.parametrize("update", ["softmax-pg", "grpo"])
