@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from agents.baselines import BASELINES, exact_baseline
 from agents.updates import Batch, SampledRule, make_sampled_rule
-from agents.updates.groups import GroupRule
 from gw_envs.checks import (
     BadInput,
     Floats,
@@ -136,9 +135,9 @@ class Rollouts:
 
         Drawn at random, prompts would leave most groups incomplete.
         """
-        if not (isinstance(self.rule, GroupRule) and hasattr(self.well, "initial_probs")):
+        prompts, size = self.well.num_states, self.rule.episodes_together
+        if size == 1 or not hasattr(self.well, "initial_probs"):
             return None
-        prompts, size = self.well.num_states, self.rule.finite_size
         if self.batch_size % (prompts * size):
             raise BadInput(
                 f"batch_size={self.batch_size} must be a multiple of {prompts * size}: "

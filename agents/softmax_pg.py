@@ -19,6 +19,8 @@ from agents.precision import lowest_trusted
 from agents.rollouts import Rollouts, check_baseline
 from agents.updates import (
     ExactRule,
+    SoftmaxGradient,
+    TiedRule,
     UpdateRule,
     check_rule,
     make_rule,
@@ -29,6 +31,7 @@ from agents.updates import (
 from gw_envs.checks import (
     BadInput,
     Floats,
+    check_bool,
     check_callable,
     check_choice,
     check_float,
@@ -71,6 +74,9 @@ class SoftmaxPG:
         baseline: of the sampled gradient (`agents.baselines.BASELINES`); "constant" takes
             `baseline_value`.
         batch_size: pulls or rollouts per sampled update.
+        shared_policy: one row of logits for all states, added to each state's first logits, which
+            stay; for rules that add a gradient to logits (`agents.updates.TiedRule`). False: a row
+            for each state.
         seeds: one independent run each; a run depends on its own seed only.
         **start: the other fields of `Start`: `optimal_prob`, `corner_action`, `sigma`.
 
@@ -95,9 +101,11 @@ class SoftmaxPG:
         baseline: str = "value",
         baseline_value: float | None = None,
         batch_size: int = 1,
+        shared_policy: bool = False,
         seeds: Sequence[int] = (0,),
         **start: Any,
     ) -> None:
+        shared = check_bool("shared_policy", shared_policy)
         self.gradient = check_choice("gradient", gradient, ("exact", "sampled"))
         self.update = update
         self.learning_rate = _check_learning_rate(learning_rate)
@@ -105,27 +113,14 @@ class SoftmaxPG:
         self._check_sampling(baseline, baseline_value, batch_size)
         self.well = make_well(env_id, 1, env_kwargs)
         options = rule_options("update_options", update_options)
-        self.rule: UpdateRule
+        make = make_rule if self.gradient == "exact" else make_sampled_rule
+        rule: Any = make(check_rule("update", update, self.gradient), **options)
+        self.rule: UpdateRule = TiedRule(rule) if shared else rule
         self.rollouts: Rollouts | None = None
-        if self.gradient == "exact":
-            self.rule = make_rule(check_rule("update", update, "exact"), **options)
-        else:
-            self.rule = rule = make_sampled_rule(check_rule("update", update, "sampled"), **options)
-            kwargs = dict(env_kwargs or {})
-            if self.well.discount == 0 and self.well.horizon > 1:
-                kwargs["horizon"] = 1  # only the first reward of an episode counts
-            if self.well.drift_horizon > 0:
-                # An environment sees its steps, not our updates: one tick per update.
-                kwargs["steps_per_tick"] = kwargs.get("horizon", self.well.horizon)
-            self.rollouts = Rollouts(
-                env_id,
-                kwargs,
-                self.seeds,
-                batch_size,
-                baseline,
-                baseline_value,
-                rule,
-            )
+        if self.gradient == "sampled":
+            kwargs = self._world(dict(env_kwargs or {}))
+            sampling = (batch_size, baseline, baseline_value)
+            self.rollouts = Rollouts(env_id, kwargs, self.seeds, *sampling, self.rule)
         self.theta = self._theta(as_start(initial_policy, **start), policy)
         self._stepper: Stepper | None = None
         if self._has_fixed_values():
@@ -140,6 +135,15 @@ class SoftmaxPG:
             stuck = self.rule.stuck(self.policy, self._now.values, 1 - WELL_FRACTION)
             if stuck:
                 warnings.warn(stuck, stacklevel=2)
+
+    def _world(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Arguments of the environment that is sampled."""
+        if self.well.discount == 0 and self.well.horizon > 1:
+            kwargs["horizon"] = 1  # only the first reward of an episode counts
+        if self.well.drift_horizon > 0:
+            # An environment sees its steps, not our updates: one tick per update.
+            kwargs["steps_per_tick"] = kwargs.get("horizon", self.well.horizon)
+        return kwargs
 
     @property
     def policy(self) -> Floats:
@@ -264,7 +268,7 @@ class SoftmaxPG:
     def _bounds(self) -> Floats:
         """Lower bounds on the escape time under exact gradients, [R, S]; 0 where none is known."""
         bounds = np.zeros(self.theta.shape[:2])
-        if isinstance(self.learning_rate, float) and self.update == "softmax-pg":
+        if isinstance(self.learning_rate, float) and type(self.rule) is SoftmaxGradient:
             for run, pi in enumerate(self.policy):
                 bounds[run] = escape_lower_bounds(self.well, pi, self.learning_rate)
         return bounds
@@ -278,7 +282,7 @@ class SoftmaxPG:
 
     def _has_fixed_values(self) -> bool:
         """Whether this is exact softmax PG whose rewards and rates are known beforehand."""
-        exact = self.gradient == "exact" and self.update == "softmax-pg"
+        exact = self.gradient == "exact" and type(self.rule) is SoftmaxGradient
         return exact and self.well.discount == 0 and not callable(self.learning_rate)
 
     def _advance(self, stop: int) -> None:

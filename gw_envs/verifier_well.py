@@ -113,10 +113,10 @@ class VerifierWellVectorEnv(WellVectorEnv):
         return TabularMDP(moves, self._rewards, np.full(count, 1 / count), self.discount)
 
     def pass_at_k(self, policy: Floats) -> Floats:
-        """1 - (1-p)^k, k = `pass_k`, averaged over the prompts of policies [..., S, K], [...]."""
+        """1 - (1-p)^k, k = `pass_k`, of each prompt of policies [..., S, K], [..., S]."""
         right = policy[..., self.right_answer]
         with np.errstate(divide="ignore"):  # p = 1 passes
-            return np.asarray(-np.expm1(self.pass_k * np.log1p(-right)).mean(axis=-1))
+            return np.asarray(-np.expm1(self.pass_k * np.log1p(-right)))
 
     def begin(self, options: Mapping[str, Any]) -> States:
         """The prompt that is drawn, or that `options["state"]` names."""
@@ -157,8 +157,12 @@ class VerifierWellEnv(WellEnv):
     (actions), a verifier that pays 1 for the right answer and 0 for others. Each prompt has a
     policy of its own, so each is a well of its own with Delta = 1; `initial_probs` says where each
     starts: evenly spaced in the logarithm from `lowest_prob` to `highest_prob`, or a list. Agents
-    start there with `initial_policy="prompts"`, the wrong answers alike. The objective is the mean
-    over prompts: in an exact update each moves by eta/N.
+    start there with `initial_policy="prompts"`, the wrong answers alike, and `train.py` unless told
+    otherwise. The objective is the mean over prompts: in an exact update each moves by eta/N.
+
+    `SoftmaxPG(shared_policy=True)`, `train.py --shared-policy`, has one row of logits for all
+    prompts instead, added to each prompt's first logits, which stay: what is learnt at one prompt
+    moves all, so that easy prompts pull hard ones out of their wells.
 
     Sampled group rules take one group per prompt and update: `batch_size` = N * `group_size`, or a
     multiple, is dealt evenly over the prompts.
@@ -202,3 +206,4 @@ class VerifierWellEnv(WellEnv):
     """
 
     vector_class = VerifierWellVectorEnv
+    initial_policy = "prompts"  # where train.py starts unless told otherwise

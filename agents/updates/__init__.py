@@ -54,6 +54,7 @@ from agents.updates.rule import (
     code_options,
     option,
 )
+from agents.updates.tied import TiedRule
 from agents.updates.transforms import EscortGradient, TsallisGradient
 
 __all__ = [
@@ -92,6 +93,7 @@ __all__ = [
     "SampledRule",
     "SoftmaxGradient",
     "TemperatureGradient",
+    "TiedRule",
     "TrustRegion",
     "TsallisGradient",
     "UpdateRule",

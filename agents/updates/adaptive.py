@@ -117,6 +117,11 @@ class AdamGradient(Remembering, GradientRule, SampledRule):
         """Those of the rule `of`."""
         return self.base.pulls(policy, values)
 
+    @property
+    def episodes_together(self) -> int:
+        """Those of the rule `of`."""
+        return self.sampled_base.episodes_together
+
     def check_batch_size(self, batch_size: int) -> None:
         """What the rule `of` asks for."""
         self.sampled_base.check_batch_size(batch_size)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from agents.updates.rule import ExactRule, SampledRule, UpdateRule
 from gw_envs.checks import BadInput, check_choice, check_instance
 
 RULES: dict[str, type[UpdateRule]] = {}
 FORMS: dict[str, type[UpdateRule]] = {"exact": ExactRule, "sampled": SampledRule}
-Form = Literal["exact", "sampled"]
 RuleClass = TypeVar("RuleClass", bound=type[UpdateRule])
 
 
@@ -55,7 +54,7 @@ def _names(form: str) -> tuple[str, ...]:
     return tuple(name for name, rule in RULES.items() if issubclass(rule, FORMS[form]))
 
 
-def check_rule(argument: str, name: Any, form: Form) -> str:
+def check_rule(argument: str, name: Any, form: str) -> str:
     """Return `name` if it is that of a rule with this form.
 
     Raises:

@@ -41,12 +41,14 @@ class EnvOptions:
     """Shared by all environments.
 
     Attributes:
+        initial_policy: where agents start unless told otherwise; None: as anywhere.
         agents: the options of the agents that may act there, by name.
         as_yaml: options that are text here and any YAML value for the constructor.
     """
 
     agents: ClassVar[dict[str, Any]] = AGENT_OPTIONS
     as_yaml: ClassVar[tuple[str, ...]] = ()
+    initial_policy: ClassVar[str | None] = None
 
     def kwargs(self) -> dict[str, Any]:
         """Arguments for `gym.make`; a YAML option that is not set is left to the constructor.
@@ -83,6 +85,7 @@ def _made_options(env_id: str) -> type:
     ]
     options = dataclasses.make_dataclass(f"{name}Options", fields, bases=(EnvOptions,), frozen=True)
     options.agents = AGENTS.get(env_id, AGENT_OPTIONS)  # type: ignore[attr-defined]
+    options.initial_policy = getattr(env_class, "initial_policy", None)  # type: ignore[attr-defined]
     as_yaml = [name for name, kind, _ in arguments if kind is Any]
     options.as_yaml = tuple(as_yaml)  # type: ignore[attr-defined]
     options.__doc__ = _help(env_id, env_class)
