@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.options.config import parse_well_command
 from experiments.options.start import StartOptions
-from gw_envs.checks import BadInput, Floats
+from gw_envs.checks import BadInput, Floats, check_int
 from gw_envs.theory import Certificate, certify_escape_time
 from gw_envs.theory.certificate.certifying import CERTIFIED, check_flint
 
@@ -47,8 +47,9 @@ def main(arguments: list[str]) -> int:
         answer = solve_escape_time(rewards, theta, options.learning_rate)
         claim = int(answer.steps)
         print(f"claim: {claim:,} updates, by the solver (method {answer.method})")
-    seconds = claim * SECONDS_PER_UPDATE
-    if 10 < seconds <= options.max_updates * SECONDS_PER_UPDATE:
+    updates = check_int("max_updates", options.max_updates, 0)
+    if claim <= updates and claim * SECONDS_PER_UPDATE > 10:
+        seconds = claim * SECONDS_PER_UPDATE
         print(f"every update in ball arithmetic: up to {seconds:,.0f} s", flush=True)
     began = time.monotonic()
     certificate = certify_escape_time(

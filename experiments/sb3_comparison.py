@@ -21,9 +21,10 @@ from agents.interface import Agent
 from experiments.analysis.statistics import Survival, kaplan_meier
 from experiments.files import check_files, save_figure, save_text
 from experiments.options.config import make_config, parse_options
+from experiments.options.values import check_names
 from experiments.pictures.style import BLUE, GREEN, ORANGE, PINK, RED, SKY, legend, new_figure
 from experiments.runs.well import make_agents
-from gw_envs.checks import Floats, check_choice, check_extra, check_int
+from gw_envs.checks import Floats, check_extra, check_int
 
 SOLVED = 0.9
 STARTS = {"uniform": None, "pi(a*) = 0.01": 1e-2, "pi(a*) = 0.001": 1e-3}
@@ -119,10 +120,9 @@ def main(arguments: list[str]) -> int:
         description="The numpy agent, its SB3 twin and stock SB3 algorithms in one well.",
         groups=lambda: {"comparison": ComparisonOptions},
     )
-    for name in options.agents:
-        check_choice("agents", name, tuple(CONTESTANTS))
-        if name == "trpo":
-            check_extra("agents", name, "contrib", "sb3_contrib")
+    check_names("agents", options.agents, tuple(CONTESTANTS))
+    if "trpo" in options.agents:
+        check_extra("agents", "trpo", "contrib", "sb3_contrib")
     check_int("num_seeds", options.num_seeds, 1)
     if options.max_updates is not None:
         check_int("max_updates", options.max_updates, 1)

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from gw_envs.checks import BadInput, shown
+from gw_envs.checks import BadInput, check_choice, shown
 
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 
@@ -85,6 +85,8 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
     if origin is tuple:
         if not isinstance(value, list | tuple):
             raise BadInput(f"{name}={shown(value)} must be a list.")
+        if len(value) == 0:
+            raise BadInput(f"{name}=[] must hold at least one value; leave it out for the default.")
         return tuple(_typed(name, v, inner[0]) for v in value)
     if kind is Path:
         return Path(_typed(name, str(value) if isinstance(value, Path) else value, str))
@@ -122,6 +124,18 @@ def _ascii(value: Any) -> Any:
     if isinstance(value, str) and not value.isascii():
         raise ValueError
     return value
+
+
+def check_names(name: str, values: Sequence[str], known: tuple[str, ...]) -> None:
+    """Check that each of a list of names is known, and that none is there twice.
+
+    Raises:
+        ValueError: naming the option and the name.
+    """
+    for value in values:
+        check_choice(name, value, known)
+        if values.count(value) > 1:
+            raise BadInput(f"{name}={shown(tuple(values))} has {value!r} twice; name it once.")
 
 
 def check_words(words: Sequence[str]) -> None:

@@ -23,6 +23,7 @@ from gw_envs.checks import BadInput, Floats, check_int
 from gw_envs.theory import WELL_FRACTION
 from gw_envs.theory.wells import in_well
 
+MOST_FRAMES = 10_000
 SEEDS_AT_ONCE = 200
 LAST_FRAME_MS = 2000
 
@@ -78,7 +79,7 @@ def find_fall(
         learning_rate=learning_rate,
         max_updates=check_int("max_updates", max_updates, 1),
         stop_at_escape=False,
-        history=check_int("frames", frames, 2),
+        history=check_int("frames", frames, 2, MOST_FRAMES),
         seed=seed,
     )
     assert run.history is not None

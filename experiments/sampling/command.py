@@ -11,6 +11,7 @@ import numpy as np
 from experiments.analysis.finding import Finding
 from experiments.files import check_folder, save_figure, save_text
 from experiments.options.config import parse_options
+from experiments.options.values import check_names
 from experiments.pictures.style import new_figure
 from experiments.sampling.findings import Runs, findings
 from experiments.sampling.protocol import (
@@ -25,7 +26,7 @@ from experiments.sampling.protocol import (
     run_protocol,
     stored_results,
 )
-from gw_envs.checks import check_choice
+from gw_envs.checks import check_choice, check_int, check_seconds
 
 DRAWN = ("normal_high", "normal_low", "wide")  # uniform_low looks as wide does
 
@@ -60,9 +61,9 @@ def main(arguments: list[str]) -> int:
         description="Hold the paper's account of the ASR gravity well against training runs.",
         groups=lambda: {"protocol": ProtocolOptions},
     )
-    known = (*DISTRIBUTIONS, "logits_wide")
-    for name in options.distributions:
-        check_choice("distributions", name, known)
+    check_names("distributions", options.distributions, (*DISTRIBUTIONS, "logits_wide"))
+    seeds = check_int("num_seeds", options.num_seeds, 1)
+    check_seconds("num_seeds", seeds, 1.0 * seeds)
     check_choice("dataset", options.dataset, tuple(STORED))
     check_folder("output", options.output)
     runs = Runs.from_table(stored_results(options.dataset) if options.stored else _run(options))

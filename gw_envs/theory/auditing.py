@@ -255,6 +255,8 @@ class _Path:
             if n >= horizon and not inside.any():
                 break
             theta = theta + rate[:, None] * policy * (values - mean)
+            if not np.isfinite(theta).all():
+                raise BadInput(f"learning_rate={eta!r} is too large: the logits left float64.")
             policy = np.exp(theta - theta.max(axis=1, keepdims=True))
             policy /= policy.sum(axis=1, keepdims=True)
 

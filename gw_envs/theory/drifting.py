@@ -146,7 +146,8 @@ def _hold(path: Floats, size: int) -> Floats:
 
 def _updates_within(speed: Floats, allowed: Floats) -> float:
     """Largest L such that clock(n) <= allowed_n for all n <= L; `allowed` [T] is held after T-1."""
-    clock = np.concatenate([[0.0], np.cumsum(speed)])
+    with np.errstate(over="ignore"):
+        clock = np.concatenate([[0.0], np.cumsum(speed)])
     limit = np.append(allowed, allowed[-1])
     over = np.flatnonzero(~(clock <= limit))
     if over.size == 0:
