@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from experiments.options.config import parse_well_command
 from experiments.options.start import StartOptions
-from gw_envs.checks import check_unused
+from experiments.options.values import check_unread
 from gw_envs.theory.auditing import StateAudit, audit
 from gw_envs.theory.counterexamples import (
     all_arms_equal,
@@ -48,11 +48,9 @@ def main(arguments: list[str]) -> int:
         arguments, "audit", AuditOptions, "Hold the paper's second theorem against an instance."
     )
     if options.counterexample is not None:
-        read = ("counterexample", "max_updates")
-        for given, plain in ((options, AuditOptions()), (env, type(env)())):
-            own = {f.name: (getattr(given, f.name), getattr(plain, f.name)) for f in fields(given)}
-            others = {name: pair for name, pair in own.items() if name not in read}
-            check_unused(f"is not read with counterexample={options.counterexample!r}", others)
+        reason = f"is not read with counterexample={options.counterexample!r}"
+        check_unread(options, reason, ("counterexample", "max_updates"))
+        check_unread(env, reason)
         example = COUNTEREXAMPLES[options.counterexample]()
         print(f"{example.name}: {example.claim}\n")
         print_audit((example.audit(options.max_updates),))

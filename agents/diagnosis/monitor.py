@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -14,7 +15,7 @@ from agents import metrics
 from agents.diagnosis.policies.actions import Actions
 from agents.diagnosis.policies.actors import policy_entropy
 from agents.diagnosis.policies.models import policy_logits, reads_masks, refuse_memory
-from gw_envs.checks import BadInput, Floats, check_instance, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_instance, check_int
 
 CONFIDENCE = 0.95
 OFF_POLICY_STEPS = 1_000  # their own rollouts last a few steps: too short to tell anything
@@ -71,17 +72,21 @@ gradient steps it made, left as they were to the bit |
         make_env: Callable[[], Any] | str | None = None,
         diagnose_options: dict[str, Any] | None = None,
     ) -> None:
+        from agents.diagnosis.procedure import diagnose, env_maker
+
         super().__init__()
         self.verdict_every = check_int("verdict_every", verdict_every, 1)
         self.window = check_int("window", window, 4)
         self.sample_size = check_int("sample_size", sample_size, 1)
-        if not (make_env is None or isinstance(make_env, str) or callable(make_env)):
-            raise BadInput(f"make_env={make_env!r} must be an id or a function that makes an env.")
-        self.make_env = make_env
+        given = {} if diagnose_options is None else diagnose_options
         wanted = "a mapping of arguments of diagnose"
-        self.diagnose_options = check_instance(
-            "diagnose_options", diagnose_options or {}, dict, wanted
-        )
+        self.diagnose_options = check_instance("diagnose_options", given, dict, wanted)
+        known = tuple(name for name in inspect.signature(diagnose).parameters if name != "policy")
+        for key in self.diagnose_options:
+            check_choice("diagnose_options: argument", key, known)
+        if make_env is not None:
+            env_maker(make_env, given.get("env_kwargs"), "make_env")
+        self.make_env = make_env
         self.verdict = "early"
         self.diagnoses: list[Any] = []
         self._returns: deque[float] = deque(maxlen=self.window)

@@ -15,7 +15,7 @@ from experiments.analysis.finding import CURVATURE, Finding
 from experiments.claims.claim import Claim, Quote, check_starts
 from experiments.pictures.style import BLUE, GREEN, ORANGE, PINK, RED, SKY
 from gw_envs import theory
-from gw_envs.checks import Floats
+from gw_envs.checks import Floats, check_float
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ class TheoremOne(Claim[Waits]):
     def check(self) -> None:
         """Refuse starts outside the well and slopes without three points, too."""
         super().check()
+        check_float("learning_rate", self.learning_rate, 0, 10, open_low=True)
         check_starts("optimal_probs", self.optimal_probs, 3)
         check_starts("reward_gaps", self.reward_gaps, 3, 0.5)
 

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from gw_envs.checks import BadInput, check_choice, shown
+from gw_envs.checks import BadInput, check_choice, check_unused, shown
 
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 
@@ -124,6 +124,22 @@ def _ascii(value: Any) -> Any:
     if isinstance(value, str) and not value.isascii():
         raise ValueError
     return value
+
+
+def check_unread(options: Any, reason: str, read: Sequence[str] = ()) -> None:
+    """Refuse options that are set although another one keeps them from being read.
+
+    Args:
+        options: an instance of a dataclass of options.
+        reason: why they are not read, as "is not read with instance='verdict'".
+        read: the fields that are read all the same.
+
+    Raises:
+        ValueError: naming the first that is set.
+    """
+    plain = type(options)()
+    names = [field.name for field in dataclasses.fields(options) if field.name not in read]
+    check_unused(reason, {name: (getattr(options, name), getattr(plain, name)) for name in names})
 
 
 def check_names(name: str, values: Sequence[str], known: tuple[str, ...]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from experiments.files import check_files, save_table
 from experiments.options.config import parse_well_command
+from experiments.options.values import check_unread
 from experiments.options.yaml_text import load_yaml
 from experiments.ways_out.comparison import Comparison, Contender, compare_rules
 from gw_envs.checks import BadInput, shown
@@ -83,6 +84,13 @@ def main(arguments: list[str]) -> int:
     from experiments.ways_out.picture import draw_comparison
 
     check_files("output", options.output, (*TABLES, FIGURE))
+    if options.instance is not None:
+        reason = f"is not read with instance={options.instance!r}"
+        check_unread(options, reason, ("instance", "rules", "max_updates", "output"))
+        check_unread(env, reason)
+    for text in options.rules or ():
+        if (options.rules or ()).count(text) > 1:
+            raise BadInput(f"rules={shown(options.rules)} has {text!r} twice; name it once.")
     comparison = compare_rules(
         None if options.rules is None else [read_contender(text) for text in options.rules],
         env_id=options.env_id,
@@ -113,8 +121,10 @@ def read_contender(text: str) -> Contender:
     options: dict[str, Any] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
-        if not equals or key in closed:
-            raise BadInput(f"rules={text!r}: {setting!r} must be option=value.")
+        if not equals or not key or key in closed:
+            raise BadInput(f"rules={shown(text)}: {setting!r} must be option=value.")
+        if key in options:
+            raise BadInput(f"rules={shown(text)} gives {key} twice; give it once.")
         options[key] = load_yaml(value, f"rules={shown(text)}: {shown(setting)}")
     rate = options.pop("learning_rate", None)
     return Contender(name, options, rate)

@@ -103,8 +103,8 @@ TABLE = [
             "verdict_every": (*NO_COUNT, 0),
             "window": (*NO_COUNT, 0),
             "sample_size": (*NO_COUNT, 0),
-            "make_env": (5,),
-            "diagnose_options": ("x", 5),
+            "make_env": (5, "Nope-v9", ""),
+            "diagnose_options": ("x", 5, [], {"nope": 1}, {5: 1}),
         },
     ),
 ]
