@@ -89,7 +89,9 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
             raise BadInput(f"{name}=[] must hold at least one value; leave it out for the default.")
         return tuple(_typed(name, v, inner[0]) for v in value)
     if kind is Path:
-        return Path(_typed(name, str(value) if isinstance(value, Path) else value, str))
+        if not isinstance(value, str | Path) or not str(value):
+            raise BadInput(f"{name}={shown(value)} must be a path.")
+        return Path(value)
     if kind is str and isinstance(value, dict | list | float):
         return _nested_text(value)
     if kind not in _NAMES:
@@ -100,6 +102,8 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
 def _simple(name: str, value: Any, kind: Any) -> Any:
     """A bool, int, float or str."""
     message = f"{name}={shown(value)} must be {_NAMES[kind]}."
+    if kind is str and (isinstance(value, bytes) or value == ""):
+        raise BadInput(message)
     if isinstance(value, bool) or value is None or kind is bool:
         if kind is bool and isinstance(value, bool):
             return value

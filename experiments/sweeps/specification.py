@@ -33,7 +33,7 @@ from typing import Any
 from experiments.files import check_name
 from experiments.options.config import RunConfig, make_config
 from experiments.options.yaml_text import read_yaml
-from gw_envs.checks import BadInput, check_choice, check_instance, check_int
+from gw_envs.checks import BadInput, check_choice, check_instance, check_int, shown
 
 BLOCK_KEYS = ("base", "grid", "points", "seeds", "tags")
 KEYS = ("name", *BLOCK_KEYS, "blocks")
@@ -265,11 +265,11 @@ def _seed_ranges(config: RunConfig, seeds: Any) -> Iterator[range]:
 
 def _mapping(name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise BadInput(f"{name}={value!r} must be a mapping of options.")
+        raise BadInput(f"{name}={shown(value)} must be a mapping of options.")
     return value
 
 
 def _list(name: str, value: Any) -> list[Any]:
     if not isinstance(value, list | tuple):
-        raise BadInput(f"{name}={value!r} must be a list.")
+        raise BadInput(f"{name}={shown(value)} must be a list.")
     return list(value)

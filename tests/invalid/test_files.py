@@ -50,6 +50,15 @@ YAML = {
     "choice": ("gradient: sometimes", "gradient"),
     "other digits": ("learning_rate: \u0660", "learning_rate"),
     "path": ("exp_name: ../evil", "exp_name"),
+    "no word": ("wandb_project: ''", "wandb_project"),
+    "bytes for a word": ("exp_name: !!binary aGk=", "exp_name"),
+    "no path": ("output: ''", "output"),
+    "list for a path": ("output: [a]", "output"),
+    "number for a path": ("output: 5", "output"),
+    "no list": ("mean_rewards: []", "mean_rewards"),
+    "list in itself": ("mean_rewards: &a [*a]", "mean_rewards"),
+    "digits without end": ("max_updates: " + "9" * 5000, "YAML"),
+    "two documents": ("seed: 1\n---\nseed: 2", "YAML"),
 }
 
 
@@ -123,6 +132,8 @@ PYTHON = {
     "no variable": ("x = 1", "SWEEP"),
     "no mapping": ("SWEEP = 5", "SWEEP"),
     "text": ("SWEEP = {'base': {'gradient': 'sampled', 'reward_gap': '0.2x'}}", "reward_gap"),
+    "deep": ("D = []\nfor _ in range(9999): D = [D]\nSWEEP = {'grid': D}", "grid"),
+    "many seeds": ("SWEEP = {'base': {'gradient': 'sampled'}, 'seeds': range(10**12)}", "seeds"),
     "object": ("SWEEP = {'base': {'gradient': 'sampled', 'reward_gap': object()}}", "reward_gap"),
 }
 
