@@ -19,8 +19,8 @@ from agents.escape import EscapeDetector, EscapeEvent
 from agents.evaluation import Record
 from agents.sb3.callbacks import EscapeCallback
 from agents.sb3.vec_env import WellVecEnv
-from agents.softmax_pg import check_record_at
-from gw_envs.checks import Floats, check_int, check_seconds
+from agents.softmax_pg import check_calls, check_record_at
+from gw_envs.checks import Floats, check_instance, check_int, check_list, check_seconds
 
 
 class SB3Agent:
@@ -46,6 +46,9 @@ class SB3Agent:
     def __init__(
         self, model: BaseAlgorithm, seed: int, watchers: Sequence[BaseCallback] = ()
     ) -> None:
+        check_instance("model", model, BaseAlgorithm, "a Stable-Baselines3 model")
+        for watcher in check_list("watchers", watchers, "a list of callbacks"):
+            check_instance("watchers", watcher, BaseCallback, "a list of SB3's callbacks")
         self.model, self.watchers = model, list(watchers)
         self.seeds: tuple[int, ...] = (check_int("seed", seed, 0),)
         self.gradient = getattr(model, "gradient", "sampled")
@@ -121,6 +124,7 @@ class SB3Agent:
         """Train until `max_updates` updates have been made in all; see `SoftmaxPG.learn`."""
         budget = check_int("max_updates", max_updates, 0)
         self.check_budget(budget)
+        check_calls(on_record=on_record, on_event=on_event, on_update=on_update)
         records: list[Record] = []
 
         def keep(record: Record) -> None:

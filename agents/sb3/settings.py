@@ -17,9 +17,11 @@ from gw_envs.checks import (
     check_bool,
     check_device,
     check_float,
+    check_instance,
     check_int,
     check_memory,
     check_seconds,
+    shown,
 )
 
 
@@ -171,16 +173,43 @@ RANGES: dict[str, Callable[[str, Any], Any]] = {
     "gradient_steps": partial(check_int, minimum=-1),
     "tau": partial(_share, open_low=True),
     "target_update_interval": _count,
-    "train_freq": lambda name, value: value if isinstance(value, tuple) else _count(name, value),
+    "train_freq": lambda name, value: _frequency(name, value),
     "exploration_fraction": partial(_share, open_low=True),
     "exploration_initial_eps": _share,
     "exploration_final_eps": _share,
+    "verbose": partial(check_int, minimum=0, maximum=2),
+    "stats_window_size": _count,
+    "policy_kwargs": partial(check_instance, kind=dict, wanted="a dict of the policy's arguments"),
+    "tensorboard_log": partial(check_instance, kind=str, wanted="a folder's path"),
+    "optimize_memory_usage": check_bool,
+    "use_sde": check_bool,
 }
 # Seconds that one of them takes at least, within one update.
 SECONDS = {"n_epochs": 1e-4, "gradient_steps": 1e-4, "n_steps": 1e-5, "learning_starts": 1e-6}
 SECONDS |= {"batch_size": 1e-8, "n_critic_updates": 1e-4}
 SCHEDULES = ("learning_rate", "clip_range", "clip_range_vf")  # may be functions
 BYTES_PER_TRANSITION = 64.0  # two observations, an action, a reward, an end
+
+
+def check_ranges(settings: Mapping[str, Any]) -> None:
+    """Check each number by itself; None leaves one to the algorithm.
+
+    Raises:
+        ValueError: naming the setting that is out of range.
+    """
+    for key, value in settings.items():
+        is_schedule = key in SCHEDULES and callable(value)
+        if key in RANGES and (value is not None or key == "device") and not is_schedule:
+            RANGES[key](key, value)
+
+
+def _frequency(name: str, value: Any) -> Any:
+    """A number of steps, or a pair (number, "step" or "episode")."""
+    if not isinstance(value, tuple):
+        return _count(name, value)
+    if len(value) != 2 or value[1] not in ("step", "episode"):
+        raise BadInput(f"{name}={shown(value)} must be a number, or (number, 'step' or 'episode').")
+    return _count(name, value[0])
 
 
 def check_settings(name: str, settings: Mapping[str, Any], n_envs: int) -> None:
@@ -194,10 +223,7 @@ def check_settings(name: str, settings: Mapping[str, Any], n_envs: int) -> None:
     Raises:
         ValueError: naming the setting that is out of range, or batches that do not fit.
     """
-    for key, value in settings.items():
-        is_schedule = key in SCHEDULES and callable(value)
-        if key in RANGES and (value is not None or key == "device") and not is_schedule:
-            RANGES[key](key, value)
+    check_ranges(settings)
     for key, seconds in SECONDS.items():
         check_seconds(key, settings.get(key), seconds * (settings.get(key) or 0))
     size = BYTES_PER_TRANSITION * (settings.get("n_steps") or 0) * n_envs

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, ClassVar, cast
 
+import gymnasium as gym
 import numpy as np
 import torch as th
 from gymnasium import spaces
@@ -17,9 +18,11 @@ from stable_baselines3.common.policies import (
     BasePolicy,
     MultiInputActorCriticPolicy,
 )
+from stable_baselines3.common.vec_env import VecEnv
 
 from agents.evaluation import evaluate
 from agents.policies import softmax
+from agents.rollouts import check_baseline
 from agents.sb3.buffers import Float64RolloutBuffer
 from agents.sb3.ground_truth import ground_truth
 from agents.sb3.policies import (
@@ -28,6 +31,7 @@ from agents.sb3.policies import (
     all_states,
     logits_and_values,
 )
+from agents.sb3.settings import check_ranges
 from agents.updates import (
     RULES,
     GradientRule,
@@ -43,9 +47,10 @@ from gw_envs.checks import (
     check_bool,
     check_choice,
     check_float,
+    check_instance,
     check_int,
-    shown,
 )
+from gw_envs.registration import check_env_id
 
 
 def _moves_logits(rule: Any) -> bool:
@@ -137,6 +142,8 @@ class SoftmaxPG(OnPolicyAlgorithm):
         _init_setup_model: bool = True,
         **kwargs: Any,
     ) -> None:
+        self._check_given(policy, env, _init_setup_model)
+        check_ranges(kwargs)
         self.gradient = check_choice("gradient", gradient, ("exact", "sampled"))
         names = EXACT_UPDATES if gradient == "exact" else SAMPLED_UPDATES
         self.update = check_choice("update", update, names)
@@ -145,13 +152,8 @@ class SoftmaxPG(OnPolicyAlgorithm):
         for option in options:
             check_choice("update_options", option, tuple(field.name for field in fields(rule)))
         self.rule = rule(**options)
-        self.baseline = check_choice("baseline", baseline, SB3_BASELINES)
-        if (baseline == "constant") != (baseline_value is not None):
-            raise BadInput(
-                f"baseline_value={shown(baseline_value)} with baseline={baseline!r}: a number "
-                "goes with baseline='constant', and only with it."
-            )
-        self.baseline_value = check_float("baseline_value", baseline_value or 0.0)
+        check_choice("baseline", baseline, SB3_BASELINES)
+        self.baseline, self.baseline_value = check_baseline(baseline, baseline_value)
         self.episodic = check_bool("episodic", episodic)
         check_int("n_steps", n_steps, 1)
         check_float("gamma", gamma, 0, 1)
@@ -177,6 +179,15 @@ class SoftmaxPG(OnPolicyAlgorithm):
             self._check_spaces()
         if _init_setup_model:
             self._setup_model()
+
+    def _check_given(self, policy: Any, env: Any, is_new: bool) -> None:
+        """Refuse what is no policy and no environment; a model that is loaded gets one later."""
+        if not isinstance(policy, type):
+            check_choice("policy", policy, tuple(self.policy_aliases))
+        if isinstance(env, str):
+            check_env_id(env)
+        elif env is not None or is_new:
+            check_instance("env", env, (gym.Env, VecEnv), "an environment, or the id of one")
 
     def _check_spaces(self) -> None:
         if not isinstance(self.action_space, spaces.Discrete | spaces.MultiDiscrete):

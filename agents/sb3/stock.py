@@ -70,6 +70,7 @@ def start_from(
     Raises:
         ValueError: for a bad start, one that float32 cannot hold, or a model without logits (DQN).
     """
+    check_instance("model", model, BaseAlgorithm, "a Stable-Baselines3 model")
     policy: Any = model.policy
     check_int("seed", seed, 0)
     wanted = as_start(initial_policy, **start)

@@ -86,7 +86,7 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
         if not isinstance(value, list | tuple):
             raise BadInput(f"{name}={shown(value)} must be a list.")
         if len(value) == 0:
-            raise BadInput(f"{name}=[] must hold at least one value; leave it out for the default.")
+            raise BadInput(f"{name}=() must hold at least one value; leave it out for the default.")
         return tuple(_typed(name, v, inner[0]) for v in value)
     if kind is Path:
         if not isinstance(value, str | Path) or not str(value):
