@@ -13,6 +13,7 @@ import pytest
 
 from experiments.__main__ import main
 from experiments.analysis.run_table import read_runs
+from experiments.files import locked
 from experiments.results import TABLES, read_results
 from experiments.sweeps.specification import make_sweep
 from experiments.sweeps.storage import done_runs
@@ -353,3 +354,19 @@ def test_images(kind, tmp_path, capsys):
     said(capsys, [*line, "--track", "disabled"], "dataset")
     with pytest.raises(BadInput):
         datasets.split(*datasets.load(f"folder:{tmp_path}"))
+
+
+def test_two_processes_exclude_each_other(stored, tmp_path, capsys):
+    folder, sweep = tmp_path / "run", tmp_path / "sweep.yaml"
+    shutil.copytree(stored, folder)
+    sweep.write_text("base: {gradient: sampled, max_updates: 20}\nseeds: 2")
+    lines = {
+        "resume": ["train", "--resume", str(folder)],
+        "output": ["sweep", str(sweep), "--engine", "serial", "--output", str(folder)],
+        "folder": ["compact", str(folder)],
+    }
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with locked("output", folder):
+        for name, words in lines.items():
+            said(capsys, words, name)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
