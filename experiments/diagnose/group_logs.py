@@ -11,7 +11,7 @@ from typing import Any
 
 from agents import metrics
 from agents.diagnosis.groups import GroupHistory
-from gw_envs.checks import BadInput, check_int, shown
+from gw_envs.checks import BadInput, check_int, check_unused, shown
 
 ENDINGS = (".parquet", ".jsonl", ".json", ".csv")
 STEPS = ("step", "global_step", "train/global_step", "_step")
@@ -98,6 +98,8 @@ def read_history(
             history, columns, steps, order, rewards, columns[silent], group_size, prompts_per_step
         )
     else:
+        reason = "goes with a log that has a row for each step, without the answers"
+        check_unused(reason, {"prompts_per_step": (prompts_per_step, None)})
         notes = ()
         _add_groups(history, steps, order, ids, rewards, group_size)
     told = next((n for n in ENTROPY if n in columns), None)

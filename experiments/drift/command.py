@@ -13,7 +13,7 @@ from typing import Any
 
 from experiments.files import check_file
 from experiments.options.config import parse_options
-from gw_envs.checks import BadInput, check_int
+from gw_envs.checks import BadInput, check_int, check_seconds
 
 ENDINGS = {"forks": (".parquet",), "well": (".yaml", ".yml"), "figure": (".png",)}
 BEFORE = {"batches": 3}  # what tables from before there was the option were made with
@@ -111,7 +111,9 @@ def measure(options: DriftOptions) -> Any:
     check_int("lag", options.lag, 1, check_int("hold", options.hold, 1))
     for action in options.best_actions or ():
         check_int("best_actions", action, 0, 2)
-    seeds = range(first, first + check_int("num_seeds", options.num_seeds, 3))
+    count = check_int("num_seeds", options.num_seeds, 3)
+    check_seconds("num_seeds", count, 1.0 * count)
+    seeds = range(first, first + count)
     names = [f.name for f in fields(options) if f.name not in NOT_SETTINGS]
     settings = {name: getattr(options, name) for name in names}
     forking = ForkSettings(options.spacing, options.repeats, options.hold, options.stay_prob)

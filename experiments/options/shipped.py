@@ -6,7 +6,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from gw_envs.checks import BadInput
+from gw_envs.checks import BadInput, shown
 
 FOLDERS = ("configs", "examples", "hyperparams", "sweeps")
 
@@ -27,10 +27,10 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--output", type=Path, default=Path(), help="folder to copy them into")
     output = parser.parse_args(arguments).output
-    taken = [str(output / name) for name in FOLDERS if (output / name).exists()]
-    if taken:
-        raise BadInput(f"output={str(output)!r} has {taken[0]!r} already; name another folder.")
     try:
+        taken = [str(output / name) for name in FOLDERS if (output / name).exists()]
+        if taken:
+            raise BadInput(f"output={str(output)!r} has {taken[0]!r} already; name another folder.")
         for name in FOLDERS:
             shutil.copytree(
                 shipped_folder() / name,
@@ -39,8 +39,8 @@ def main(arguments: list[str]) -> int:
             )
     except OSError as error:
         raise BadInput(
-            f"output={str(output)!r} cannot be written ({error.strerror}); name a folder you may "
-            "write to."
+            f"output={shown(str(output))} cannot be written ({error.strerror}); name a folder "
+            "you may write to."
         ) from error
     print("\n".join(f"wrote {output / name}" for name in FOLDERS))
     return 0

@@ -3,6 +3,7 @@
 import pytest
 
 import train
+from benchmarks.__main__ import main as benchmarks
 from experiments.__main__ import COMMANDS, main
 from tests.invalid.storm import is_one_sentence_about
 
@@ -228,7 +229,12 @@ LINES = {
         ("nowhere.zip --env-id CartPole-v1 --agent nope", "agent"),
         ("nowhere.zip --env-id CartPole-v1 --figure x.xyz", "figure"),
     ],
-    "files": [("--output /dev/null", "output"), ("--output /proc/nowhere", "output")],
+    "files": [
+        ("--output /dev/null", "output"),
+        ("--output /proc/nowhere", "output"),
+        ("--output ", "output"),
+        ("--output " + "x" * 300, "output"),
+    ],
     "certify": [
         ("--learning-rate -1", "learning_rate"),
         ("--optimal-prob 2", "optimal_prob"),
@@ -247,6 +253,7 @@ LINES = {
     ],
     "asr-drift": [
         ("--num-seeds 2", "num_seeds"),
+        ("--num-seeds 1000000000000", "num_seeds"),
         ("--seed -1", "seed"),
         ("--spacing 0", "spacing"),
         ("--repeats 0", "repeats"),
@@ -316,3 +323,11 @@ def test_train_py_does_as_the_command(line, capsys):
 
 def test_every_command_is_in_the_storm():
     assert set(LINES) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("line", ["nope", "", "env-vec --nope", "groups --write"])
+def test_benchmarks_end_with_code_2(line, capsys):
+    with pytest.raises(SystemExit) as ended:
+        benchmarks(line.split())
+    assert ended.value.code == 2
+    assert "error: " in capsys.readouterr().err

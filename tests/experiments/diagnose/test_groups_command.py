@@ -122,6 +122,11 @@ BAD = [
     ([{"step": 0, "other": 1}], [], "--reward-column"),
     ([GOOD], ["--reward-column", "score"], "reward='score' is no column"),
     ([{"step": 0, "reward": 0.1, "frac_reward_zero_std": 0.5}], [], "--prompts-per-step"),
+    (
+        [{"step": 0, "prompt": "a", "reward": 0}] * 2,
+        ["--prompts-per-step", "0"],
+        "prompts_per_step",
+    ),
     ([{"step": 0, "prompt": "a", "reward": "good"}] * 2, [], "must be a number"),
     ([{"step": None, "prompt": "a", "rewards": [0, 1]}], [], "no row has a step"),
     ([GOOD], ["--rule", "grop"], "Did you mean 'grpo'"),
