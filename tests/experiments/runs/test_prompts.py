@@ -76,7 +76,9 @@ def test_train_grpo_shows_law_beside_measurement_and_logs_pass_at_k(tmp_path, ca
     words = "--env-id VerifierWell-v0 --update grpo --track disabled --num-seeds 3 --pass-k 4"
     words += " --num-prompts 2 --initial-probs 5e-4 5e-3 --max-updates 900 --learning-rate 2"
     assert train.main([*words.split(), f"--output={tmp_path}"]) == 0
-    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    said = capsys.readouterr().out
+    assert "state 0, from pi(a*) = 0.0005\n" in said and "State 1: Law of groups" in said
+    rows = [line.split() for line in said.splitlines()]
     exact = [row for row in rows if row[:1] == ["exact"]]
     for row in exact:
         assert 0 <= int(row[2]) - int(row[-1]) < 6, "count and flow"
@@ -139,6 +141,17 @@ def test_train_takes_every_rule(tmp_path, update, no_pictures, capsys):
     (folder,) = tmp_path.iterdir()
     kinds = {row["gradient"] for row in read_results(folder, "runs").to_pylist()}
     assert kinds == ({"exact", "sampled"} if gradients(update) == "both" else {gradients(update)})
+
+
+@pytest.mark.filterwarnings("always:temperature")
+def test_a_temperature_that_holds_a_prompt_is_a_sentence(tmp_path, no_pictures, capsys):
+    """tau_c of the hardest prompt, 1e-4 at the start: 1/(logit .1 - logit 1e-4) = .1426."""
+    words = "--env-id VerifierWell-v0 --update kl-pg --temperature 0.143 --gradient exact"
+    words += f" --max-updates 3 --track disabled --output {tmp_path}"
+    assert train.main(words.split()) == 0
+    error = capsys.readouterr().err
+    assert error.startswith("warning: temperature=0.143 holds") and "tau_c=0.1426 lets" in error
+    assert error.count("warning") == 1 and ".py" not in error
 
 
 def test_a_sweep_takes_every_rule(tmp_path):
