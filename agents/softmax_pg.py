@@ -25,18 +25,22 @@ from agents.updates import (
     check_rule,
     make_rule,
     make_sampled_rule,
+    rule_options,
     soft_action_values,
 )
 from gw_envs.checks import (
     BadInput,
     Floats,
     check_bool,
+    check_callable,
     check_choice,
     check_float,
-    check_instance,
     check_int,
+    check_list,
+    check_memory,
     check_policy,
     check_seconds,
+    check_unused,
     shown,
 )
 from gw_envs.registration import make_well
@@ -108,8 +112,7 @@ class SoftmaxPG:
         self.seeds = check_seeds(seeds)
         self._check_sampling(baseline, baseline_value, batch_size)
         self.well = make_well(env_id, 1, env_kwargs)
-        wanted = "a mapping of the rule's options"
-        options = check_instance("update_options", update_options or {}, dict, wanted)
+        options = rule_options("update_options", update_options)
         make = make_rule if self.gradient == "exact" else make_sampled_rule
         rule: Any = make(check_rule("update", update, self.gradient), **options)
         self.rule: UpdateRule = TiedRule(rule) if shared else rule
@@ -187,6 +190,7 @@ class SoftmaxPG:
         max_updates = check_int("max_updates", max_updates, 0, MOST_UPDATES)
         self.check_budget(max_updates)
         points = check_record_at(record_at, max_updates)
+        check_calls(on_record=on_record, on_event=on_event, on_update=on_update)
         wanted = set(points[(points >= self.updates) & (points <= max_updates)].tolist())
         records: list[Record] = []
 
@@ -217,6 +221,8 @@ class SoftmaxPG:
             ValueError: naming the budget and the estimate.
         """
         each = 1e-8 * self.theta.size if self._has_fixed_values() else 2e-5
+        if self.rollouts is not None:
+            each += 2e-6 * self.rollouts.horizon
         check_seconds("max_updates", max_updates, each * (max_updates - self.updates))
 
     def measure(self) -> Record:
@@ -234,14 +240,15 @@ class SoftmaxPG:
         check_baseline(baseline, value)
         pulls = check_int("batch_size", batch_size, 1)
         if self.gradient == "exact":
-            for name, given, default in (("batch_size", pulls, 1), ("baseline", baseline, "value")):
-                if given != default:
-                    raise BadInput(f"{name}={given!r} needs gradient='sampled'; leave it out.")
+            given = {"batch_size": (pulls, 1), "baseline": (baseline, "value")}
+            check_unused("needs gradient='sampled'", given)
 
     def _theta(self, start: Start, policy: ArrayLike | None) -> Floats:
         """Initial theta [R, S, K]; random starts come from each run's own seed."""
         states, actions = self.well.num_states, self.well.num_actions
         if policy is not None:
+            named = {"initial_policy": (start.initial_policy, "uniform")}
+            check_unused("does not go with policy, which is the whole start", named)
             rows = np.log(check_policy("policy", policy))
             if rows.shape not in (
                 (actions,),
@@ -348,11 +355,17 @@ def check_seeds(value: Sequence[int]) -> tuple[int, ...]:
     Raises:
         ValueError: if it is no list of whole numbers from 0 on.
     """
-    kinds = (list, tuple, range, np.ndarray)
-    seeds = check_instance("seeds", value, kinds, "a list of whole numbers, one for each run")
+    seeds = check_list("seeds", value, "a list of whole numbers, one for each run")
     if len(seeds) == 0:
         raise BadInput("seeds=() must name at least one seed.")
+    check_memory("seeds", value, 5000.0 * len(seeds))
     return tuple(check_int("seeds", seed, 0) for seed in seeds)
+
+
+def check_calls(**functions: Any) -> None:
+    """Refuse what is given to be called and cannot be."""
+    for name, function in functions.items():
+        check_callable(name, function)
 
 
 def check_record_at(

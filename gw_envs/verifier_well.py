@@ -16,6 +16,7 @@ from gw_envs.checks import (
     check_int,
     check_memory,
     check_numbers,
+    check_unused,
     shown,
 )
 from gw_envs.hardness import check_for_each
@@ -34,7 +35,7 @@ def spread_probs(num_prompts: int, lowest: float, highest: float) -> Floats:
     high = check_float("highest_prob", highest, 0, 1, open_low=True, open_high=True)
     if high < low:
         raise BadInput(f"highest_prob={high} must be at least lowest_prob={low}.")
-    return np.geomspace(low, high, num_prompts)
+    return np.geomspace(low, high, check_int("num_prompts", num_prompts, 1))
 
 
 def check_probs(name: str, value: Sequence[float], count: int) -> Floats:
@@ -73,14 +74,15 @@ class VerifierWellVectorEnv(WellVectorEnv):
     ) -> None:
         prompts = check_int("num_prompts", num_prompts, 1)
         answers = check_int("num_answers", num_answers, 2)
-        check_memory("num_prompts", num_prompts, 8.0 * prompts * prompts * answers)
+        check_memory("num_prompts * num_answers", prompts * answers, 8.0 * prompts**2 * answers)
         self.right_answer = check_int("right_answer", right_answer, 0, answers - 1)
         self.pass_k = check_int("pass_k", pass_k, 1)
-        self.initial_probs = (
-            spread_probs(prompts, lowest_prob, highest_prob)
-            if initial_probs is None
-            else check_probs("initial_probs", initial_probs, prompts)
-        )
+        if initial_probs is None:
+            self.initial_probs = spread_probs(prompts, lowest_prob, highest_prob)
+        else:
+            self.initial_probs = check_probs("initial_probs", initial_probs, prompts)
+            ends = {"lowest_prob": (lowest_prob, 1e-4), "highest_prob": (highest_prob, 0.03)}
+            check_unused("is not read where initial_probs is given", ends)
         super().__init__(
             num_envs,
             prompts,
@@ -99,11 +101,13 @@ class VerifierWellVectorEnv(WellVectorEnv):
 
     def action_values(self, policy: Floats, clock: int = 0) -> tuple[Floats, Floats]:
         """Exact Q [..., S, K], the verdicts, and the weight 1/S [..., S, 1] of every prompt."""
+        self.check_table(policy)
         values = np.broadcast_to(self._rewards, policy.shape)
         return values, np.full((*policy.shape[:-1], 1), 1 / self.num_states)
 
     def mdp_at(self, clock: int) -> TabularMDP:
         """Prompts as states at discount 0: an episode is one answer, the next prompt is drawn."""
+        check_int("clock", clock, 0)
         count = self.num_states
         moves = np.full((count, self.num_actions, count), 1 / count)
         return TabularMDP(moves, self._rewards, np.full(count, 1 / count), self.discount)

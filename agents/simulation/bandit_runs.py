@@ -15,8 +15,10 @@ from gw_envs.checks import (
     Floats,
     check_bool,
     check_float,
+    check_instance,
     check_int,
     check_mean_rewards,
+    check_memory,
     check_numbers,
     check_policy,
     check_seconds,
@@ -64,7 +66,9 @@ def policy_at_distance(rule: ExactRule, distance: ArrayLike, num_actions: int) -
     Returns:
         Probabilities [..., K].
     """
-    check_int("num_actions", num_actions, 2)
+    check_instance("rule", rule, ExactRule, "an exact rule, as make_rule gives")
+    arms = check_int("num_actions", num_actions, 2)
+    check_memory("num_actions", num_actions, 16.0 * arms)
     above = check_numbers("distance", distance, 0, open_low=True)[..., None]
     theta = rule.theta_from_policy(np.full((*above.shape[:-1], num_actions), 1 / num_actions))
     theta[..., :num_actions] = 1 + above * (np.arange(num_actions) > 0)  # the rest is memory
@@ -101,6 +105,7 @@ def run_rule(
     Raises:
         ValueError: naming the argument that is out of range.
     """
+    check_instance("rule", rule, ExactRule, "an exact rule, as make_rule gives")
     rewards, start = _check_bandit(mean_rewards, policy)
     check_float("learning_rate", learning_rate, 0, open_low=True)
     check_seconds("max_updates", max_updates, 1e-5 * check_int("max_updates", max_updates, 1))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from agents.simulation.kernels import blocks, rule_kernels
-from agents.updates import ExactRule, UpdateRule, exact_rules, make_rule
+from agents.updates import ExactRule, UpdateRule, exact_rules, make_rule, rule_options
 from agents.updates.regularized import log_softmax
 from gw_envs.checks import BadInput, Floats, check_choice
 
@@ -36,9 +36,7 @@ def choose_rule(
             f"{compiled}."
         )
     check_choice("update", update, compiled)
-    if options is not None and not isinstance(options, Mapping):
-        raise BadInput(f"update_options={options!r} must be a dict of the rule's options.")
-    rule = make_rule(update, **(options or {}))
+    rule = make_rule(update, **rule_options("update_options", options))
     if update == "softmax-pg":
         return None
     for text, asked in given.items():

@@ -24,7 +24,7 @@ from agents.simulation import engine
 from agents.simulation.answers import EscapeTime, Seen, censored, escaped, settled, stacked
 from agents.simulation.engine import MOST_UPDATES
 from agents.simulation.motion import BanditWorld, Motion
-from agents.updates import ExactRule, check_rule, make_rule
+from agents.updates import ExactRule, check_rule, make_rule, rule_options
 from gw_envs import theory
 from gw_envs.checks import (
     BadInput,
@@ -183,9 +183,8 @@ def solve_escape_time(
 
 def check_options(update: str, options: Mapping[str, Any] | None) -> ExactRule:
     """The exact rule of a name and its options."""
-    if options is not None and not isinstance(options, Mapping):
-        raise BadInput(f"update_options={options!r} must be a dict of the rule's options.")
-    return make_rule(check_rule("update", update, "exact"), **(options or {}))
+    given = rule_options("update_options", options)
+    return make_rule(check_rule("update", update, "exact"), **given)
 
 
 def parameters(rule: ExactRule | None, num_actions: int) -> int:

@@ -41,6 +41,7 @@ from agents.updates.registry import (
     make_rule,
     make_sampled_rule,
     register,
+    rule_options,
     sampled_rules,
 )
 from agents.updates.regularized import EntropyGradient, LogBarrierGradient, soft_action_values
@@ -104,6 +105,7 @@ __all__ = [
     "make_sampled_rule",
     "option",
     "register",
+    "rule_options",
     "sampled_rules",
     "soft_action_values",
 ]

@@ -67,13 +67,13 @@ class SoftmaxPGOptions(StartOptions):
         """
         from agents.jumping_pg import JumpingPG
         from agents.rollouts import check_baseline
-        from agents.schedules import PowerSchedule
+        from agents.schedules import LARGEST_POWER, PowerSchedule
         from agents.softmax_pg import SoftmaxPG
         from gw_envs.registration import make_well
 
         gradient = check_choice("gradient", self.gradient, ("exact", "sampled", "both"))
         check_float("learning_rate", self.learning_rate, 0, open_low=True)
-        power = check_float("learning_rate_power", self.learning_rate_power, 0)
+        power = check_float("learning_rate_power", self.learning_rate_power, 0, LARGEST_POWER)
         rate: Any = self.learning_rate
         if power > 0:
             schedule = PowerSchedule(rate, power)

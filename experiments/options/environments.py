@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type
 from experiments.options.agents import AGENT_OPTIONS
 from experiments.options.sampling import SAMPLING_AGENT_OPTIONS
 from experiments.options.yaml_text import load_yaml
-from gw_envs.checks import check_choice
+from gw_envs.checks import check_choice, shown
 from gw_envs.registration import ENVIRONMENTS
 
 # Arguments that a run or `gym.make_vec` sets.
@@ -60,7 +60,7 @@ class EnvOptions:
         for name in self.as_yaml:
             text = arguments.pop(name)
             if text is not None:
-                arguments[name] = load_yaml(text, f"{name}={text!r}")
+                arguments[name] = load_yaml(text, f"{name}={shown(text)}")
         own_names = {option: argument for argument, option in RENAMED.items()}
         return {own_names.get(name, name): value for name, value in arguments.items()}
 

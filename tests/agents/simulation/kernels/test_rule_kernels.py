@@ -106,7 +106,7 @@ def test_escort_at_zero_stays_where_the_class_says():
         ({"update": "natural-pg"}, "update='natural-pg' has no compiled kernel"),
         ({"update_options": {"power": 2.0}}, "'power' is no option of entropy-pg"),
         ({"update_options": {"temperature": 0.0}}, "temperature=0.0"),
-        ({"update_options": 3}, "update_options=3 must be a dict"),
+        ({"update_options": 3}, "update_options=3 must be a mapping"),
         ({"update": "softmax-pg", "update_options": {"p": 1}}, "'p' is no option of softmax-pg"),
         ({"gradient": "sampled"}, "gradient='sampled' goes with update='softmax-pg' only"),
         ({"dtype": "float32"}, "dtype='float32' goes with"),
