@@ -70,7 +70,7 @@ def test_the_loop_on_verified_prompts_is_forecast():
     from gw_envs.theory import group_escape_law
 
     found = load("verifier_well").train()
-    assert len(found) == 8 and 1e-4 == pytest.approx(found[0][0]) and found[0][3] > 400
+    assert len(found) == 8 and found[0][0] == pytest.approx(1e-4) and found[0][3] > 400
     law = group_escape_law("grpo", 1e-4, 8, 2.0, num_actions=6)
     assert found[0][1] == pytest.approx(law.median, rel=0.1)
     for _, median, (low, high), steps in found:

@@ -37,8 +37,15 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _warn(message: Warning | str, *where: Any) -> None:
-    """A warning as a sentence, without the line of code that gave it."""
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
+) -> None:
+    """A warning as a sentence, without the line of code that gave it: `warnings.showwarning`."""
     print(f"warning: {message}", file=sys.stderr)
 
 

@@ -14,7 +14,7 @@ from experiments.__main__ import main
 from experiments.options.config import make_config, parse_config
 from experiments.results import read_results
 from experiments.runs import picture
-from experiments.runs.flow_law import flow_escape_time
+from experiments.runs.flow_law import flow_escape_time, moves_logits
 from experiments.runs.laws import expectations
 from experiments.runs.well import make_agents
 from gw_envs.theory import group_escape_law
@@ -69,6 +69,51 @@ def test_the_flow_of_softmax_pg_is_the_flow_integral():
 def test_a_flow_that_never_rises_takes_for_ever_and_none_is_needed_outside():
     assert flow_escape_time(make_rule("softmax-pg"), 0.05, np.full(6, 0.5), 1.0) == math.inf
     assert flow_escape_time(make_rule("grpo"), 0.3, VERDICTS, 1.0) == 0
+
+
+def notes(kind, **options):
+    config = verifier(gradient=kind, **options)
+    found = expectations(config, kind, make_agents(config)[0].well)
+    return found, [note for one in found for note in one.notes]
+
+
+FLOWS = [name for name in exact_rules() if moves_logits(make_rule(name)) and name != "negative-pg"]
+
+
+@pytest.mark.parametrize("update", FLOWS)
+def test_the_law_of_a_prompt_is_what_it_does_among_others(update):
+    """Each rule takes its own share of a step; a rule that couples prompts has no law."""
+    prompts = {"num_prompts": 2, "initial_probs": [0.01, 0.03]}
+    found, _ = notes("exact", update=update, **prompts)
+    (agent,) = make_agents(verifier(gradient="exact", update=update, **prompts))
+    agent.learn(500)
+    laws = [one.upper if update == "softmax-pg" else one.law for one in found]
+    if update == "normalized-pg":
+        assert np.isnan(laws).all()
+    else:
+        np.testing.assert_allclose(agent.detector.escape_time[0], laws, rtol=0.01, atol=2.5)
+
+
+def test_what_has_no_law_says_so_once_and_by_name():
+    """Inner steps are no flow, clips no group rule, and prompts drawn at random no well alone."""
+    for update, kind, options in (
+        ("dapo", "exact", {"inner_steps": 10}),
+        ("ppo-clip", "exact", {}),
+        ("ppo-clip", "sampled", {}),
+        ("dapo", "sampled", {}),
+        ("softmax-pg", "sampled", {}),
+    ):
+        found, said = notes(kind, update=update, **options)
+        assert all(math.isnan(one.law) and math.isnan(one.quantiles[1]) for one in found)
+        assert len(set(said)) == 1 and f"--update {update}" in said[0]
+
+
+def test_an_exact_update_of_dynamic_sampling_has_the_price_of_its_groups():
+    """G/P(0 < m < G) pulls, m ~ Bin(8, 1e-4): 8/(1 - .9999^8) = 10,004."""
+    _, said = notes("exact", update="dapo", num_prompts=1, initial_probs=[1e-4])
+    assert "At the start an exact update stands for 10,004 pulls." in said
+    _, said = notes("exact", update="grpo", num_prompts=1, initial_probs=[1e-4])
+    assert "At the start an exact update stands for 8 pulls." in said
 
 
 def test_train_grpo_shows_law_beside_measurement_and_logs_pass_at_k(tmp_path, capsys):
