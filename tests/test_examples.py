@@ -65,6 +65,18 @@ def test_the_command_tells_the_stuck_plain_ppo_from_the_converged_one(tmp_path, 
     assert found["stuck"]["routes"][0]["probability"] < 1e-6
 
 
+def test_the_loop_on_verified_prompts_is_forecast():
+    """Medians beside the law of groups; with a fixed seed every run is inside its 95 % range."""
+    from gw_envs.theory import group_escape_law
+
+    found = load("verifier_well").train()
+    assert len(found) == 8 and found[0][0] == pytest.approx(1e-4) and found[0][3] > 400
+    law = group_escape_law("grpo", 1e-4, 8, 2.0, num_actions=6)
+    assert found[0][1] == pytest.approx(law.median, rel=0.1)
+    for _, median, (low, high), steps in found:
+        assert low <= steps <= high and low < median < high
+
+
 def test_the_trl_example_says_what_is_missing_before_the_work(monkeypatch, tmp_path, capsys):
     from gw_envs import checks
 

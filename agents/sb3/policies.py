@@ -19,6 +19,7 @@ from torch import nn
 
 from agents.policies import Start, as_start
 from gw_envs.checks import BadInput, Floats, check_int, check_policy
+from gw_envs.verifier_well import check_probs
 
 OF_A_START = ("optimal_prob", "corner_action", "sigma")
 
@@ -47,6 +48,7 @@ class TabularSoftmaxPolicy(ActorCriticPolicy):
         initial_policy: name of a start, a whole `agents.policies.Start`, or probabilities [K] or
             [S, K], all above 0.
         optimal_actions: a* of each state, which the named starts need; one for all is enough.
+        initial_probs: pi(a*|s) of each state, [S], for the start `prompts`.
         start_seed: seed of the start `normal`.
         optimizer_class: plain SGD unless told otherwise.
         **kwargs: the other fields of `Start` (`optimal_prob`, `corner_action`, `sigma`), and what
@@ -64,6 +66,7 @@ class TabularSoftmaxPolicy(ActorCriticPolicy):
         *,
         initial_policy: str | Start | ArrayLike = "uniform",
         optimal_actions: Sequence[int] = (0,),
+        initial_probs: Sequence[float] | None = None,
         start_seed: int = 0,
         optimizer_class: type[th.optim.Optimizer] = th.optim.SGD,
         **kwargs: Any,
@@ -78,6 +81,7 @@ class TabularSoftmaxPolicy(ActorCriticPolicy):
         self._given: dict[str, Any] = {
             "initial_policy": initial_policy,
             "optimal_actions": tuple(int(a) for a in optimal_actions),
+            "initial_probs": None if initial_probs is None else tuple(initial_probs),
             "start_seed": check_int("start_seed", start_seed, 0),
             **fields,
         }
@@ -116,7 +120,10 @@ class TabularSoftmaxPolicy(ActorCriticPolicy):
             policy = check_policy("initial_policy", self._given["initial_policy"])
             return np.log(np.broadcast_to(policy, (states, actions)))
         best = np.broadcast_to(self._given["optimal_actions"], states)
-        return self._start.table(best, actions, self._given["start_seed"])
+        probs = self._given["initial_probs"]
+        if probs is not None:
+            probs = check_probs("initial_probs", probs, states)
+        return self._start.table(best, actions, self._given["start_seed"], probs)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         data = super()._get_constructor_parameters()

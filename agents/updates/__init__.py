@@ -52,6 +52,7 @@ from agents.updates.rule import (
     SampledRule,
     UpdateRule,
     code_options,
+    is_plain,
     option,
 )
 from agents.updates.tied import TiedRule
@@ -101,6 +102,7 @@ __all__ = [
     "check_rule",
     "code_options",
     "exact_rules",
+    "is_plain",
     "make_rule",
     "make_sampled_rule",
     "option",

@@ -115,6 +115,8 @@ class NormalizedGradient(GradientRule):
         source="Mei et al., ICML 2021",
     )
 
+    couples_states: ClassVar[bool] = True  # by the norm
+
     def direction(self, theta: Floats, values: Floats, weight: Real = 1.0) -> Floats:
         """The gradient divided by its Euclidean norm, same shape as theta."""
         gradient = softmax_gradient(theta, values, weight)

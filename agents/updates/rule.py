@@ -84,6 +84,7 @@ class UpdateRule:
 
     Attributes:
         name: what the command line calls the rule; set by `register`.
+        couples_states: whether one state's exact step depends on what the others would do.
         follows_gradient: whether what a step or a pull adds to theta is the policy gradient of some
             objective in the logits of each visited state. Such a rule can also move a network whose
             outputs are the logits.
@@ -91,6 +92,7 @@ class UpdateRule:
 
     name: ClassVar[str] = ""
     follows_gradient: ClassVar[bool] = True
+    couples_states: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the hyper-parameters."""
@@ -269,3 +271,10 @@ class SampledRule(UpdateRule, ABC):
 def code_options(rule: type[UpdateRule]) -> frozenset[str]:
     """The hyper-parameters of a rule's class that only code can give (`CODE_ONLY`), by name."""
     return frozenset(item.name for item in fields(rule) if item.metadata.get("code_only"))
+
+
+def is_plain(rule: UpdateRule) -> bool:
+    """Whether a rule adds to softmax logits once an update: no other map, memory or inner steps."""
+    kind = type(rule)
+    same = kind.move is UpdateRule.move and kind.policy is UpdateRule.policy
+    return same and getattr(rule, "inner_steps", 1) == 1

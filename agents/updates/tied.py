@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.updates.batch import Batch
-from agents.updates.rule import GradientRule, Rate, Real, SampledRule, UpdateRule
+from agents.updates.rule import GradientRule, Rate, Real, SampledRule, is_plain
 from gw_envs.checks import BadInput, Floats
 
 
@@ -35,9 +35,8 @@ class TiedRule(GradientRule, SampledRule):
         """Check the rule."""
         rule = self.of
         adds = isinstance(rule, GradientRule) or not hasattr(rule, "increment")
-        plain = type(rule).move is UpdateRule.move and type(rule).policy is UpdateRule.policy
-        inner = getattr(rule, "inner_steps", 1) > 1
-        if not (adds and plain and rule.follows_gradient) or inner:
+        alone = rule.follows_gradient and not rule.couples_states
+        if not (adds and is_plain(rule) and alone):
             raise BadInput(
                 f"shared_policy=True does not go with update={rule.name!r}, which adds no gradient "
                 "to plain logits; use softmax-pg, entropy-pg or a group rule such as grpo."

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from experiments.runs.recording import RunResults
@@ -23,7 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
         config = parse_config(sys.argv[1:] if arguments is None else arguments)
         from experiments.runs import make_run
 
-        results = make_run(config).execute()
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            results = make_run(config).execute()
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -32,6 +35,18 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     report(results, time.monotonic() - began)
     return 0
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
+) -> None:
+    """A warning as a sentence, without the line of code that gave it: `warnings.showwarning`."""
+    print(f"warning: {message}", file=sys.stderr)
 
 
 def report(results: RunResults, seconds: float) -> None:

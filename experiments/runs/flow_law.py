@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from agents.updates import GradientRule, UpdateRule
+from agents.updates import GradientRule, UpdateRule, is_plain
 from gw_envs.checks import Floats
 from gw_envs.theory import escape_threshold
 
@@ -15,8 +15,7 @@ NODES = 200  # of the quadrature; the integrand is near an exponential over some
 
 def moves_logits(rule: UpdateRule) -> bool:
     """Whether a rule is theta += eta * direction on softmax logits: what a flow can follow."""
-    plain = type(rule).move is UpdateRule.move and type(rule).policy is UpdateRule.policy
-    return plain and isinstance(rule, GradientRule)
+    return is_plain(rule) and isinstance(rule, GradientRule)
 
 
 def flow_escape_time(rule: GradientRule, start: float, values: Floats, rate: float) -> float:

@@ -28,6 +28,7 @@ from gw_envs.theory import (
 )
 from gw_envs.theory.groups import GROUP_RULES
 
+DEALT = tuple(rule for rule in GROUP_RULES if rule != "ppo-clip")  # whose agent draws groups
 MOST_BESIDE = 0.02  # share of the other wrong arms up to which a corner is a well of two arms
 LEVELS = (0.1, 0.5, 0.9)
 
@@ -63,11 +64,19 @@ def expectations(config: RunConfig, gradient: str, well: Any) -> list[Expectatio
     if getattr(agent, "shared_policy", False) and count > 1:
         why = "States that share a policy have no law of their own."
         return [Expectation(notes=(why,))] * count
-    if not independent or (gradient == "sampled" and agent.update not in GROUP_RULES):
+    if not independent:
         return [expectation(config, gradient, well)] * count
+    if gradient == "sampled" and agent.update not in DEALT and count > 1:
+        why = f"--update {agent.update} over prompts; {', '.join(DEALT)} have one."
+        return [Expectation(notes=(f"No law of sampled runs is known for {why}",))] * count
+    rule = RULES[agent.update]
+    if gradient == "exact" and rule.couples_states and count > 1:
+        why = f"No law of exact runs is known for --update {agent.update} over prompts."
+        return [Expectation(notes=(why,))] * count
+    share = 1 / count if rule.follows_gradient else 1.0  # the others take no weight of a state
     found = []
     for state, x0 in enumerate(well.initial_probs):
-        own: dict[str, Any] = {"learning_rate": agent.learning_rate / count}
+        own: dict[str, Any] = {"learning_rate": share * agent.learning_rate}
         if gradient == "sampled":
             own["batch_size"] = agent.batch(count) // count
         if agent.initial_policy == "prompts":
@@ -111,7 +120,7 @@ def _outside(config: RunConfig, gradient: str, well: Any) -> str:
     if gradient == "exact":
         known = moves_logits(RULES[agent.update](**agent.update_options))
     else:
-        known = agent.update in ("softmax-pg", *GROUP_RULES)
+        known = agent.update in ("softmax-pg", *DEALT)
     return "" if known else f"{kind} --update {agent.update}; see docs/ways_out.md."
 
 
@@ -149,8 +158,12 @@ def _flow(agent: Any, policy: Floats, well: Any) -> Expectation:
     rule: Any = RULES[agent.update](**agent.update_options)
     values = np.r_[rewards[best], others]
     time = flow_escape_time(rule, float(policy[best]), values, agent.learning_rate)
-    note = "Law: the log-odds of a* as a flow; a count of updates differs by its last steps."
-    return Expectation(law=time, notes=(note,))
+    notes = ["Law: the log-odds of a* as a flow; a count of updates differs by its last steps."]
+    start = np.r_[policy[best], rest]
+    pulls = float(np.max(rule.pulls(start, values)))
+    if pulls > 1:
+        notes.append(f"At the start an exact update stands for {_count(pulls)} pulls.")
+    return Expectation(law=time, notes=tuple(notes))
 
 
 def _sampled(config: RunConfig, policy: Floats, well: Any) -> Expectation:
@@ -224,7 +237,7 @@ def _groups(config: RunConfig, start: float, gap: float, well: Any, alike: bool)
     size = int(getattr(agent, "group_size", getattr(agent, "rollouts", 0)))
     rewards = np.delete(np.asarray(well.mean_rewards), int(well.optimal_actions[0]))
     pulls = agent.batch(well.num_states)
-    if agent.update == "ppo-clip" or pulls != size:
+    if pulls != size:
         raise BadInput(f"batch_size={pulls} must be one group of {size} pulls.")
     if np.ptp(rewards) > 0 or well.noise.law != "none" or not alike:
         raise BadInput("groups have a law where wrong arms pay and start alike, without noise.")

@@ -103,7 +103,8 @@ def _draw_states(top: Any, bottom: Any, well: Any, traces: Sequence[Trace]) -> N
     for state in range(well.num_states):
         color = color_of(state)
         edge = WELL_FRACTION * float(well.reward_gaps[state])
-        label = f"state {state} (best action {int(well.optimal_actions[state])})"
+        best, first = int(well.optimal_actions[state]), trace.first_prob(state)
+        label = f"state {state} (best action {best}, pi(a*) from {first:.2g})"
         for panel, key in ((top, metrics.SUBOPTIMALITY), (bottom, metrics.OPTIMAL_PROB)):
             updates, values = _curve(trace, key, state)
             panel.plot(updates, values, color=color, lw=2, zorder=3, label=label)
@@ -115,7 +116,8 @@ def _draw_states(top: Any, bottom: Any, well: Any, traces: Sequence[Trace]) -> N
             top.axhline(edge, color=color, ls=":", lw=1.2, zorder=2)
     top.plot([], [], color="black", ls=":", label="edge of each state's well")
     top.plot([], [], " ", label=f"({trace.gradient} gradient, seed {trace.seed})")
-    bottom.plot([], [], color="black", ls="--", label="lower bound (exact gradient)")
+    if any(0 < bound < np.inf for bound in trace.state_bounds):
+        bottom.plot([], [], color="black", ls="--", label="lower bound (exact gradient)")
     bottom.set_yscale("log")
 
 

@@ -34,16 +34,26 @@ def escape_table(
     num_states = len(traces[0].state_bounds)
     kinds = sorted({trace.gradient for trace in traces})
     for state in range(num_states):
-        lines += [f"state {state}"] if num_states > 1 else []
+        if num_states > 1:
+            starts = {f", from pi(a*) = {trace.first_prob(state):.3g}" for trace in traces}
+            lines.append(f"state {state}" + (starts.pop() if len(starts) == 1 else ""))
         for kind in kinds:
             lines.append(_head(kind))
             own = [trace for trace in traces if trace.gradient == kind]
             here = expected[kind][state] if kind in expected else Expectation()
             lines += [_row(trace, state, here) for trace in own]
             lines.append("")
-    each = [one for kind in kinds for one in expected.get(kind, ())]
-    notes = [note for one in each for note in one.notes]
+    notes = [note for kind in kinds for note in _notes(expected.get(kind, ()))]
     return "\n".join([*lines, WELL_FOOT, *dict.fromkeys(notes)])
+
+
+def _notes(states: Sequence[Expectation]) -> list[str]:
+    """The notes of all states; those that not all share say whose they are."""
+    return [
+        note if all(note in other.notes for other in states) else f"State {state}: {note}"
+        for state, one in enumerate(states)
+        for note in one.notes
+    ]
 
 
 def _head(kind: str) -> str:

@@ -72,6 +72,11 @@ class Trace:
         """Escape time over lower bound; NaN where either is missing."""
         return escape_ratio(self.escape_time, self.bound)
 
+    def first_prob(self, state: int) -> float:
+        """pi(a*) of a state in its first row, the start; NaN where there is none."""
+        probs = (row[metrics.OPTIMAL_PROB] for row in self.rows if row.get("state") == state)
+        return float(next(probs, math.nan))
+
     def keep(self, record: Record, run: int) -> None:
         """Add and log the record of run number `run` of the batch, if it is of one of our marks.
 

@@ -85,7 +85,9 @@ class Run(RecordedRun):
     def _draw(self, path: Path) -> None:
         from experiments.runs.picture import draw_run
 
-        draw_run(self.config.exp_name, self.learners[0].well, self.traces, path)
+        rule = getattr(self.config.agent, "update", "softmax-pg")
+        title = self.config.exp_name + (f", update {rule}" if rule != "softmax-pg" else "")
+        draw_run(title, self.learners[0].well, self.traces, path)
 
     def _summary(self) -> str:
         well = self.learners[0].well

@@ -80,8 +80,9 @@ def test_in_one_state_it_is_the_policy_of_that_state():
 
 @pytest.mark.parametrize(
     "update",
-    ["natural-pg", "adam-pg", "escort-pg", "kl-pg", "ppo-clip", "trpo", "frozen-rollout-pg"],
-)
+    ["natural-pg", "adam-pg", "escort-pg", "kl-pg", "ppo-clip", "trpo", "frozen-rollout-pg",
+     "normalized-pg"],
+)  # fmt: skip
 def test_a_rule_that_adds_no_gradient_cannot_have_it(update):
     with pytest.raises(ValueError, match=f"shared_policy=True does not go with update='{update}'"):
         on_prompts(update, shared_policy=True)

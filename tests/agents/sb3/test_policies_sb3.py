@@ -19,6 +19,7 @@ STARTS = {
     "uniform_suboptimal": {"optimal_prob": 1e-7},
     "corner": {"optimal_prob": 1e-7, "corner_action": 2},
     "normal": {"sigma": 2.0},
+    "prompts": {},
 }
 
 
@@ -30,8 +31,9 @@ def tabular(states=2, actions=3, **kwargs):
 
 @pytest.mark.parametrize("name", STARTS)
 def test_it_starts_from_every_named_policy_in_float64(name):
-    policy = tabular(initial_policy=name, optimal_actions=[1, 0], start_seed=5, **STARTS[name])
-    wanted = Start(name, **STARTS[name]).table([1, 0], 3, seed=5)
+    own = {"optimal_actions": [1, 0], "initial_probs": [1e-4, 0.3]}
+    policy = tabular(initial_policy=name, start_seed=5, **own, **STARTS[name])
+    wanted = Start(name, **STARTS[name]).table([1, 0], 3, 5, own["initial_probs"])
     np.testing.assert_array_equal(policy.theta, wanted)
     seen = policy.get_distribution(th.arange(2)).distribution.probs
     assert seen.dtype == th.float64

@@ -14,7 +14,7 @@ from experiments.__main__ import main
 from experiments.options.config import make_config, parse_config
 from experiments.results import read_results
 from experiments.runs import picture
-from experiments.runs.flow_law import flow_escape_time
+from experiments.runs.flow_law import flow_escape_time, moves_logits
 from experiments.runs.laws import expectations
 from experiments.runs.well import make_agents
 from gw_envs.theory import group_escape_law
@@ -71,12 +71,59 @@ def test_a_flow_that_never_rises_takes_for_ever_and_none_is_needed_outside():
     assert flow_escape_time(make_rule("grpo"), 0.3, VERDICTS, 1.0) == 0
 
 
+def notes(kind, **options):
+    config = verifier(gradient=kind, **options)
+    found = expectations(config, kind, make_agents(config)[0].well)
+    return found, [note for one in found for note in one.notes]
+
+
+FLOWS = [name for name in exact_rules() if moves_logits(make_rule(name)) and name != "negative-pg"]
+
+
+@pytest.mark.parametrize("update", FLOWS)
+def test_the_law_of_a_prompt_is_what_it_does_among_others(update):
+    """Each rule takes its own share of a step; a rule that couples prompts has no law."""
+    prompts = {"num_prompts": 2, "initial_probs": [0.01, 0.03]}
+    found, _ = notes("exact", update=update, **prompts)
+    (agent,) = make_agents(verifier(gradient="exact", update=update, **prompts))
+    agent.learn(500)
+    laws = [one.upper if update == "softmax-pg" else one.law for one in found]
+    if update == "normalized-pg":
+        assert np.isnan(laws).all()
+    else:
+        np.testing.assert_allclose(agent.detector.escape_time[0], laws, rtol=0.01, atol=2.5)
+
+
+def test_what_has_no_law_says_so_once_and_by_name():
+    """Inner steps are no flow, clips no group rule, and prompts drawn at random no well alone."""
+    for update, kind, options in (
+        ("dapo", "exact", {"inner_steps": 10}),
+        ("ppo-clip", "exact", {}),
+        ("ppo-clip", "sampled", {}),
+        ("dapo", "sampled", {}),
+        ("softmax-pg", "sampled", {}),
+    ):
+        found, said = notes(kind, update=update, **options)
+        assert all(math.isnan(one.law) and math.isnan(one.quantiles[1]) for one in found)
+        assert len(set(said)) == 1 and f"--update {update}" in said[0]
+
+
+def test_an_exact_update_of_dynamic_sampling_has_the_price_of_its_groups():
+    """G/P(0 < m < G) pulls, m ~ Bin(8, 1e-4): 8/(1 - .9999^8) = 10,004."""
+    _, said = notes("exact", update="dapo", num_prompts=1, initial_probs=[1e-4])
+    assert "At the start an exact update stands for 10,004 pulls." in said
+    _, said = notes("exact", update="grpo", num_prompts=1, initial_probs=[1e-4])
+    assert "At the start an exact update stands for 8 pulls." in said
+
+
 def test_train_grpo_shows_law_beside_measurement_and_logs_pass_at_k(tmp_path, capsys):
     """The command of the page; both gradients, from the prompts' own starts."""
     words = "--env-id VerifierWell-v0 --update grpo --track disabled --num-seeds 3 --pass-k 4"
     words += " --num-prompts 2 --initial-probs 5e-4 5e-3 --max-updates 900 --learning-rate 2"
     assert train.main([*words.split(), f"--output={tmp_path}"]) == 0
-    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    said = capsys.readouterr().out
+    assert "state 0, from pi(a*) = 0.0005\n" in said and "State 1: Law of groups" in said
+    rows = [line.split() for line in said.splitlines()]
     exact = [row for row in rows if row[:1] == ["exact"]]
     for row in exact:
         assert 0 <= int(row[2]) - int(row[-1]) < 6, "count and flow"
@@ -139,6 +186,17 @@ def test_train_takes_every_rule(tmp_path, update, no_pictures, capsys):
     (folder,) = tmp_path.iterdir()
     kinds = {row["gradient"] for row in read_results(folder, "runs").to_pylist()}
     assert kinds == ({"exact", "sampled"} if gradients(update) == "both" else {gradients(update)})
+
+
+@pytest.mark.filterwarnings("always:temperature")
+def test_a_temperature_that_holds_a_prompt_is_a_sentence(tmp_path, no_pictures, capsys):
+    """tau_c of the hardest prompt, 1e-4 at the start: 1/(logit .1 - logit 1e-4) = .1426."""
+    words = "--env-id VerifierWell-v0 --update kl-pg --temperature 0.143 --gradient exact"
+    words += f" --max-updates 3 --track disabled --output {tmp_path}"
+    assert train.main(words.split()) == 0
+    error = capsys.readouterr().err
+    assert error.startswith("warning: temperature=0.143 holds") and "tau_c=0.1426 lets" in error
+    assert error.count("warning") == 1 and ".py" not in error
 
 
 def test_a_sweep_takes_every_rule(tmp_path):
