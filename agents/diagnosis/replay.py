@@ -66,6 +66,8 @@ def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
         for name, cell in zip(names, cells, strict=True):
             with contextlib.suppress(ValueError):  # a cell not filled yet
                 yield name, cell.cell_contents
+    elif isinstance(thing, MEMORYLESS):  # what these show by is no luck, and copies share it
+        yield "env", thing.env
     elif not type(thing).__module__.startswith(("torch", "numpy")):
         if isinstance(thing, types.MethodType | types.BuiltinMethodType):
             yield "__self__", thing.__self__
