@@ -68,6 +68,7 @@ class ModelActor:
         refuse_memory(model.policy)
         check_weights(model.policy)
         self.model, self.policy = model, model.policy
+        self.policy.set_training_mode(False)  # every layer, whatever the policy itself says
         self.num_actions = self.actions.count
         gamma = getattr(model, "gamma", None)  # ARS has none
         self.discount: float | None = None if gamma is None else float(gamma)
@@ -93,7 +94,7 @@ class ModelActor:
         """The policy's probabilities [N, K]; one for the greedy action of a value-based model."""
         import torch
 
-        if self.policy.training:  # telling every layer anew would cost a fifth of the time
+        if self.policy.training:  # trained in between; telling every layer costs a fifth of a step
             self.policy.set_training_mode(False)
         with torch.no_grad():
             seen, masks = self._batch(self.policy, observations)
