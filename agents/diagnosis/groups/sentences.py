@@ -60,6 +60,11 @@ def run_sentence(verdict: str, basis: str, slope: float, rest: Any, verdicts: Co
     tail = f" Prompts: {tally}."
     if basis == "falls":
         return f"Success falls by {-slope:.1f} standard errors over the later half." + tail
+    if basis == "rises":
+        return (
+            f"Success rises by {slope:.1f} standard errors over the later half, though the KL "
+            "weight is above the critical one: to where it is held, or past it." + tail
+        )
     if basis == "trend":
         return f"Success rises by {slope:.1f} standard errors over the later half." + tail
     if basis == "mixed":
