@@ -33,12 +33,9 @@ def generators(env: gym.Env[Any, Any]) -> dict[str, Any]:
     """The random generators that an environment holds, by the path of attributes to each.
 
     Found are numpy's `Generator` and `RandomState`, Python's `Random` and torch's `Generator`, in
-    wrappers, attributes, lists, dictionaries, methods and closures.
+    wrappers, attributes of instances and classes, lists, dictionaries, methods and closures.
     """
-    torch = sys.modules.get("torch")
-    kinds: tuple[type, ...] = (np.random.Generator, np.random.RandomState, random.Random)
-    if torch is not None:
-        kinds = (*kinds, torch.Generator)
+    kinds = _kinds()
     found: dict[int, tuple[str, Any]] = {}
     seen: set[int] = set()
     waiting: list[tuple[str, Any, int]] = [("env", env.env if isinstance(env, World) else env, 0)]
@@ -52,6 +49,12 @@ def generators(env: gym.Env[Any, Any]) -> dict[str, Any]:
         elif depth < DEEPEST:
             waiting += [(f"{path}.{name}", part, depth + 1) for name, part in _parts(thing)]
     return dict(sorted(found.values(), key=lambda pair: pair[0]))
+
+
+def _kinds() -> tuple[type, ...]:
+    torch = sys.modules.get("torch")
+    ours: tuple[type, ...] = (np.random.Generator, np.random.RandomState, random.Random)
+    return ours if torch is None else (*ours, torch.Generator)
 
 
 def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
@@ -72,7 +75,17 @@ def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(thing, types.MethodType | types.BuiltinMethodType):
             yield "__self__", thing.__self__
         else:
+            if isinstance(thing, gym.Env):
+                yield from _of_class(type(thing))
             yield from getattr(thing, "__dict__", {}).items()
+
+
+def _of_class(kind: type) -> Iterator[tuple[str, Any]]:
+    """Generators, and spaces, which have one, that all environments of a class share."""
+    wanted = (*_kinds(), gym.Space)
+    for base in kind.__mro__:
+        if base.__module__.split(".")[0] != "gymnasium":
+            yield from ((n, part) for n, part in vars(base).items() if isinstance(part, wanted))
 
 
 def state_of(generator: Any) -> bytes:
@@ -125,12 +138,16 @@ def seed_globals(seed: int) -> None:
         sys.modules["torch"].manual_seed(seed)
 
 
-def global_states() -> bytes:
-    """What changes when somebody draws from a global generator."""
+def global_states() -> dict[str, bytes]:
+    """Where numpy's, Python's and torch's global generators stand, by their names."""
     torch = sys.modules.get("torch")
-    states = (np.random.get_state(legacy=False), random.getstate())
-    network = b"" if torch is None else torch.get_rng_state().numpy().tobytes()
-    return pickle.dumps(states) + bytes(network)
+    found = {
+        "numpy's global generator": pickle.dumps(np.random.get_state(legacy=False)),
+        "Python's global generator": pickle.dumps(random.getstate()),
+    }
+    if torch is not None:
+        found["torch's global generator"] = torch.get_rng_state().numpy().tobytes()
+    return found
 
 
 @contextlib.contextmanager

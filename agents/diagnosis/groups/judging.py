@@ -33,6 +33,7 @@ from agents.diagnosis.groups.estimates import (
     clopper_pearson,
     count_prompts,
     fit_pace,
+    lacks_silent_groups,
     success_trend,
 )
 from agents.diagnosis.groups.forecast import group_signals
@@ -132,6 +133,9 @@ def judge(history: GroupHistory, settings: GroupSettings | None = None) -> Group
     whole = evidence.pooled(np.ones(len(solved), dtype=bool))
     rest = evidence.pooled(~solved) if not solved.all() else whole
     verdict, basis = _run_verdict(verdicts, slope, whole, rest)
+    if verdict != "solved" and lacks_silent_groups(history):
+        verdict, basis = "unclear", "filtered"
+        verdicts = np.full_like(verdicts, "unclear")
     prompts = evidence.reports(verdicts)
     return GroupReport(
         verdict=verdict,

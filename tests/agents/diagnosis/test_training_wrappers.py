@@ -14,11 +14,8 @@ from stable_baselines3.common.vec_env import (
 )
 
 from agents.diagnosis import diagnose
-from agents.diagnosis.luck import find_luck
 from agents.diagnosis.policies.meeting import meet
 from agents.diagnosis.policies.observations import stack
-from agents.diagnosis.procedure import make_arena
-from agents.diagnosis.replay import generators
 
 
 class Far(gym.Env):
@@ -71,16 +68,6 @@ def test_a_model_is_judged_through_its_own_vecnormalize(far):
     assert "VecNormalize" in found.judged
     plain = diagnose(far[0], Far, max_steps=20_000, num_states=4, vec_normalize=False)
     assert plain.mean_episode_return < 6
-
-
-def test_statistics_that_copies_share_are_no_luck(far):
-    """Else episodes would be played one at a time, at several times the cost."""
-    arena = make_arena(meet(far[0], Far), 0.9, None, 100)
-    wide, arena.budget = arena.width, 10_000
-    assert wide > 1
-    assert find_luck(arena, 0) == ""
-    assert arena.width == wide
-    assert not any("statistics" in path for path in generators(arena.envs[0]))
 
 
 def test_saved_statistics_are_read_and_left_as_they_are(far, tmp_path):
