@@ -75,17 +75,21 @@ def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(thing, types.MethodType | types.BuiltinMethodType):
             yield "__self__", thing.__self__
         else:
-            if isinstance(thing, gym.Env):
-                yield from _of_class(type(thing))
-            yield from getattr(thing, "__dict__", {}).items()
+            shared = _of_class(type(thing)) if isinstance(thing, gym.Env) else {}
+            yield from (shared | getattr(thing, "__dict__", {})).items()
 
 
-def _of_class(kind: type) -> Iterator[tuple[str, Any]]:
+def _of_class(kind: type) -> dict[str, Any]:
     """Generators, and spaces, which have one, that all environments of a class share."""
     wanted = (*_kinds(), gym.Space)
-    for base in kind.__mro__:
-        if base.__module__.split(".")[0] != "gymnasium":
-            yield from ((n, part) for n, part in vars(base).items() if isinstance(part, wanted))
+    names = {
+        name
+        for base in kind.__mro__
+        if base.__module__.split(".")[0] != "gymnasium"
+        for name, part in vars(base).items()
+        if isinstance(part, wanted)
+    }
+    return {name: getattr(kind, name, None) for name in names}
 
 
 def state_of(generator: Any) -> bytes:
