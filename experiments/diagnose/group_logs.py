@@ -215,7 +215,7 @@ def _add_groups(
         here, value = steps[i], rewards[i]
         assert here is not None
         if isinstance(value, str) and value.lstrip().startswith("["):
-            value = json.loads(value)  # a list in a cell of a CSV
+            value = _listed(value, i)
         if isinstance(value, list):
             name = f"row {i}" if ids is None else _hashable(ids[i])
             history.add([value], step=here, prompts=[name])
@@ -274,6 +274,17 @@ def _leave_incomplete(groups: dict[tuple[int, Any], list[Any]]) -> tuple[str, ..
     for key in short:
         del groups[key]
     return (f"The last step, {last}, is incomplete: {len(short)} groups were left out.",)
+
+
+def _listed(text: str, row: int) -> list[Any]:
+    """The list in a cell of a CSV."""
+    try:
+        found: list[Any] = json.loads(text)
+    except ValueError:
+        raise BadInput(
+            f"rewards={shown(text)} in row {row} must be a list with commas, as JSON has it."
+        ) from None
+    return found
 
 
 def _hashable(value: Any) -> Any:

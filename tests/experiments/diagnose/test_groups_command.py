@@ -234,6 +234,7 @@ def test_groups_left_out_for_their_silence_leave_no_verdict(tmp_path, capsys):
     ("change", "words", "sentence"),
     [
         ({"reward": None}, [], "row 0 (step 0) has no reward: a verifier must give every answer"),
+        ({"reward": "[1 1 0]"}, [], "rewards='[1 1 0]' in row 0 must be a list with commas"),
         ({"entropy": -0.3}, [], "entropy=-0.3 in row 0 must be an entropy, at least 0 nats"),
         ({}, ["--budget", "5"], "budget=5 must be at least 9, the last step of the log"),
     ],
