@@ -46,14 +46,14 @@ def allowed_at(observations: Sequence[Any], num_actions: int) -> Bools:
     Raises:
         ValueError: where a mask allows none.
     """
-    allowed = np.array([allowed_actions(seen, num_actions) for seen in observations])
-    for seen, some in zip(observations, allowed.any(axis=1).tolist(), strict=True):
-        if not some:
+    rows = [allowed_actions(seen, num_actions) for seen in observations]
+    for seen, row in zip(observations, rows, strict=True):
+        if not row.any():
             raise BadInput(
                 f"action_masks() allows no action at {state_text(bare(seen))}; where no action is "
                 "left the episode must end."
             )
-    return allowed
+    return np.array(rows)
 
 
 def bare(observation: Any) -> Any:
