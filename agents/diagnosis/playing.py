@@ -155,6 +155,17 @@ class Arena:
         for env in self.envs:
             env.close()
 
+    def grow(self) -> None:
+        """Make one more copy.
+
+        Where generators are seeded from outside it makes a step: some are made when first asked.
+        """
+        env = self.make_env()
+        self.envs.append(env)
+        if self.plants and self.left >= 1:
+            seen = self.restart(env, 0)
+            self.act(env, int(allowed_actions(seen, self.actor.num_actions).argmax()))
+
     @property
     def left(self) -> float:
         """Steps of the budget that are left."""
@@ -164,7 +175,7 @@ class Arena:
         """Play every branch to its end; False if the budget ended before, and nothing counts."""
         waiting = list(branches)[::-1]
         while len(self.envs) < min(self.width, len(branches)):
-            self.envs.append(self.make_env())
+            self.grow()
         active: list[_Seat] = []
         free = self.envs[: self.width]
         while waiting or active:

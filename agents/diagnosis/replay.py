@@ -33,12 +33,9 @@ def generators(env: gym.Env[Any, Any]) -> dict[str, Any]:
     """The random generators that an environment holds, by the path of attributes to each.
 
     Found are numpy's `Generator` and `RandomState`, Python's `Random` and torch's `Generator`, in
-    wrappers, attributes, lists, dictionaries, methods and closures.
+    wrappers, attributes of instances and classes, lists, dictionaries, methods and closures.
     """
-    torch = sys.modules.get("torch")
-    kinds: tuple[type, ...] = (np.random.Generator, np.random.RandomState, random.Random)
-    if torch is not None:
-        kinds = (*kinds, torch.Generator)
+    kinds = _kinds()
     found: dict[int, tuple[str, Any]] = {}
     seen: set[int] = set()
     waiting: list[tuple[str, Any, int]] = [("env", env.env if isinstance(env, World) else env, 0)]
@@ -54,6 +51,12 @@ def generators(env: gym.Env[Any, Any]) -> dict[str, Any]:
     return dict(sorted(found.values(), key=lambda pair: pair[0]))
 
 
+def _kinds() -> tuple[type, ...]:
+    torch = sys.modules.get("torch")
+    ours: tuple[type, ...] = (np.random.Generator, np.random.RandomState, random.Random)
+    return ours if torch is None else (*ours, torch.Generator)
+
+
 def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
     """What an object is made of, with names."""
     if isinstance(thing, dict):
@@ -66,11 +69,27 @@ def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
         for name, cell in zip(names, cells, strict=True):
             with contextlib.suppress(ValueError):  # a cell not filled yet
                 yield name, cell.cell_contents
+    elif isinstance(thing, MEMORYLESS):  # what these show by is no luck, and copies share it
+        yield "env", thing.env
     elif not type(thing).__module__.startswith(("torch", "numpy")):
         if isinstance(thing, types.MethodType | types.BuiltinMethodType):
             yield "__self__", thing.__self__
         else:
-            yield from getattr(thing, "__dict__", {}).items()
+            shared = _of_class(type(thing)) if isinstance(thing, gym.Env) else {}
+            yield from (shared | getattr(thing, "__dict__", {})).items()
+
+
+def _of_class(kind: type) -> dict[str, Any]:
+    """Generators, and spaces, which have one, that all environments of a class share."""
+    wanted = (*_kinds(), gym.Space)
+    names = {
+        name
+        for base in kind.__mro__
+        if base.__module__.split(".")[0] != "gymnasium"
+        for name, part in vars(base).items()
+        if isinstance(part, wanted)
+    }
+    return {name: getattr(kind, name, None) for name in names}
 
 
 def state_of(generator: Any) -> bytes:
@@ -123,12 +142,16 @@ def seed_globals(seed: int) -> None:
         sys.modules["torch"].manual_seed(seed)
 
 
-def global_states() -> bytes:
-    """What changes when somebody draws from a global generator."""
+def global_states() -> dict[str, bytes]:
+    """Where numpy's, Python's and torch's global generators stand, by their names."""
     torch = sys.modules.get("torch")
-    states = (np.random.get_state(legacy=False), random.getstate())
-    network = b"" if torch is None else torch.get_rng_state().numpy().tobytes()
-    return pickle.dumps(states) + bytes(network)
+    found = {
+        "numpy's global generator": pickle.dumps(np.random.get_state(legacy=False)),
+        "Python's global generator": pickle.dumps(random.getstate()),
+    }
+    if torch is not None:
+        found["torch's global generator"] = torch.get_rng_state().numpy().tobytes()
+    return found
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import gymnasium as gym
@@ -13,7 +13,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 import gw_envs  # noqa: F401 - registers the ids
 from agents.sb3.row import Row
-from gw_envs.checks import BadInput, Floats, check_bool, check_int
+from gw_envs.checks import BadInput, Floats, check_bool, check_int, shown
 from gw_envs.registration import check_env_id
 
 Info = dict[str, Any]
@@ -83,6 +83,21 @@ class WellVecEnv(VecEnv):
         self.reset_infos: list[Info] = [{} for _ in range(self.num_envs)]
         self._returns[:], self._lengths[:] = 0.0, 0
         return observations
+
+    def set_options(self, options: Any = None) -> None:
+        """Options of the next reset: a dictionary for all, or a list of one for each environment.
+
+        Raises:
+            ValueError: for anything else; a list that is too short would leave episodes unbegun.
+        """
+        each = options if isinstance(options, list | tuple) else [options] * self.num_envs
+        known = (Mapping, type(None))
+        if len(each) != self.num_envs or not all(isinstance(one, known) for one in each):
+            raise BadInput(
+                f"options={shown(options)} must be a dictionary, or a list of {self.num_envs}, one "
+                "for each environment."
+            )
+        super().set_options([dict(one or {}) for one in each])
 
     def reset_row(self, index: int, seed: int | None, options: Any) -> Any:
         """Begin an episode in one environment; the observations of all."""

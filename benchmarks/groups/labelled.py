@@ -129,7 +129,7 @@ def _held(rule: str, size: int, rng: Any) -> Log:
     tables.eta /= 8
     tables.kl_weight = 1.5 * exact_critical_weight(rule, size, start, form)
     settings = GroupSettings(rule=rule, kl_weight=tables.kl_weight, kl_form=form, budget=10**5)
-    steps = int(rng.integers(400, 600))
+    steps = int(rng.integers(800, 1200))
     return Log("held", watched(tables, steps, settings)[0], f"{form} {tables.kl_weight:.3g}")
 
 

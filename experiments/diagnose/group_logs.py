@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ REWARDS = ("rewards", "reward", "score", "train/reward", "critic/score/mean")
 SILENT = ("frac_reward_zero_std", "train/frac_reward_zero_std", metrics.PLATEAU_SILENT)
 ENTROPY = ("entropy", "train/entropy", metrics.PLATEAU_ENTROPY, "actor/entropy")
 Columns = dict[str, list[Any]]
+MOST_RESTARTS = 20  # a log that goes back more often was never in order
 
 
 def read_columns(path: Path) -> Columns:
@@ -49,7 +52,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
         found: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
         return found
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:  # spreadsheets write a mark
         if path.suffix == ".csv":
             return list(csv.DictReader(file))
         text = file.read()
@@ -87,30 +90,87 @@ def read_history(
     steps = _whole(columns, _column("step", columns, step, STEPS))
     name = prompt if prompt is not None else next((n for n in PROMPTS if n in columns), None)
     ids = None if name is None else columns[_column("prompt", columns, name, PROMPTS)]
-    numbered = [(here, i) for i, here in enumerate(steps) if here is not None]
-    order = [i for _, i in sorted(numbered)]
-    if not order:
-        raise BadInput("the log holds no group: no row has a step.")
+    order, notes = _one_run(steps, ids)
     history = GroupHistory(success_at)
     silent = next((n for n in SILENT if n in columns), None)
     if silent is not None and not isinstance(rewards[order[0]], list):
-        notes = _add_means(
+        notes += _add_means(
             history, columns, steps, order, rewards, columns[silent], group_size, prompts_per_step
         )
     else:
         reason = "goes with a log that has a row for each step, without the answers"
         check_unused(reason, {"prompts_per_step": (prompts_per_step, None)})
-        notes = ()
-        _add_groups(history, steps, order, ids, rewards, group_size)
+        notes += _add_groups(history, steps, order, ids, rewards, group_size)
     told = next((n for n in ENTROPY if n in columns), None)
     if told is not None:
-        by_step = {steps[i]: _number(columns[told][i], told, i) for i in order}
-        history.entropy = [
-            (int(s), v) for s, v in by_step.items() if s is not None and v is not None
-        ]
+        history.entropy = _entropies(columns[told], told, steps, order)
     if not len(history):
         raise BadInput("the log holds no group: no row with a step has rewards.")
     return history, notes
+
+
+def _one_run(
+    steps: Sequence[int | None], ids: Sequence[Any] | None
+) -> tuple[list[int], tuple[str, ...]]:
+    """The rows of one run in order of steps, and what was left out.
+
+    A log that is written on goes back where a run was resumed from a checkpoint, begun anew, or
+    copied: from there on the later rows count. That they tell of the same groups is seen by their
+    prompts; else they may be those of another worker, and nobody can say.
+
+    Raises:
+        ValueError: for no row with a step, or a log that goes back with other prompts.
+    """
+    rows = [i for i, here in enumerate(steps) if here is not None]
+    if not rows:
+        raise BadInput("the log holds no group: no row has a step.")
+    at = [int(steps[i] or 0) for i in rows]
+    back = [k for k in range(1, len(at)) if at[k] < at[k - 1]]
+    if back and not any(a < b for a, b in pairwise(at)):  # the newest first
+        return rows[::-1], ()
+    if not back or len(back) > MOST_RESTARTS:
+        order = [i for _, i in sorted(zip(at, rows, strict=True))]
+        return order, ("Rows were sorted by their steps.",) if back else ()
+    kept: list[int] = []
+    for begin, end in zip([0, *back], [*back, len(rows)], strict=True):
+        segment, first = rows[begin:end], at[begin]
+        old = {(steps[i], _name(ids, i)) for i in kept if int(steps[i] or 0) >= first}
+        new = {(steps[i], _name(ids, i)) for i in segment}
+        shared = {here for here, _ in old} & {here for here, _ in new}
+        again = sum(here in shared for here, _ in new)
+        if len(old & new) < 0.5 * again:
+            raise BadInput(
+                f"the log goes back from step {at[begin - 1]} to step {first} with other prompts: "
+                "these rows replace earlier ones (a resumed run) or belong beside them (another "
+                "worker). Leave out the earlier rows, or sort the log by step."
+            )
+        kept = [i for i in kept if int(steps[i] or 0) < first] + segment
+    return kept, (
+        f"The log goes back {len(back)} times (a run resumed, begun anew or written twice): "
+        f"{len(rows) - len(kept):,} rows that were written again were left out.",
+    )
+
+
+def _name(ids: Sequence[Any] | None, row: int) -> Any:
+    return None if ids is None else _hashable(ids[row])
+
+
+def _entropies(
+    values: Sequence[Any], name: str, steps: Sequence[int | None], order: Sequence[int]
+) -> list[tuple[int, float]]:
+    """(step, nats) where a log tells them.
+
+    Raises:
+        ValueError: for a number below 0, which is no entropy of answers (a loss term, say).
+    """
+    found: dict[int, float] = {}
+    for i in order:
+        value = _number(values[i], name, i)
+        if value is not None and value < 0:
+            raise BadInput(f"{name}={value:g} in row {i} must be an entropy, at least 0 nats.")
+        if value is not None and math.isfinite(value):
+            found[int(steps[i] or 0)] = value
+    return list(found.items())
 
 
 def _column(what: str, columns: Columns, name: str | None, usual: Sequence[str]) -> str:
@@ -149,19 +209,21 @@ def _add_groups(
     ids: Sequence[Any] | None,
     rewards: Sequence[Any],
     group_size: int | None,
-) -> None:
-    """Rows that are groups (a list of rewards) or answers (one reward)."""
+) -> tuple[str, ...]:
+    """Rows that are groups (a list of rewards) or answers (one reward); what was left out."""
     groups: dict[tuple[int, Any], list[Any]] = {}
+    missing: list[int] = []
     for i in order:
         here, value = steps[i], rewards[i]
         assert here is not None
         if isinstance(value, str) and value.lstrip().startswith("["):
-            value = json.loads(value)  # a list in a cell of a CSV
+            value = _listed(value, i)
         if isinstance(value, list):
             name = f"row {i}" if ids is None else _hashable(ids[i])
             history.add([value], step=here, prompts=[name])
             continue
         if value is None or value == "":
+            missing.append(i)
             continue
         if ids is None and group_size is None:
             raise BadInput(
@@ -170,6 +232,8 @@ def _add_groups(
             )
         key = (here, "all" if ids is None else _hashable(ids[i]))
         groups.setdefault(key, []).append(_number(value, "reward", i))
+    _refuse_gaps(groups, missing, steps, ids)
+    notes = _leave_incomplete(groups) if group_size is None else ()
     for (here, name), values in groups.items():
         size = len(values) if group_size is None else check_int("group_size", group_size, 2)
         if len(values) % size:
@@ -180,6 +244,49 @@ def _add_groups(
         rows = [values[j : j + size] for j in range(0, len(values), size)]
         names = [f"{here}.{j}" if ids is None else name for j in range(len(rows))]
         history.add(rows, step=here, prompts=names)
+    return notes
+
+
+def _refuse_gaps(
+    groups: Mapping[tuple[int, Any], Any],
+    missing: Sequence[int],
+    steps: Sequence[int | None],
+    ids: Sequence[Any] | None,
+) -> None:
+    """Refuse answers without a reward: leaving them out would make success look better."""
+    known = {here for here, _ in groups}
+    for i in missing:
+        if (ids is not None and ids[i] not in (None, "")) or (ids is None and steps[i] in known):
+            raise BadInput(
+                f"row {i} (step {steps[i]}) has no reward: a verifier must give every answer a "
+                "verdict; count one that failed as 0, or leave its group out."
+            )
+
+
+def _leave_incomplete(groups: dict[tuple[int, Any], list[Any]]) -> tuple[str, ...]:
+    """Leave out groups of the last step that a run cut short has not filled."""
+    if not groups:
+        return ()
+    sizes = Counter(map(len, groups.values()))
+    usual = sizes.most_common(1)[0][0]
+    last = max(here for here, _ in groups)
+    short = [key for key, values in groups.items() if key[0] == last and len(values) < usual]
+    if not short or len(short) == len(groups):
+        return ()
+    for key in short:
+        del groups[key]
+    return (f"The last step, {last}, is incomplete: {len(short)} groups were left out.",)
+
+
+def _listed(text: str, row: int) -> list[Any]:
+    """The list in a cell of a CSV."""
+    try:
+        found: list[Any] = json.loads(text)
+    except ValueError:
+        raise BadInput(
+            f"rewards={shown(text)} in row {row} must be a list with commas, as JSON has it."
+        ) from None
+    return found
 
 
 def _hashable(value: Any) -> Any:

@@ -11,6 +11,8 @@ import tyro
 from agents.diagnosis.groups import GroupReport, GroupSettings, judge
 from agents.diagnosis.groups.sentences import number, span
 from experiments.diagnose.group_logs import read_columns, read_history
+from experiments.options.parsing import spelt_out
+from gw_envs.checks import BadInput
 
 MOST_ROWS = 12
 WIDTH = 24  # characters of a prompt's name
@@ -61,7 +63,7 @@ def main(arguments: list[str]) -> int:
         prog="python -m experiments groups",
         description="What a log of training with groups and verified rewards says: how long the "
         "wait will be, and whether it ends.",
-        args=arguments,
+        args=spelt_out(arguments, (GroupsOptions,)),
     )
     settings = GroupSettings(
         rule=options.rule,
@@ -82,6 +84,12 @@ def main(arguments: list[str]) -> int:
         group_size=options.group_size,
         prompts_per_step=options.prompts_per_step,
     )
+    last = int(history.column("step")[-1])
+    if options.budget is not None and last > options.budget:
+        raise BadInput(
+            f"budget={options.budget} must be at least {last}, the last step of the log; name the "
+            "column of update steps with --step-column."
+        )
     found = judge(history, settings)
     if options.json:
         print(json.dumps(found.as_dict() | {"log": list(notes)}, indent=1, default=str))

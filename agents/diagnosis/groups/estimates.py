@@ -23,6 +23,7 @@ SAME = 2.5  # standard errors by which two halves may differ
 HALVINGS = 40  # of an interval of log-odds
 FARTHEST = 40.0  # log-odds of a success probability that is neither 0 nor 1
 MOST_RECORDS = 4096  # groups that the pace is fitted to
+FILTERED = 1e-6  # chance of so few groups with nothing right, if all were kept
 LEAST_EVENTS = 40  # successes after a prompt's first mixed group, before a pace is believed
 
 
@@ -129,6 +130,22 @@ def _difference(n1: Ints, k1: Ints, n2: Ints, k2: Ints) -> Floats:
     variance = share * (1 - share) * (1 / np.maximum(n1, 1) + 1 / np.maximum(n2, 1))
     gap = k2 / np.maximum(n2, 1) - k1 / np.maximum(n1, 1)
     return np.where(variance > 0, gap / np.sqrt(np.where(variance > 0, variance, 1)), 0.0)
+
+
+def lacks_silent_groups(history: GroupHistory) -> bool:
+    """Whether groups with nothing right were surely left out, as dynamic sampling (DAPO) does.
+
+    Of groups of n answers, right with probabilities whose mean is x, (1-x)^n or more have nothing
+    right: by Jensen's inequality, whatever differs between prompts and steps. So few as are seen
+    must not have a Poisson probability below `FILTERED`, which bounds that of the sum (Hoeffding
+    1956; Anderson and Samuels 1967).
+    """
+    from scipy.special import pdtr
+
+    n, k = history.column("answers").astype(np.float64), history.column("right")
+    share = float(k.sum() / n.sum())
+    expected = float(np.sum((1 - share) ** n))
+    return bool(pdtr(float((k == 0).sum()), expected) < FILTERED)
 
 
 def success_trend(history: GroupHistory, share: float = 0.5) -> float:

@@ -5,7 +5,7 @@ A verdict is given where its whole interval agrees, and is `unclear` where it do
 | verdict | of a prompt | of the run |
 |---|---|---|
 | solved | success probability surely above `solved_prob` | nine prompts in ten, or all pooled |
-| learning | - | not held, and success rises by `RISES` standard errors over the later half |
+| learning | - | nothing is held, and success rises by `RISES` standard errors over the later half |
 | collapsed | surely below the edge, all groups alike, entropy gone | unsolved prompts alike |
 | held | surely below the edge, KL weight surely above critical | likewise |
 | waiting | surely below the edge, median wait surely within what is left | likewise |
@@ -33,6 +33,7 @@ from agents.diagnosis.groups.estimates import (
     clopper_pearson,
     count_prompts,
     fit_pace,
+    lacks_silent_groups,
     success_trend,
 )
 from agents.diagnosis.groups.forecast import group_signals
@@ -132,6 +133,9 @@ def judge(history: GroupHistory, settings: GroupSettings | None = None) -> Group
     whole = evidence.pooled(np.ones(len(solved), dtype=bool))
     rest = evidence.pooled(~solved) if not solved.all() else whole
     verdict, basis = _run_verdict(verdicts, slope, whole, rest)
+    if verdict != "solved" and lacks_silent_groups(history):
+        verdict, basis = "unclear", "filtered"
+        verdicts = np.full_like(verdicts, "unclear")
     prompts = evidence.reports(verdicts)
     return GroupReport(
         verdict=verdict,
@@ -324,7 +328,9 @@ def _run_verdict(verdicts: Any, slope: float, whole: Evidence, rest: Evidence) -
         found = str(most), "share"
     elif rest.homogeneous:
         found = str(rest.verdicts()[0]), "pooled"
-    if slope >= RISES and found[0] != "held":  # it may still rise to where it is held
+    if slope >= RISES and found[0] == "held":  # to where it is held, or the law does not fit
+        return "unclear", "rises"
+    if slope >= RISES:
         return "learning", "trend"
     if slope <= -RISES and found[0] not in ("held", "collapsed"):
         return "unclear", "falls"

@@ -60,6 +60,16 @@ def run_sentence(verdict: str, basis: str, slope: float, rest: Any, verdicts: Co
     tail = f" Prompts: {tally}."
     if basis == "falls":
         return f"Success falls by {-slope:.1f} standard errors over the later half." + tail
+    if basis == "filtered":
+        return (
+            "Fewer groups have nothing right than the share of right answers allows: such groups "
+            "were left out (dynamic sampling), and success looks better than it is. Log all groups."
+        )
+    if basis == "rises":
+        return (
+            f"Success rises by {slope:.1f} standard errors over the later half, though the KL "
+            "weight is above the critical one: to where it is held, or past it." + tail
+        )
     if basis == "trend":
         return f"Success rises by {slope:.1f} standard errors over the later half." + tail
     if basis == "mixed":

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from agents.diagnosis.policies.actions import Actions
 from agents.diagnosis.policies.models import DEFAULT_LEARNING_RATE, ModelActor
-from agents.diagnosis.policies.observations import allowed_actions, bare
+from agents.diagnosis.policies.observations import allowed_at, bare
 from agents.diagnosis.policies.outputs import Logits, Reading, short
 from agents.diagnosis.policies.torch_agents import TorchActor, is_module
 from gw_envs.checks import BadInput, Floats, check_bool, check_float, check_numbers
@@ -223,7 +223,7 @@ class Masking(_Changed):
             ValueError: if all that the policy takes is masked.
         """
         pi = self.actor.probabilities([bare(seen) for seen in observations])
-        pi = pi * np.array([allowed_actions(seen, self.num_actions) for seen in observations])
+        pi = pi * allowed_at(observations, self.num_actions)
         sums = pi.sum(axis=1, keepdims=True)
         if not (sums > 0).all():
             raise BadInput("policy gives every action that action_masks() allows probability 0.")

@@ -11,7 +11,7 @@ import numpy as np
 
 from agents.diagnosis.policies.actions import Actions
 from agents.diagnosis.policies.networks import check_weights, joint_logits
-from agents.diagnosis.policies.observations import Masked, bare, stack
+from agents.diagnosis.policies.observations import Masked, allowed_at, bare, stack
 from gw_envs.checks import BadInput, Floats
 
 DEFAULT_LEARNING_RATE = 0.4
@@ -68,6 +68,7 @@ class ModelActor:
         refuse_memory(model.policy)
         check_weights(model.policy)
         self.model, self.policy = model, model.policy
+        self.policy.set_training_mode(False)  # every layer, whatever the policy itself says
         self.num_actions = self.actions.count
         gamma = getattr(model, "gamma", None)  # ARS has none
         self.discount: float | None = None if gamma is None else float(gamma)
@@ -93,7 +94,8 @@ class ModelActor:
         """The policy's probabilities [N, K]; one for the greedy action of a value-based model."""
         import torch
 
-        self.policy.set_training_mode(False)
+        if self.policy.training:  # trained in between; telling every layer costs a fifth of a step
+            self.policy.set_training_mode(False)
         with torch.no_grad():
             seen, masks = self._batch(self.policy, observations)
             if self.is_stochastic:
@@ -123,7 +125,7 @@ class ModelActor:
         """Tensors of the observations, and the masks of the choices where the policy takes them.
 
         Raises:
-            ValueError: for observations that are not finite.
+            ValueError: for observations that are not finite, or a mask that allows nothing.
         """
         seen, _ = policy.obs_to_tensor(stack([bare(each) for each in observations]))
         for part in seen.values() if isinstance(seen, dict) else [seen]:
@@ -133,4 +135,5 @@ class ModelActor:
                 )
         if not self.reads_masks or not isinstance(observations[0], Masked):
             return seen, None
+        allowed_at(observations, self.num_actions)  # a network would take masked ones alike
         return seen, np.array([each.choices for each in observations])

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gw_envs.checks import BadInput
+
 Bools = NDArray[np.bool_]
 MOST_NUMBERS = 8  # an observation of more is told by its shape
 
@@ -36,6 +38,22 @@ def allowed_actions(observation: Any, num_actions: int) -> Bools:
     if isinstance(observation, Masked):
         return observation.allowed
     return np.ones(num_actions, dtype=bool)
+
+
+def allowed_at(observations: Sequence[Any], num_actions: int) -> Bools:
+    """Which actions may be taken at each of N observations [N, K].
+
+    Raises:
+        ValueError: where a mask allows none.
+    """
+    rows = [allowed_actions(seen, num_actions) for seen in observations]
+    for seen, row in zip(observations, rows, strict=True):
+        if not row.any():
+            raise BadInput(
+                f"action_masks() allows no action at {state_text(bare(seen))}; where no action is "
+                "left the episode must end."
+            )
+    return np.array(rows)
 
 
 def bare(observation: Any) -> Any:

@@ -262,3 +262,9 @@ def test_a_mean_over_past_groups_is_carried_to_now():
     mean = np.mean(1 / (1 + np.exp(-z - doses)))
     now = carry_to_now(history, count_prompts(history), signal, 0.5, np.array([mean]))
     assert now[0] == pytest.approx(1 / (1 + np.exp(-z - doses[2] - 0.25)), rel=1e-9)
+
+
+def test_success_that_rises_against_a_critical_kl_weight_is_unclear():
+    probs = np.linspace(0.05, 0.35, 80)[:, None] * np.ones(16)
+    report = draw(probs, 80, settings=GroupSettings(kl_weight=2.0)).report()
+    assert report.verdict == "unclear" and "though the KL weight" in report.reason

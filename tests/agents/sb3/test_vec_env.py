@@ -179,6 +179,13 @@ def test_options_are_set_for_each_environment_and_used_once():
         env.reset()
 
 
+@pytest.mark.parametrize("options", [[{"state": 0}], [{}] * 4, "state", [{}, {}, 1]])
+def test_options_that_leave_an_environment_out_are_refused(options):
+    env = WellVecEnv("ASRWell-v0", 3)
+    with pytest.raises(ValueError, match="must be a dictionary, or a list of 3, one for each"):
+        env.set_options(options)
+
+
 def test_attributes_are_reached_as_in_any_vec_env():
     env, dummy = both("ASRWell-v0", 3)
     assert env.get_attr("num_actions") == dummy.get_attr("num_actions") == [3, 3, 3]

@@ -157,3 +157,113 @@ def test_what_is_no_log_is_one_sentence(name, text, sentence, tmp_path, capsys):
     assert main(["groups", str(tmp_path / name)]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and sentence in error
+
+
+def steps_of(prob, steps, prompts=8, size=8, seed=0):
+    """Rows of groups at these steps, all of one success probability (or a function of the step)."""
+    rng = np.random.default_rng(seed)
+    chance = prob if callable(prob) else lambda step: prob
+    return [
+        {
+            "step": s,
+            "prompt": f"p{i}",
+            "rewards": (rng.random(size) < chance(s)).astype(int).tolist(),
+        }
+        for s in steps
+        for i in range(prompts)
+    ]
+
+
+def answers_of(rows):
+    return [
+        {"step": row["step"], "prompt": row["prompt"], "reward": reward}
+        for row in rows
+        for reward in row["rewards"]
+    ]
+
+
+def said(tmp_path, capsys, rows, *words, name="log.jsonl"):
+    assert main(["groups", write(tmp_path / name, rows), *words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("form", [list, answers_of])
+def test_a_log_written_twice_says_no_more_than_once(form, tmp_path, capsys):
+    rows = form(steps_of(0.05, range(60)))
+    once, twice = (said(tmp_path, capsys, many) for many in (rows, rows + rows))
+    assert twice["prompts"] == once["prompts"]
+    assert any("written again were left out" in note for note in twice["log"])
+
+
+def test_from_where_a_log_goes_back_the_later_rows_count(tmp_path, capsys):
+    lost, resumed = steps_of(0.0, range(60)), steps_of(0.99, range(10, 70), seed=1)
+    found = said(tmp_path, capsys, lost + resumed)
+    assert found["verdict"] == "solved"
+    assert said(tmp_path, capsys, steps_of(0.99, range(60)) + lost, "--budget", "61")[
+        "verdict"
+    ] == ("unreachable")
+
+
+def test_a_log_that_goes_back_with_other_prompts_is_refused(tmp_path, capsys):
+    others = [row | {"prompt": "q" + row["prompt"]} for row in steps_of(0.5, range(40))]
+    path = write(tmp_path / "log.jsonl", steps_of(0.5, range(60)) + others)
+    assert main(["groups", path]) == 2
+    assert "goes back from step 59 to step 0 with other prompts" in capsys.readouterr().err
+
+
+def test_rows_in_no_order_or_the_newest_first_are_sorted(tmp_path, capsys):
+    rows = steps_of(lambda step: 0.1 + 0.012 * step, range(50), prompts=16)
+    mixed = [rows[i] for i in np.random.default_rng(0).permutation(len(rows))]
+    assert {said(tmp_path, capsys, order)["verdict"] for order in (rows[::-1], mixed)} == {
+        "learning"
+    }
+
+
+def test_a_last_step_cut_short_is_left_out(tmp_path, capsys):
+    rows = answers_of(steps_of(0.97, range(40)))
+    for cut in (3, 7):
+        found = said(tmp_path, capsys, rows[:-cut])
+        assert found["verdict"] == "solved" and any("is incomplete: 1" in n for n in found["log"])
+
+
+def test_groups_left_out_for_their_silence_leave_no_verdict(tmp_path, capsys):
+    rows = steps_of(0.02, range(400))
+    mixed = [row for row in rows if 0 < sum(row["rewards"]) < 8]
+    for form in (list, answers_of):
+        found = said(tmp_path, capsys, form(mixed), "--pace", "1", "--budget", "100000")
+        assert found["verdict"] == "unclear" and "dynamic sampling" in found["reason"]
+    assert said(tmp_path, capsys, rows, "--pace", "1", "--budget", "100000")["verdict"] == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "sentence"),
+    [
+        ({"reward": None}, [], "row 0 (step 0) has no reward: a verifier must give every answer"),
+        ({"reward": "[1 1 0]"}, [], "rewards='[1 1 0]' in row 0 must be a list with commas"),
+        ({"entropy": -0.3}, [], "entropy=-0.3 in row 0 must be an entropy, at least 0 nats"),
+        ({}, ["--budget", "5"], "budget=5 must be at least 9, the last step of the log"),
+    ],
+)
+def test_what_would_make_a_verdict_wrong_is_refused(change, words, sentence, tmp_path, capsys):
+    rows = answers_of(steps_of(0.5, range(10)))
+    rows[0] |= change
+    assert main(["groups", write(tmp_path / "log.jsonl", rows), *words]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_an_entropy_that_is_not_finite_tells_nothing(tmp_path, capsys):
+    rows = [
+        row | {"entropy": float("nan" if row["step"] % 2 else 1e-3)}
+        for row in steps_of(0, range(60))
+    ]
+    assert said(tmp_path, capsys, rows)["verdict"] == "collapsed"
+    rows = [row | {"entropy": float("nan")} for row in rows]
+    assert said(tmp_path, capsys, rows)["verdict"] == "unclear"
+
+
+def test_marks_of_spreadsheets_and_spellings_of_sweeps_are_read(tmp_path, capsys):
+    path = tmp_path / "log.csv"
+    write(path, answers_of(steps_of(1.0, range(30))))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert main(["groups", str(path), "--kl_weight=0.0", "--json=True"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "solved"
