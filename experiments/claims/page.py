@@ -217,7 +217,7 @@ def _section(
 
 {claim.explanation()}
 
-![{claim.title}]({FIGURES.as_posix()}/{name}.png)
+![{_picture_in_words(claim)}]({FIGURES.as_posix()}/{name}.png)
 
 | | its number is | the statement is true for |
 |---|---|---|
@@ -225,6 +225,11 @@ def _section(
 
 `python -m experiments claims {name}`{settings_text}.
 """
+
+
+def _picture_in_words(claim: type[Claim[Any]]) -> str:
+    """What the figure shows, for who cannot see it: the docstring of what draws it."""
+    return " ".join((claim.draw.__doc__ or claim.title).split()).rstrip(".")
 
 
 def interval_text(finding: Finding) -> str:

@@ -234,7 +234,10 @@ class TheoremOne(Claim[Waits]):
         return [*slopes, *_judge_constant(evidence), *saddles, *unequal]
 
     def draw(self, evidence: Waits, figure: Any) -> None:
-        """Left: waits by pi_1(a*). Right: the random starts against their bounds."""
+        """Left: the wait against 1/pi_1(a*), a line just above its bound and steeper ones above it.
+
+        Right: escape times of random starts over their bounds, none of which is below 1.
+        """
         left, right = figure.subplots(1, 2)
         inverse = 1 / np.array(self.optimal_probs)
         bound = theory.escape_lower_bound(np.array(self.optimal_probs), 0.2, self.learning_rate)

@@ -146,7 +146,7 @@ def checkout(folder: Path) -> Path:
 
 
 def cpu_seconds() -> float:
-    """What the processes that have ended took of a core, which does not depend on who else works."""
+    """What ended processes took of a core: unlike the clock, the same when others work too."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
