@@ -35,6 +35,8 @@ Everything is exact or seeded: the same settings give the same numbers.
 
 ## Sentence by sentence
 
+{tally}
+
 A sentence's verdict follows from those of its statements by the rule in its row: *every* one must
 hold, or *some* one where the sentence leaves its reading open or says "may". The number is that of
 the statement in the last column, which decides: it has the verdict that the sentence has.
@@ -135,8 +137,7 @@ def render(output: Path) -> str:
     tally = sentences.tally(by_name(output))
     return "\n".join(
         [
-            HEAD + "\n".join(table),
-            f"\n{tally}",
+            HEAD.format(tally=tally) + "\n".join(table),
             AFTER_SENTENCES,
             "## The statements that decide",
             STATEMENTS + "\n".join(deciding),
