@@ -41,8 +41,8 @@ class WaysOut(Claim[dict[str, WayOut]]):
     size of its source (`python -m experiments compare` shows the race in full, and
     [ways_out.md](ways_out.md) the rules). The exponent alpha in T ~ pi_1(a*)^-alpha is fitted over
     starts ten times nearer to ten times farther: 1 is softmax policy gradient, 0 a logarithm or
-    less. Rules that declare a logarithm are measured at deeper starts, where a logarithm's slope has
-    come down; a rule that declared it wrongly would be censored there. A rule that optimises
+    less. Rules that declare a logarithm are measured at deeper starts, where a logarithm's slope
+    has come down; a rule that declared it wrongly would be censored there. A rule that optimises
     something else than the return pays with a bias: the sub-optimality at which it comes to rest.
 
     Exact gradients only: from samples natural policy gradient can commit to a wrong arm

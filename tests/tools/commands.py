@@ -121,6 +121,13 @@ def table() -> dict[str, Row]:
     return {row.command: row for row in rows}
 
 
+def write(rows: dict[str, Row]) -> None:
+    """Store the rows of commands that the pages have, in their order."""
+    kept = [rows[command] for command in found() if command in rows and rows[command].seconds]
+    body = ("\t".join((row.seconds, row.page, row.command, row.why)) for row in kept)
+    TABLE.write_text(HEAD + "\n".join(body) + "\n")
+
+
 def as_at_the_prompt(name: str) -> None:
     """Run the blocks of a page as one program."""
     names = {"__name__": "__page__"}
@@ -206,9 +213,7 @@ def main() -> int:
                     with options.log.open("a") as log:
                         log.write(f"=== {command}\n{said}\n")
             rows[command] = replace(row, page=line.page)
-    kept = [rows[command] for command in found()]
-    body = ("\t".join((r.seconds, r.page, r.command, r.why)) for r in kept if r.seconds)
-    TABLE.write_text(HEAD + "\n".join(body) + "\n")
+            write(rows)
     return int(failed > 0)
 
 
