@@ -200,7 +200,7 @@ class Attraction(Claim[Attractions]):
         ]
 
     def draw(self, evidence: Attractions, figure: Any) -> None:
-        """Left: arrows in the triangle, most of them first towards the corner of the second best arm.
+        """Left: arrows in the triangle, most of them first towards the second best corner.
 
         Middle: pi(a*) of six random starts, two of which fall before they rise. Right:
         three arms that hold the policy one after another, each ten times longer or more.

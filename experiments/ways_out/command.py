@@ -46,7 +46,8 @@ parameters, not the policies, start as far apart as softmax's; - where there is 
 fitted: how T grows with 1/pi(a*), from starts ten times nearer to ten times farther: an exponent,
 or, where a logarithm is proved, the updates that each factor of ten adds (+12 per 10x). deep: the
 exponent between the deepest two of the starts 1e-6, 1e-9 and 1e-12 that were left, followed by
-jumps whatever the budget; - for rules whose updates must all be made, and where 20,000 gradients do not reach. proved: the exponent in the limit
+jumps whatever the budget; - for rules whose updates must all be made, and where 20,000 gradients do
+not reach. proved: the exponent in the limit
 of small pi(a*), on wells of equal gaps. bias: sub-optimality at the budget of a rule that optimises
 something else, 0 for the others. us/update: wall time of one update, in microseconds."""
 
