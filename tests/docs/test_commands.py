@@ -14,9 +14,10 @@ def test_the_table_has_every_command_of_the_pages_and_no_other():
 
 def test_what_is_not_run_has_a_time_or_a_reason():
     for row in ROWS.values():
-        assert row.seconds == "-" or float(row.seconds) >= 0, row
         assert row.why or float(row.seconds) <= commands.SHORT, row
         assert row.why != commands.LONG or float(row.seconds) > commands.SHORT, row
+        assert (row.seconds == "?") <= (row.why == commands.UNMEASURED), row
+        assert row.seconds in ("-", "?") or float(row.seconds) >= 0, row
 
 
 def test_the_short_ones_are_a_minute_or_two():

@@ -26,6 +26,7 @@ HEAD = "seconds\tpage\tcommand\twhy the suite does not run it\n"
 SHORT = 3.0
 """CPU seconds; what takes longer is not run by the suite."""
 LONG = f"longer than {SHORT:g} s"
+UNMEASURED = "not yet measured"
 
 PROGRAM = r"(?:python|make|source|bash|pip|tensorboard|gravity-wells|\.venv/bin/\w+|wandb) "
 FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```$", re.M | re.S)
@@ -55,7 +56,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table: CPU seconds (`-`: never run), and why the suite leaves it out."""
+    """CPU seconds (`-`: never run; `?`: not yet), and why the suite leaves it out."""
 
     seconds: str
     page: str
@@ -123,7 +124,7 @@ def table() -> dict[str, Row]:
 
 def write(rows: dict[str, Row]) -> None:
     """Store the rows of commands that the pages have, in their order."""
-    kept = [rows[command] for command in found() if command in rows and rows[command].seconds]
+    kept = [rows[command] for command in found() if command in rows]
     body = ("\t".join((row.seconds, row.page, row.command, row.why)) for row in kept)
     TABLE.write_text(HEAD + "\n".join(body) + "\n")
 
@@ -195,16 +196,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         copy = checkout(Path(folder))
         for command, line in found().items():
-            row = rows.get(command, Row("", line.page, command, ""))
+            row = rows.get(command, Row("?", line.page, command, UNMEASURED))
             asked = any(word in command for word in options.words) or not options.words
             if row.seconds != "-" and asked:
                 seconds, said, wrong = run(line, copy, options.limit)
-                if wrong != "timeout":
+                if not wrong:
                     long = LONG if seconds > SHORT else ""
-                    why = row.why if row.why not in ("", LONG) else long
+                    why = long if row.why in ("", LONG, UNMEASURED) else row.why
                     row = replace(row, seconds=f"{seconds:.1f}", why=why)
-                elif not row.seconds:
-                    row = replace(row, seconds=f">{options.limit:g}", why=row.why or LONG)
                 failed += wrong not in ("", "timeout")
                 print(
                     f"{row.seconds:>8} s  {command}", f"\n    {wrong}" if wrong else "", flush=True
