@@ -9,7 +9,7 @@ SHORT = [row for row in ROWS.values() if row.short]
 
 
 def test_the_table_has_every_command_of_the_pages_and_no_other():
-    assert list(ROWS) == list(LINES), "run python -m tests.tools.commands"
+    assert list(ROWS) == list(LINES), "run python -m tests.tools.commands --sync"
 
 
 def test_what_is_not_run_has_a_time_or_a_reason():

@@ -187,9 +187,8 @@ def main() -> int:
     """Run the lines that were asked for and write their rows."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("words", nargs="*", help="only commands that have one of these in them")
-    parser.add_argument(
-        "--limit", type=float, default=3600, help="seconds on the clock for each (3600)"
-    )
+    parser.add_argument("--sync", action="store_true", help="run none: add and drop rows")
+    parser.add_argument("--limit", type=float, default=3600, help="seconds of the clock for each")
     parser.add_argument("--log", type=Path, help="file that gets what they print")
     options = parser.parse_args()
     rows, failed = table() if TABLE.exists() else {}, 0
@@ -198,16 +197,14 @@ def main() -> int:
         for command, line in found().items():
             row = rows.get(command, Row("?", line.page, command, UNMEASURED))
             asked = any(word in command for word in options.words) or not options.words
-            if row.seconds != "-" and asked:
+            if row.seconds != "-" and asked and not options.sync:
                 seconds, said, wrong = run(line, copy, options.limit)
                 if not wrong:
                     long = LONG if seconds > SHORT else ""
                     why = long if row.why in ("", LONG, UNMEASURED) else row.why
                     row = replace(row, seconds=f"{seconds:.1f}", why=why)
                 failed += wrong not in ("", "timeout")
-                print(
-                    f"{row.seconds:>8} s  {command}", f"\n    {wrong}" if wrong else "", flush=True
-                )
+                print(f"{row.seconds:>8} s  {command}", f"\n    {wrong}" * bool(wrong), flush=True)
                 if options.log:
                     with options.log.open("a") as log:
                         log.write(f"=== {command}\n{said}\n")
