@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: train test test-slow lint bench docs clean
+.PHONY: train test test-slow test-lowest lint bench docs clean
 
 train: $(STAMP)
 	$(BIN)/python train.py
@@ -13,6 +13,15 @@ test: $(STAMP)
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow -rs -n 2 --dist loadfile
+
+# An environment of its own with every declared dependency at its lower bound. What other libraries
+# of that age say about one another's deprecations is not ours to mend.
+LOWEST := build/lowest
+test-lowest: $(STAMP)
+	$(PYTHON) -m venv $(LOWEST)
+	$(BIN)/python tests/tools/lowest.py > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(LOWEST)/constraints.txt --editable '.[dev]'
+	$(LOWEST)/bin/python -m pytest -n 2 --dist loadfile $(foreach kind,Deprecation PendingDeprecation Future,-W default::$(kind)Warning)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -309,7 +309,7 @@ def _route_verdict(best: EscapeRoute, moves: bool) -> tuple[str, str]:
         return "frozen", reason + (
             " One gradient step changes no logit to the bit: this plateau is made by float "
             "arithmetic and has no end. Float64, or for a table smaller logits (subtract a "
-            "constant), makes it move as slowly as any well; sooner out gets only another method "
+            "constant), makes it move as slowly as any well; only another method gets out sooner "
             "(docs/ways_out.md)." + rare
         )
     if best.updates is not None and math.isfinite(best.updates):

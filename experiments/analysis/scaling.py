@@ -119,12 +119,17 @@ def combinations(runs: RunTable, option: str) -> list[tuple[tuple[Any, ...], Run
 
 
 def scalings(runs: RunTable, option: str) -> list[Scaling]:
-    """A series for each of at most `MOST_SERIES` combinations, evenly chosen from all of them.
+    """A series for each of at most `MOST_SERIES` combinations.
+
+    Of more than that, those in which one numeric option varies at a time, the one that the theory
+    names or that has most values; of what is still too many, an even choice.
 
     Raises:
         ValueError: as `combinations`.
     """
     found, others = combinations(runs, option), _others(runs, option)
+    if len(found) > MOST_SERIES:
+        found = _one_at_a_time(found, others)
     at = np.unique(np.linspace(0, len(found) - 1, min(len(found), MOST_SERIES)).astype(int))
     chosen = [found[i] for i in at]
     differ = [i for i in range(len(others)) if len({key[i] for key, _ in chosen}) > 1]
@@ -132,6 +137,19 @@ def scalings(runs: RunTable, option: str) -> list[Scaling]:
         _series(label([others[i] for i in differ], [key[i] for i in differ]), group, option)
         for key, group in chosen
     ]
+
+
+def _one_at_a_time(
+    found: list[tuple[tuple[Any, ...], RunTable]], others: list[str]
+) -> list[tuple[tuple[Any, ...], RunTable]]:
+    """Those whose numeric options, but one, have the value in the middle of all."""
+    values = [{key[i] for key, _ in found} for i in range(len(others))]
+    numeric = [i for i, seen in enumerate(values) if len(_positions([*seen])) == len(seen) > 1]
+    by_weight = sorted(numeric, key=lambda i: (others[i] in INVERSES, len(values[i])))
+    for i in by_weight[:-1]:
+        middle = sorted(values[i])[len(values[i]) // 2]
+        found = [item for item in found if item[0][i] == middle] or found
+    return found
 
 
 def _others(runs: RunTable, option: str) -> list[str]:

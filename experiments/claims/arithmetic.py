@@ -193,7 +193,7 @@ class Arithmetic(Claim[Loops]):
         ]
 
     def draw(self, evidence: Loops, figure: Any) -> None:
-        """Left: escape times. Right: speed in the well."""
+        """Left: escape times against depth, in floats and exact. Right: their speed in the well."""
         left, right = figure.subplots(1, 2)
         probs = np.array(self.optimal_probs)
         left.loglog(probs, evidence.truth, "-", color=RED, label="mathematics (closed form)")

@@ -11,7 +11,7 @@ from agents.policies import softmax
 from experiments.analysis.estimates import each_of, exact, median_ratio, share
 from experiments.analysis.finding import Finding
 from experiments.claims.claim import Claim, Quote
-from experiments.pictures.style import STATE_COLORS, WELL, color_of
+from experiments.pictures.style import BELOW, STATE_COLORS, WELL, color_of, legend
 from gw_envs.checks import Floats
 from gw_envs.theory import escape_threshold
 
@@ -200,7 +200,11 @@ class Attraction(Claim[Attractions]):
         ]
 
     def draw(self, evidence: Attractions, figure: Any) -> None:
-        """The triangle with its flow; K = 6 curves; the plateaus in a row."""
+        """Left: arrows in the triangle, most of them first towards the second best corner.
+
+        Middle: pi(a*) of six random starts, two of which fall before they rise. Right:
+        three arms that hold the policy one after another, each ten times longer or more.
+        """
         from experiments.pictures.simplex import flow_on, triangle_axes, well_on
 
         panels = figure.subfigures(1, 3, width_ratios=(1.3, 1, 1))
@@ -219,20 +223,20 @@ class Attraction(Claim[Attractions]):
         axes.set_xlabel("policy updates")
         axes.set_ylabel("probability of the arm")
         axes.set_title("Several plateaus in a row")
-        axes.legend(fontsize=8, loc="center left")
         axes.grid(alpha=0.3)
+        legend(axes, **BELOW)
 
     def _draw_six(self, evidence: Attractions, panel: Any) -> None:
         axes = panel.subplots()
         for (updates, policies), color in zip(evidence.paths, STATE_COLORS, strict=False):
             axes.loglog(updates[1:], policies[1:, 0], color=color, lw=1.8)
         bottom = axes.get_ylim()[0]
-        label = "$\\pi(a^*) \\leq 0.1$"
+        label = "in the well: $\\pi(a^*) \\leq 0.1$"
         axes.axhspan(bottom, escape_threshold(), color=WELL, alpha=0.2, lw=0, label=label)
         axes.set_ylim(bottom, 1.3)
         axes.set_xlabel("policy updates")
         axes.set_ylabel("$\\pi(a^*)$")
-        axes.legend(fontsize=8, loc="lower right")
+        legend(axes, **BELOW)
         axes.set_title(f"K = {self.num_actions}, unequal rewards, random starts")
         axes.grid(alpha=0.3)
 

@@ -79,7 +79,7 @@ class Claim(ABC, Generic[Evidence]):
 
     @abstractmethod
     def draw(self, evidence: Evidence, figure: Any) -> None:
-        """Draw the evidence on an empty matplotlib figure."""
+        """Draw the evidence on an empty matplotlib figure; the page has this docstring below it."""
 
     @property
     def settings(self) -> dict[str, Any]:

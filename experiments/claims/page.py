@@ -35,6 +35,8 @@ Everything is exact or seeded: the same settings give the same numbers.
 
 ## Sentence by sentence
 
+{tally}
+
 A sentence's verdict follows from those of its statements by the rule in its row: *every* one must
 hold, or *some* one where the sentence leaves its reading open or says "may". The number is that of
 the statement in the last column, which decides: it has the verdict that the sentence has.
@@ -135,8 +137,7 @@ def render(output: Path) -> str:
     tally = sentences.tally(by_name(output))
     return "\n".join(
         [
-            HEAD + "\n".join(table),
-            f"\n{tally}",
+            HEAD.format(tally=tally) + "\n".join(table),
             AFTER_SENTENCES,
             "## The statements that decide",
             STATEMENTS + "\n".join(deciding),
@@ -217,7 +218,7 @@ def _section(
 
 {claim.explanation()}
 
-![{claim.title}]({FIGURES.as_posix()}/{name}.png)
+![{_picture_in_words(claim)}]({FIGURES.as_posix()}/{name}.png)
 
 | | its number is | the statement is true for |
 |---|---|---|
@@ -225,6 +226,11 @@ def _section(
 
 `python -m experiments claims {name}`{settings_text}.
 """
+
+
+def _picture_in_words(claim: type[Claim[Any]]) -> str:
+    """What the figure shows, for who cannot see it: the docstring of what draws it."""
+    return " ".join((claim.draw.__doc__ or claim.title).split()).rstrip(".")
 
 
 def interval_text(finding: Finding) -> str:

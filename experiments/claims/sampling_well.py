@@ -69,7 +69,7 @@ class SamplingWell(Claim[Runs]):
         return asr_well(evidence)
 
     def draw(self, evidence: Runs, figure: Any) -> None:
-        """The figure's six curves, for both initial distributions and all four agents."""
+        """Six metrics of retrieval against epochs, both initial distributions and four agents."""
         from experiments.sampling.plots import draw_protocol
 
         draw_protocol(figure, evidence.by_distribution(("normal_high", "normal_low")))

@@ -43,7 +43,7 @@ class SecondData(Claim[Runs]):
         return [replace(f, statement=f"Digits, {f.statement}") for f in asr_well(evidence)]
 
     def draw(self, evidence: Runs, figure: Any) -> None:
-        """The figure's six curves, for both initial distributions."""
+        """Six metrics of retrieval of digits against epochs, both initial distributions."""
         from experiments.sampling.plots import draw_protocol
 
         draw_protocol(figure, evidence.by_distribution(("normal_high", "normal_low")))

@@ -206,8 +206,7 @@ def told(findings: Findings) -> list[Sentence]:
 
 
 def tally(findings: Findings) -> str:
-    """How many sentences hold, fail and are undecided, in words."""
+    """How many sentences have each verdict, in words."""
     counts = Counter(sentence.verdict(findings) for sentence in told(findings))
-    words = {HOLDS: "hold", FAILS: "fail", UNDECIDED: "are undecided"}
-    parts = [f"{counts[verdict]} {word}" for verdict, word in words.items()]
-    return f"Of {sum(counts.values())} sentences {parts[0]}, {parts[1]}, {parts[2]}."
+    parts = [f"{verdict} {counts[verdict]}" for verdict in (HOLDS, FAILS, UNDECIDED)]
+    return f"Verdicts on {sum(counts.values())} sentences: {', '.join(parts)}."

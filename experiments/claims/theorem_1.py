@@ -13,7 +13,7 @@ from agents.updates import make_rule
 from experiments.analysis.estimates import exact, slope
 from experiments.analysis.finding import CURVATURE, Finding
 from experiments.claims.claim import Claim, Quote, check_starts
-from experiments.pictures.style import BLUE, GREEN, ORANGE, PINK, RED, SKY
+from experiments.pictures.style import BELOW, BLUE, GREEN, ORANGE, PINK, RED, SKY, legend
 from gw_envs import theory
 from gw_envs.checks import Floats, check_float
 
@@ -235,7 +235,10 @@ class TheoremOne(Claim[Waits]):
         return [*slopes, *_judge_constant(evidence), *saddles, *unequal]
 
     def draw(self, evidence: Waits, figure: Any) -> None:
-        """Left: waits by pi_1(a*). Right: the random starts against their bounds."""
+        """Left: the wait against 1/pi_1(a*), a line just above its bound and steeper ones above it.
+
+        Right: escape times of random starts over their bounds, none of which is below 1.
+        """
         left, right = figure.subplots(1, 2)
         inverse = 1 / np.array(self.optimal_probs)
         bound = theory.escape_lower_bound(np.array(self.optimal_probs), 0.2, self.learning_rate)
@@ -251,7 +254,6 @@ class TheoremOne(Claim[Waits]):
         left.set_xlabel("$1/\\pi_1(a^*)$")
         left.set_ylabel("updates to $\\pi(a^*) > 0.1$")
         left.set_title("The wait by how unlikely the best arm starts")
-        left.legend(fontsize=8)
         ratio = evidence.start_times / (np.floor(evidence.start_bounds) + 1)
         style = {"color": BLUE, "ms": 4, "alpha": 0.4}
         right.semilogx(evidence.start_prob, ratio, ".", **style, label="a random start")
@@ -260,9 +262,9 @@ class TheoremOne(Claim[Waits]):
         right.set_ylabel("escape time / earliest time allowed")
         right.set_title("No start beats the explicit constant")
         right.set_ylim(0.9, max(2.05, 1.05 * ratio.max()))
-        right.legend(fontsize=8, loc="center left", framealpha=1)
         for panel in (left, right):
             panel.grid(alpha=0.3)
+            legend(panel, **BELOW)
 
 
 def proved_count(optimal_prob: float, gap: float, eta: float, num_actions: int) -> int:

@@ -40,10 +40,10 @@ class WaysOut(Claim[dict[str, WayOut]]):
     All rules of `agents.updates` race from the same policy with exact gradients, each at the step
     size of its source (`python -m experiments compare` shows the race in full, and
     [ways_out.md](ways_out.md) the rules). The exponent alpha in T ~ pi_1(a*)^-alpha is fitted over
-    starts a decade around the given one: 1 is softmax policy gradient, 0 a logarithm or less. Rules
-    that declare a logarithm are measured at deeper starts, where a logarithm's slope has come
-    down; a rule that declared it wrongly would be censored there. A rule that optimises something
-    else than the return pays with a bias: the sub-optimality at which it comes to rest.
+    starts ten times nearer to ten times farther: 1 is softmax policy gradient, 0 a logarithm or
+    less. Rules that declare a logarithm are measured at deeper starts, where a logarithm's slope
+    has come down; a rule that declared it wrongly would be censored there. A rule that optimises
+    something else than the return pays with a bias: the sub-optimality at which it comes to rest.
 
     Exact gradients only: from samples natural policy gradient can commit to a wrong arm
     ([ways_out.md](ways_out.md), "From samples").
@@ -128,7 +128,7 @@ class WaysOut(Claim[dict[str, WayOut]]):
         ]
 
     def draw(self, evidence: dict[str, WayOut], figure: Any) -> None:
-        """Left: escape times. Right: exponents."""
+        """Left: escape times of the rules. Right: their exponents of 1/pi(a*)."""
         left, right = figure.subplots(1, 2, sharey=True)
         rows = np.arange(len(evidence))[::-1]
         for row, way in zip(rows, evidence.values(), strict=True):

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from agents.policies import softmax
 from experiments.files import save_figure
-from experiments.pictures.style import WELL, color_of, legend, new_figure
+from experiments.pictures.style import BELOW, WELL, color_of, legend, new_figure
 from gw_envs.checks import BadInput, Floats, check_float, check_mean_rewards
 from gw_envs.theory import WELL_FRACTION
 from gw_envs.theory.wells import in_well
@@ -24,7 +24,6 @@ from gw_envs.theory.wells import in_well
 # Both maps keep their order for colour-blind eyes and in grey.
 SPEEDS, BRIGHTEST = "cividis", 0.85  # the map's palest part would vanish on white
 REWARDS = "viridis"
-BESIDE = {"loc": "upper left", "bbox_to_anchor": (-0.08, 1.08)}  # the legend of a triangle
 
 
 def check_three_rewards(mean_rewards: ArrayLike) -> Floats:
@@ -228,7 +227,7 @@ def plateaus_on(
     levels = np.linspace(rewards.min(), rewards.max(), 11)[1:-1]
     axes.contour(x, y, value, levels, colors="white", linewidths=0.5)
     edge = WELL_FRACTION * gap(rewards)
-    axes.contour(x, y, losses(policies, rewards), [edge], colors="white", linestyles="--")
+    axes.contour(x, y, losses(policies, rewards), [edge], colors="black", linestyles="--")
     for i, path in enumerate(paths):
         axes.plot(*path.T, color="black", lw=3.2, zorder=3)
         _path_on(axes, path, first_outside(trajectories[i], rewards), color_of(i), lw=2)
@@ -269,7 +268,7 @@ def draw_simplex(
     trajectories_on(axes, rewards, trajectories, labels)
     bar = figure.colorbar(flow, ax=axes, shrink=0.6, pad=0.12)
     bar.set_label("change of the policy by one update (Euclidean)")
-    legend(axes, **BESIDE)
+    legend(axes, **BELOW)
     figure.suptitle(title)
     save_figure(figure, path, dpi=110)
 
@@ -303,11 +302,11 @@ def draw_landscape(
     triangle = triangle_axes(left, rewards)
     reward_on(triangle, rewards)
     trajectories_on(triangle, rewards, trajectories, labels)
-    legend(triangle, **BESIDE)
+    legend(triangle, **BELOW)
     plain = right.add_subplot()
     filled = plateaus_on(plain, rewards, trajectories)
-    plain.plot([], [], color="0.6", ls="--", label="edge of the well")
-    legend(plain, loc="lower right")
+    plain.plot([], [], color="black", ls="--", label="edge of the well")
+    legend(plain, **BELOW)
     right.colorbar(filled, ax=plain, label="expected reward")
     figure.suptitle(title)
     save_figure(figure, path, dpi=90)

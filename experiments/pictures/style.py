@@ -16,11 +16,19 @@ BLUE, ORANGE, RED, GREEN, PINK, SKY = (
 STATE_COLORS = (BLUE, ORANGE, GREEN, PINK, RED, SKY)
 MARKERS = ("o", "s", "^", "v", "D", "P", "X")
 WELL = "#999999"
+# Where a legend stands that would hide data: under the panel.
+BELOW = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16), "ncols": 2}
 
 
 def color_of(number: int) -> str:
     """Colour of the curve with this number; the palette begins again where it ends."""
     return STATE_COLORS[number % len(STATE_COLORS)]
+
+
+def darker(color: str) -> tuple[float, float, float]:
+    """The colour at half its brightness."""
+    red, green, blue = (int(color[i : i + 2], 16) / 510 for i in (1, 3, 5))
+    return red, green, blue
 
 
 def new_figure(width: float, height: float) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 from experiments.analysis.scaling import Scaling
 from experiments.analysis.statistics import Estimate, Survival
 from experiments.files import save_figure
-from experiments.pictures.style import MARKERS, STATE_COLORS, color_of, legend, new_figure
+from experiments.pictures.style import MARKERS, STATE_COLORS, color_of, darker, legend, new_figure
 
 
 def escape_curves_on(
@@ -63,7 +63,8 @@ def steps(curve: Survival, left: float) -> tuple[Any, Any, Any, Any]:
 def medians_on(axes: Any, series: Sequence[Scaling], theory: str = "lower bound") -> None:
     """Median escape times with 95% intervals along an axis, both logarithmic, and theory's line.
 
-    A median beyond the budget is an arrow that starts at the longest time watched.
+    A median beyond the budget is an arrow that starts at the longest time watched. Theory's line
+    is dashed in a darker shade and lies over the others, which it often all but touches.
 
     Args:
         axes: matplotlib axes.
@@ -72,7 +73,7 @@ def medians_on(axes: Any, series: Sequence[Scaling], theory: str = "lower bound"
     """
     for i, scaling in enumerate(series):
         color = color_of(i)
-        style = {"color": color, "marker": MARKERS[i % len(MARKERS)], "ms": 6}
+        style = {"color": color, "marker": MARKERS[i % len(MARKERS)], "ms": 5}
         medians = scaling.medians
         known = np.array([np.isfinite(m.value) for m in medians])
         y = np.array([m.value for m in medians])
@@ -81,7 +82,8 @@ def medians_on(axes: Any, series: Sequence[Scaling], theory: str = "lower bound"
             y[known],
             yerr=_arms([m for m in medians if np.isfinite(m.value)], scaling, known),
             capsize=3,
-            lw=1,
+            lw=2.5,
+            alpha=0.6,
             ls="-",
             label=scaling.caption,
             **style,
@@ -89,7 +91,7 @@ def medians_on(axes: Any, series: Sequence[Scaling], theory: str = "lower bound"
         for at in np.flatnonzero(~known):
             axes.plot(scaling.x[at], scaling.curves[at].last, marker="$\\uparrow$", ms=12, c=color)
         if np.isfinite(scaling.theory).any():
-            axes.plot(scaling.x, scaling.theory, color=color, ls="--", lw=1.4, zorder=1)
+            axes.plot(scaling.x, scaling.theory, color=darker(color), ls="--", lw=1.6, zorder=3)
     if any(np.isfinite(scaling.theory).any() for scaling in series):
         axes.plot([], [], color="black", ls="--", lw=1.4, label=theory)
     if not all(np.isfinite(m.value) for scaling in series for m in scaling.medians):
@@ -101,6 +103,25 @@ def medians_on(axes: Any, series: Sequence[Scaling], theory: str = "lower bound"
     legend(axes)
 
 
+def ratios_on(axes: Any, series: Sequence[Scaling], theory: str = "lower bound") -> None:
+    """Finite medians over theory's line: how far above it they lie, which many decades hide.
+
+    Args:
+        axes: matplotlib axes.
+        series: at most six.
+        theory: what their `theory` is.
+    """
+    for i, scaling in enumerate(series):
+        ratio = np.array([median.value for median in scaling.medians]) / scaling.theory
+        known = np.isfinite(ratio)
+        style = {"color": color_of(i), "marker": MARKERS[i % len(MARKERS)], "ms": 5, "alpha": 0.6}
+        axes.plot(scaling.x[known], ratio[known], **style)
+    axes.axhline(1, color="black", ls="--", lw=1.6)
+    axes.set_xscale("log")
+    axes.grid(alpha=0.3)
+    axes.set_ylabel(f"median / {theory.partition(' (')[0]}")
+
+
 def draw_survival(
     groups: Mapping[str, Survival],
     path: Path,
@@ -109,7 +130,8 @@ def draw_survival(
     bounds: Mapping[str, float] | None = None,
 ) -> None:
     """Write the picture of `escape_curves_on`."""
-    figure, axes = _figure()
+    figure = new_figure(7.6, 4.8)
+    axes = figure.subplots()
     escape_curves_on(axes, groups, bounds)
     axes.set_title(title)
     save_figure(figure, path, dpi=110)
@@ -123,17 +145,27 @@ def draw_scaling(
     title: str = "",
     theory: str = "lower bound (exact gradient)",
 ) -> None:
-    """Write the picture of `medians_on`; `axis` names the horizontal one."""
-    figure, axes = _figure()
-    medians_on(axes, series, theory)
-    axes.set_xlabel(axis)
-    axes.set_title(title)
+    """Write the picture of `medians_on`, and `ratios_on` below it where the theory has a line.
+
+    `axis` names the horizontal one.
+    """
+    has_theory = any(
+        (np.isfinite(scaling.theory) & (scaling.theory > 0)).any() for scaling in series
+    )
+    figure = new_figure(9.4, 6.4 if has_theory else 4.8)
+    panels = figure.subplots(
+        2 if has_theory else 1,
+        sharex=True,
+        squeeze=False,
+        height_ratios=(3, 1.2) if has_theory else None,
+    )[:, 0]
+    medians_on(panels[0], series, theory)
+    if has_theory:
+        ratios_on(panels[1], series, theory)
+    legend(panels[0], loc="upper left", bbox_to_anchor=(1, 1))
+    panels[-1].set_xlabel(axis)
+    panels[0].set_title(title)
     save_figure(figure, path, dpi=110)
-
-
-def _figure() -> tuple[Any, Any]:
-    figure = new_figure(7.6, 4.8)
-    return figure, figure.subplots()
 
 
 def _count(name: str, curve: Survival) -> str:

@@ -44,10 +44,11 @@ updates, the silent groups that dapo draws again included; - where it has none, 
 star where they are fewer than 1/pi(a*): a sampled run has hardly seen a* by then and does not
 follow the exact gradient that was raced. T*: T where the
 parameters, not the policies, start as far apart as softmax's; - where there is no such start.
-fitted: growth of T with 1/pi(a*) over starts a decade around this one, as an exponent, or in
-updates a decade where a logarithm is proved. deep: the exponent between the deepest two of the
-starts 1e-6, 1e-9 and 1e-12 that were left, followed by jumps whatever the budget; - for rules whose
-updates must all be made, and where 20,000 gradients do not reach. proved: the exponent in the limit
+fitted: how T grows with 1/pi(a*), from starts ten times nearer to ten times farther: an exponent,
+or, where a logarithm is proved, the updates that each factor of ten adds (+12 per 10x). deep: the
+exponent between the deepest two of the starts 1e-6, 1e-9 and 1e-12 that were left, followed by
+jumps whatever the budget; - for rules whose updates must all be made, and where 20,000 gradients do
+not reach. proved: the exponent in the limit
 of small pi(a*), on wells of equal gaps. bias: sub-optimality at the budget of a rule that optimises
 something else, 0 for the others. us/update: wall time of one update, in microseconds."""
 
@@ -66,7 +67,7 @@ class CompareOptions:
     initial_policy: str = "uniform_suboptimal"
     """uniform_suboptimal or corner."""
     optimal_prob: float = 1e-3
-    """Initial pi(a*) in every state; the law is fitted a decade around it."""
+    """Initial pi(a*) in every state; the law is fitted from a tenth to ten times of it."""
     corner_action: int | None = None
     """The arm of the corner; default the first sub-optimal one."""
     max_updates: int | None = None

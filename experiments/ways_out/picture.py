@@ -78,12 +78,12 @@ def comparison_figure(comparison: Comparison) -> Any:
 
 
 def law_text(result: RuleResult) -> tuple[str, str]:
-    """The fitted and the proved law: exponents of 1/pi(a*), or updates a decade for a logarithm."""
+    """The fitted and the proved law: exponents of 1/pi(a*), or updates per factor of ten."""
     proved = result.rate.escape_exponent
     if proved == 0:
         decade = result.updates_per_decade
         word = "logarithm" if result.rate.log_exponent > 0 else "bounded"
-        return "-" if np.isnan(decade) else f"+{decade:,.0f} a decade", word
+        return "-" if np.isnan(decade) else f"+{decade:,.0f} per 10x", word
     return "-" if result.exponent is None else f"{result.exponent.slope:.2f}", f"{proved:.2f}"
 
 

@@ -4,6 +4,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,10 @@ def test_pages_made_of_code_are_what_the_code_says():
     spec = importlib.util.spec_from_file_location("pages", ROOT / "tests" / "tools" / "pages.py")
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
+    pinned = f"tyro=={version('tyro')}\n" in (ROOT / "constraints.txt").read_text()
     for file, make in tool.PAGES.items():
+        if file == "commands.md" and not pinned:
+            continue  # another tyro breaks the lines of its help elsewhere
         assert (DOCS / file).read_text() == make(), "run python tests/tools/pages.py"
 
 

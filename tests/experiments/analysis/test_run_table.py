@@ -82,6 +82,17 @@ def test_scaling_along_the_inverse_of_the_start(runs):
         np.testing.assert_allclose(s.theory, escape_lower_bound(1 / s.x, gap, 0.4))
 
 
+def test_of_many_combinations_one_option_varies_at_a_time(tmp_path):
+    gaps = (0.1, 0.2, 0.3, 0.4)
+    write_synthetic_results(tmp_path, reward_gaps=gaps, updates=("softmax-pg",), seeds=3)
+    runs = read_runs(tmp_path)
+    arms = [(10, 3, 6)[i % 3] for i in range(len(runs))]
+    series = scalings(replace(runs, columns=runs.columns | {"num_actions": arms}), "optimal_prob")
+    assert [s.label for s in series] == [f"reward_gap={gap}" for gap in gaps]
+    middle = [runs["run_id"][i] for i, arm in enumerate(arms) if arm == 6]
+    assert sum(curve.runs for s in series for curve in s.curves) == len(middle) == len(runs) // 3
+
+
 def test_no_law_is_claimed_of_sampled_gradients(runs):
     assert all(series.slope() is None for series in scalings(runs, "optimal_prob"))
     columns = runs.columns | {"gradient": ["exact"] * len(runs)}

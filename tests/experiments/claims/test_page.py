@@ -95,7 +95,7 @@ def test_a_sentence_follows_from_its_findings(tmp_path, monkeypatch, capsys):
         print_sentences(tmp_path)
         out = capsys.readouterr().out
         assert out.startswith(verdict) and f"1.{decider + 1} statement {decider}" in out
-    assert "Of 1 sentences 0 hold, 1 fail, 0 are undecided." in out
+    assert "Verdicts on 1 sentences: holds 0, fails 1, undecided 0." in out
 
 
 def test_every_sentence_is_decided_by_findings_that_there_are():
@@ -107,6 +107,7 @@ def test_every_sentence_is_decided_by_findings_that_there_are():
     assert named <= findings.keys()
     page = (DOCS / "claims.md").read_text()
     assert page.count("|\n") > len(sentences.SENTENCES)
+    assert page.index("Verdicts on ") < page.index("| sentence |")
     assert page.index("Sentence by sentence") < page.index("The statements that decide")
     assert page.rindex("## ") == page.index("## All statements")
 

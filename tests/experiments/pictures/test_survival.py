@@ -13,7 +13,7 @@ from experiments.analysis.run_table import read_runs
 from experiments.analysis.scaling import scalings
 from experiments.analysis.statistics import kaplan_meier
 from experiments.pictures.command import PICTURES
-from experiments.pictures.survival import escape_curves_on, medians_on, steps
+from experiments.pictures.survival import escape_curves_on, medians_on, ratios_on, steps
 from experiments.report.command import ReportOptions
 from experiments.sb3_comparison import ComparisonOptions
 
@@ -60,6 +60,17 @@ def test_medians_stand_on_the_axes(folder):
     np.testing.assert_allclose(
         drawn.get_ydata(), [m.value for m in series[0].medians if np.isfinite(m.value)]
     )
+
+
+def test_the_bound_is_seen_beside_its_medians(folder):
+    axes = Figure().subplots()
+    (first, *_) = series = scalings(read_runs(folder), "optimal_prob")
+    ratios_on(axes, series)
+    known = [np.isfinite(m.value) for m in first.medians]
+    ratio = np.array([m.value for m in first.medians])[known] / first.theory[known]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), ratio)
+    assert list(axes.lines[-1].get_ydata()) == [1, 1]
+    assert axes.get_ylabel() == "median / lower bound"
 
 
 def test_a_median_beyond_the_budget_is_an_arrow_at_the_budget(tmp_path):
