@@ -24,7 +24,8 @@ from agents.simulation import engine
 from agents.simulation.answers import EscapeTime, Seen, censored, escaped, settled, stacked
 from agents.simulation.engine import MOST_UPDATES
 from agents.simulation.motion import BanditWorld, Motion
-from agents.updates import ExactRule, make_rule
+from agents.simulation.settings import check_options, parameters
+from agents.updates import ExactRule
 from gw_envs import theory
 from gw_envs.checks import (
     BadInput,
@@ -179,20 +180,6 @@ def solve_escape_time(
         return stacked(solve(row) for row in theta)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # the kernels release the interpreter lock
         return stacked(pool.map(solve, theta))
-
-
-def check_options(update: str, options: Mapping[str, Any] | None) -> ExactRule:
-    """The exact rule of a name and its options."""
-    if options is not None and not isinstance(options, Mapping):
-        raise BadInput(f"update_options={options!r} must be a dict of the rule's options.")
-    return make_rule(update, **(options or {}))
-
-
-def parameters(rule: ExactRule | None, num_actions: int) -> int:
-    """How many numbers a rule's theta has for one state; None: softmax-pg."""
-    if rule is None:
-        return num_actions
-    return int(rule.theta_from_policy(np.full(num_actions, 1 / num_actions)).shape[-1])
 
 
 def bandit_motion(exit_: WellExit, rule: ExactRule, theta: Floats) -> Motion:

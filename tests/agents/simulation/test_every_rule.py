@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from agents.simulation import engine, jump_history, run_rule, solve_escape_time
+from agents.simulation import engine, jump_history, solve_escape_time
 from agents.simulation.answers import Seen, settled
 from agents.simulation.flow import Follower, Level
 from agents.updates import RULES, Rate, SoftmaxGradient, exact_rules, make_rule, register
 from gw_envs import theory
+from tests.agents.updates.iterated import run_rule
 
 REWARDS = np.array([0.7, 0.5, 0.5, 0.5, 0.5, 0.5])
 RATE = 0.4
