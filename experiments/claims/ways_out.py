@@ -24,7 +24,8 @@ class WayOut:
         escape_time: updates out of the well from `optimal_prob`; infinite where censored.
         exponent: of escape times against 1/pi_1(a*).
         optimises_return: whether the rule maximises the return and nothing else.
-        bias: sub-optimality at which it stands in the end, where it does not.
+        bias: sub-optimality at which it stands in the end, where it does not; NaN where the budget
+            ended in a well that it may still leave.
     """
 
     escape_time: float
@@ -42,8 +43,10 @@ class WaysOut(Claim[dict[str, WayOut]]):
     [ways_out.md](ways_out.md) the rules). The exponent alpha in T ~ pi_1(a*)^-alpha is fitted over
     starts a decade around the given one: 1 is softmax policy gradient, 0 a logarithm or less. Rules
     that declare a logarithm are measured at deeper starts, where a logarithm's slope has come
-    down; a rule that declared it wrongly would be censored there. A rule that optimises something
-    else than the return pays with a bias: the sub-optimality at which it comes to rest.
+    down; a rule that declared it wrongly would be censored there. Where the budget ends before
+    three starts are left, the exponent is known from below, and infinite for a rule that provably
+    never leaves. A rule that optimises something else than the return pays with a bias: the
+    sub-optimality at which it comes to rest.
 
     Exact gradients only: from samples natural policy gradient can commit to a wrong arm
     ([ways_out.md](ways_out.md), "From samples").
@@ -81,7 +84,7 @@ class WaysOut(Claim[dict[str, WayOut]]):
         return {
             result.contender.label: WayOut(
                 np.inf if result.escape_time < 0 else float(result.escape_time),
-                _exponent(laws[result.contender.label]),
+                _exponent(laws[result.contender.label], self.max_updates),
                 not result.rate.bias,
                 result.bias,
             )
@@ -107,7 +110,7 @@ class WaysOut(Claim[dict[str, WayOut]]):
             if finding.verdict == HOLDS and way.optimises_return
         }
         for label, way in evidence.items():
-            if not way.optimises_return:
+            if not way.optimises_return and np.isfinite(way.bias):
                 findings.append(
                     Finding(
                         f"{label}: it ends at the best policy.",
@@ -136,12 +139,18 @@ class WaysOut(Claim[dict[str, WayOut]]):
             known = np.isfinite(way.escape_time)
             end = way.escape_time if known else self.max_updates
             note = f"{end:,.0f}" if known else f"more than {end:,}"
-            note += "" if way.optimises_return else f" (bias {way.bias:.2g})"
+            known_bias = not way.optimises_return and np.isfinite(way.bias)
+            note += f" (bias {way.bias:.2g})" if known_bias else ""
             left.barh(row, end, color=color, height=0.65)
             left.text(1.2 * end, row, note, va="center")
             law = way.exponent
-            error = [[law.value - law.low], [law.high - law.value]]
-            right.errorbar(law.value, row, xerr=error, fmt="o", color=color, capsize=3)
+            if not np.isfinite(law.value):
+                continue
+            if np.isfinite(law.high):
+                error = [[law.value - law.low], [law.high - law.value]]
+                right.errorbar(law.value, row, xerr=error, fmt="o", color=color, capsize=3)
+            else:  # known from below
+                right.plot(law.value, row, marker="$\\rightarrow$", ms=11, color=color)
         left.set_xscale("log")
         left.set_xlim(0.8, 50 * self.max_updates)
         left.set_yticks(rows, list(evidence))
@@ -157,10 +166,23 @@ class WaysOut(Claim[dict[str, WayOut]]):
             panel.grid(alpha=0.3, axis="x")
 
 
-def _exponent(result: Any) -> Estimate:
-    """The fitted exponent; 0 where one update is enough from every start."""
-    if np.all(result.escape_times == result.escape_times[0]) and result.escape_times[0] > 0:
+def _exponent(result: Any, max_updates: int) -> Estimate:
+    """The fitted exponent; 0 where one update is enough from every start, from below if censored.
+
+    From the deepest start that was left, of time T, to the next, at which the budget ended, T grew
+    at least to the budget.
+    """
+    near = slice(None, result.num_near)
+    probs, times = result.optimal_probs[near], result.escape_times[near]
+    if np.all(times == times[0]) and times[0] > 0:
         return exact(0.0)
-    if result.exponent is None:
+    if result.family == "never":
+        return exact(np.inf)
+    if result.exponent is not None:
+        return Estimate(result.exponent.slope, result.exponent.low, result.exponent.high)
+    left = np.flatnonzero(times > 0)
+    if not left.size or left[-1] + 1 == probs.size:
         return Estimate(np.nan, np.nan, np.nan)
-    return Estimate(result.exponent.slope, result.exponent.low, result.exponent.high)
+    here = left[-1]
+    least = np.log(max_updates / times[here]) / np.log(probs[here] / probs[here + 1])
+    return Estimate(float(least), float(least), np.inf)

@@ -292,15 +292,17 @@ class EnvironmentTrack:
         self._follow(entry, stop=False)
 
     def _follow(self, entry: Entry, stop: bool) -> SoftmaxPG:
-        agent = SoftmaxPG(
-            self.env_id,
-            dict(self.env_kwargs),
-            update=entry.rule.name,
-            learning_rate=entry.learning_rate,
-            policy=entry.policies,
-            seeds=range(len(entry.policies)),
-            update_options=rule_options(entry.rule),
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a rule that may never leave
+            agent = SoftmaxPG(
+                self.env_id,
+                dict(self.env_kwargs),
+                update=entry.rule.name,
+                learning_rate=entry.learning_rate,
+                policy=entry.policies,
+                seeds=range(len(entry.policies)),
+                update_options=rule_options(entry.rule),
+            )
         for mark in log_spaced(entry.max_updates).tolist():
             try:
                 agent.learn(mark, record_at=[])

@@ -8,7 +8,8 @@ import pytest
 
 from agents.updates import exact_rules, make_rule
 from experiments.__main__ import main
-from experiments.ways_out.comparison import Contender, all_contenders, compare_rules
+from experiments.ways_out.comparison import compare_rules
+from experiments.ways_out.contenders import Contender, all_contenders
 from experiments.ways_out.picture import comparison_figure
 from experiments.ways_out.races import make_track, rule_options
 from gw_envs import theory
@@ -52,6 +53,27 @@ def test_fitted_laws_stand_beside_the_proved_ones(comparison):
             assert decades[1] < 1.7 * decades[0]
 
 
+def test_measured_exponents_are_the_proved_ones_in_the_deep(comparison):
+    """Between 1e-9 and 1e-12: to a hundredth where a power is proved without logarithms; the
+    entropy bonus acts like a gap that grows with the depth's logarithm."""
+    for result in comparison.results:
+        if result.rate.escape_exponent > 0:
+            far = 0.05 if result.contender.name == "entropy-pg" else 0.01
+            assert result.deep_exponent == pytest.approx(result.rate.escape_exponent, abs=far)
+        else:
+            decade = result.updates_per_decade  # of log-odds: as much as any decade before
+            assert decade == pytest.approx(
+                (result.escape_times[-2] - result.escape_times[-3]) / 3, rel=0.01
+            )
+
+
+def test_rules_that_are_no_smooth_maps_have_no_deep_starts():
+    contenders = [Contender("clip-cov"), Contender("armijo-pg", {"expand": True})]
+    for result in compare_rules(contenders, optimal_prob=0.02, max_updates=500).results:
+        assert result.optimal_probs.size == result.num_near == 5
+        assert math.isnan(result.deep_exponent)
+
+
 def test_biases_are_those_of_the_other_objectives(comparison):
     bias = {result.contender.name: result.bias for result in comparison.results}
     # tau = .1: softmax(r/tau); lam = .01: the stationary point, both to five digits elsewhere.
@@ -74,13 +96,18 @@ def test_every_rule_is_a_contender_at_its_defaults():
 
 
 def test_exponent_is_that_of_the_exact_count():
-    """softmax-pg on two arms, fitted over x0 = 1e-1.5 .. 1e-3 against the exact discrete count."""
+    """softmax-pg on two arms, fitted over x0 = 1e-1.5 .. 1e-3 against the exact discrete count,
+    and down to 1e-12, where the exponent is measured between the deepest two."""
     contenders = [Contender("softmax-pg")]
     result = compare_rules(contenders, env_kwargs=TWO_ARMS, optimal_prob=10**-2.5).results[0]
     counts = theory.escape_time(result.optimal_probs, 0.5, 1.0)
-    np.testing.assert_array_equal(result.escape_times, counts)
-    inside = counts > 0
-    slope = np.polyfit(-np.log(result.optimal_probs[inside]), np.log(counts[inside]), 1)[0]
+    near, inside = result.num_near, (counts > 0)[: result.num_near]
+    np.testing.assert_array_equal(result.escape_times[:near], counts[:near])
+    np.testing.assert_allclose(result.escape_times, counts, rtol=1e-5)
+    np.testing.assert_array_equal(result.optimal_probs[near:], [1e-6, 1e-9, 1e-12])
+    assert result.deep_exponent == pytest.approx(1, abs=1e-5)
+    x, y = -np.log(result.optimal_probs[:near][inside]), np.log(counts[:near][inside])
+    slope = np.polyfit(x, y, 1)[0]
     assert result.exponent.slope == pytest.approx(slope, rel=1e-12)
     assert result.rate.escape_exponent == 1
 
@@ -118,6 +145,7 @@ def test_censored_is_not_a_number():
     assert result.escape_time == -1
     assert np.isnan(result.bias)
     assert result.exponent is None
+    assert result.deep_exponent == pytest.approx(0.957, abs=1e-3)  # a law needs no budget
     row = compare_rules([Contender("softmax-pg")], max_updates=60).rows()[0]
     assert row["escape_time"] is None and row["fitted_exponent"] is None
 
