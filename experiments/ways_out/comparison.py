@@ -36,6 +36,7 @@ from gw_envs.theory.instances import WellInstance
 # of those far below it, where a law shows its limit; these only where updates can be jumped over.
 DEPTHS = 10.0 ** np.array([1.0, 0.5, 0.0, -0.5, -1.0])
 DEEP = 10.0 ** np.array([-6.0, -9.0, -12.0])
+AT_REST = 0.01  # relative change over half a budget of a rule that has come to rest
 _TIMED_UPDATES = 50
 
 
@@ -57,6 +58,7 @@ class RuleResult:
             rule on logits; None for another map where the other arms are not equally likely.
         bias: sub-optimality at which a rule that optimises something else stands at the budget, NaN
             if it is still in a well that it may leave; 0 for the others, which end at the best.
+        rests: whether it hardly changed any more over the second half of the budget.
         seconds_per_update: wall time, evaluation of the policy included.
     """
 
@@ -70,6 +72,7 @@ class RuleResult:
     race: Race
     distance_race: Race | None
     bias: float
+    rests: bool
     seconds_per_update: float
 
     @property
@@ -273,16 +276,19 @@ def _race_rule(
         near.size,
         race,
         distance_race,
-        _bias(track, asked, taken >= 0 or bool(stuck)),
+        *_bias(track, asked, taken >= 0 or bool(stuck)),
         _seconds_per_update(track, replace(asked, max_updates=_TIMED_UPDATES)),
     )
 
 
-def _bias(track: Track, entry: Entry, rests: bool) -> float:
-    """Of a rule that optimises something else, where it rests; a start outside costs a walk too."""
+def _bias(track: Track, entry: Entry, ends: bool) -> tuple[float, bool]:
+    """The bias of a rule that optimises something else, and whether it rests there."""
     if not entry.rule.rate.bias:
-        return 0.0
-    return float(track.walk(entry)[0]) if rests else math.nan
+        return 0.0, True
+    if not ends:
+        return math.nan, False
+    half, end = track.walk(entry)[:, 0]
+    return float(end), bool(abs(half - end) <= AT_REST * abs(end))
 
 
 def _seconds_per_update(track: Track, entry: Entry) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol, cast
 
 import gymnasium as gym
@@ -125,7 +125,7 @@ class Track(Protocol):
         ...
 
     def walk(self, entry: Entry) -> Floats:
-        """Sub-optimality [R], the largest over states, after the budget."""
+        """Sub-optimality [2, R], the largest over states, after half the budget and after all."""
         ...
 
     def step(self, entry: Entry) -> None:
@@ -209,9 +209,11 @@ class BanditTrack:
                 )
                 for row in entry.theta
             ]
-            return np.array([end.suboptimality[-1] for end in ends])
-        run = self._simulate(entry, stop_at_escape=False)
-        return run.final_policy @ (self.mean_rewards.max() - self.mean_rewards)
+            return np.stack([_half_and_end(end.updates, end.suboptimality) for end in ends], axis=1)
+        run = self._simulate(entry, stop_at_escape=False, history=POINTS)
+        past = run.history
+        losses = np.exp(past.log_policy) @ (self.mean_rewards.max() - self.mean_rewards)
+        return _half_and_end(past.updates, losses)
 
     def step(self, entry: Entry) -> None:
         """See `Track`."""
@@ -285,7 +287,9 @@ class EnvironmentTrack:
 
     def walk(self, entry: Entry) -> Floats:
         """See `Track`."""
-        return self._follow(entry, stop=False).measure().suboptimality
+        half = replace(entry, max_updates=max(1, entry.max_updates // 2))
+        agents = [self._follow(part, stop=False) for part in (half, entry)]
+        return np.stack([agent.measure().suboptimality for agent in agents])
 
     def step(self, entry: Entry) -> None:
         """See `Track`."""
@@ -311,6 +315,11 @@ class EnvironmentTrack:
             if stop and np.all(agent.escape_time >= 0):
                 break
         return agent
+
+
+def _half_and_end(updates: Any, losses: Floats) -> Floats:
+    """The entry [2, ...] of a curve [n, ...] at about half of its last update, and the last."""
+    return losses[[int(np.searchsorted(updates, updates[-1] / 2)), -1]]
 
 
 def rule_options(rule: ExactRule) -> dict[str, Any]:

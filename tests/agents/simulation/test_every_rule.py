@@ -23,7 +23,11 @@ DEEP = (
     "mirror-ascent",
     "natural-pg",
     "softmax-pg",
+    "temperature-pg",
+    "trpo",
 )
+DEEP_STARTS = [(name, x) for name in DEEP for x in (1e-6, 1e-9, 1e-12)]
+DEEP_STARTS += [("kl-pg", 1e-6), ("kl-pg", 1e-8)]  # deeper, its temperature is critical
 
 
 def corner(optimal_prob):
@@ -59,8 +63,7 @@ def test_counts_from_a_thousandth(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", DEEP)
-@pytest.mark.parametrize("optimal_prob", [1e-6, 1e-9, 1e-12])
+@pytest.mark.parametrize(("name", "optimal_prob"), DEEP_STARTS)
 def test_deep_answers_lie_within_their_error(name, optimal_prob):
     """Against a finer setting than any that the answer was made from."""
     found = solve(name, optimal_prob)
