@@ -112,7 +112,9 @@ def several_states() -> list[Result]:
         agent = SoftmaxPG("ASRWell-v0", dict(WELL), learning_rate=RATE, initial_policy=begin)
         agent.learn(SHARE, record_at=[])
 
-    seconds = race(Contender("engine", jump), Contender("one by one", iterate, SHARE), rounds=ROUNDS)
+    seconds = race(
+        Contender("engine", jump), Contender("one by one", iterate, SHARE), rounds=ROUNDS
+    )
     last = float(np.nanmax(seen[-1].steps))
     pairs = zip(seconds["engine"], seconds["one by one"], strict=True)
     ratio = statistics.median(last * one / engine for engine, one in pairs)

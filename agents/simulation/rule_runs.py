@@ -70,9 +70,7 @@ def run_part(
     rule_kernels.run_rows(begin, end, law, first, second, scratch, problem, record)
 
 
-def iterate(
-    rule: ExactRule, problem: blocks.Problem, best: Any, record: blocks.Record
-) -> None:
+def iterate(rule: ExactRule, problem: blocks.Problem, best: Any, record: blocks.Record) -> None:
     """Run the whole batch with the rule's own class, which also holds what the rule remembers.
 
     Args:

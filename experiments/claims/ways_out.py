@@ -46,9 +46,9 @@ class WaysOut(Claim[dict[str, WayOut]]):
     starts a decade around the given one: 1 is softmax policy gradient, 0 a logarithm or less. Rules
     that declare a logarithm are measured at deeper starts, where a logarithm's slope has come
     down; a rule that declared it wrongly would be censored there. A rule that only looks like one
-    (adam-pg, until its gradients fall below its eps) is measured deeper still. Where the budget ends before
-    three starts are left, the exponent is known from below, and infinite for a rule that provably
-    never leaves. A rule that optimises something else than the return pays with a bias: the
+    (adam-pg, until its gradients fall below its eps) is measured deeper still. Where the budget
+    ends before three starts are left, the exponent is known from below, and infinite for a rule
+    that provably never leaves. A rule that optimises something else than the return pays with a bias: the
     sub-optimality at which it comes to rest; of one that still goes down at the budget it lies
     between 0 and where it stands.
 
@@ -78,7 +78,7 @@ class WaysOut(Claim[dict[str, WayOut]]):
     """Budget of a race."""
 
     def run(self) -> dict[str, WayOut]:
-        """All rules, those that declare a logarithm from deeper starts, those that look like one."""
+        """All rules; again, deeper, those that declare a logarithm and those that look like one."""
         from experiments.ways_out.comparison import compare_rules
 
         race = compare_rules(optimal_prob=self.optimal_prob, max_updates=self.max_updates).results

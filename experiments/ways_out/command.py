@@ -138,7 +138,8 @@ def print_comparison(comparison: Comparison) -> None:
                 f"{r.contender.label:<{width}} {r.contender.learning_rate:>7.3g} "
                 f"{_count(r.escape_time):>9} {pulls_text(r):>10} "
                 f"{'-' if r.distance_race is None else _count(r.distance_time):>9} "
-                f"{fitted:>17} {deep:>17} {proved:>10} {bias:>9} {1e6 * r.seconds_per_update:>10.0f}"
+                f"{fitted:>17} {deep:>17} {proved:>10} {bias:>9} "
+                f"{1e6 * r.seconds_per_update:>10.0f}"
             )
     print(NOTES)
     for r in comparison.results:

@@ -249,11 +249,13 @@ def _race_rule(
     near = optimal_prob * DEPTHS[(optimal_prob * DEPTHS < 0.9) | (DEPTHS == 1)]
 
     def entry(probs: Floats, updates: int = max_updates) -> Entry:
-        return Entry(rule, rate, np.stack([at_depth(policy, track.best, x) for x in probs]), updates)
+        return Entry(
+            rule, rate, np.stack([at_depth(policy, track.best, x) for x in probs]), updates
+        )
 
     asked = Entry(rule, rate, policy[None], max_updates)
     if track.jumps(rule):
-        race, deep = track.race(asked), DEEP[DEEP < near.min()]
+        race, deep = track.race(asked), DEEP[near.min() > DEEP]
         times = [track.glance(entry(near)), track.glance(entry(deep, FAR)) if deep.size else deep]
     else:
         every, deep = track.race(entry(near)), np.empty(0)

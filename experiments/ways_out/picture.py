@@ -52,7 +52,9 @@ def comparison_figure(comparison: Comparison) -> Any:
     for panel in panels.flat[len(families) :]:
         panel.set_visible(False)
     depths = np.concatenate([1 / r.optimal_probs for r in comparison.results])
-    times = np.concatenate([[comparison.max_updates], *(r.escape_times for r in comparison.results)])
+    times = np.concatenate(
+        [[comparison.max_updates], *(r.escape_times for r in comparison.results)]
+    )
     for panel, (family, results) in zip(panels.flat, families.items(), strict=False):
         panel.set_xscale("log")
         panel.set_yscale("log")

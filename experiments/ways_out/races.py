@@ -282,7 +282,7 @@ class EnvironmentTrack:
         return Race(agent.escape_time, np.full(len(entry.policies), np.nan))
 
     def glance(self, entry: Entry) -> Floats:
-        """See `Track`; nothing is jumped over here, where every look costs a solution of the MDP."""
+        """See `Track`; nothing is jumped over here, where a look solves an MDP."""
         return self.race(entry).known_times
 
     def walk(self, entry: Entry) -> Floats:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from agents.rollouts import Rollouts
-from experiments.ways_out.starts import policy_at_distance
 from agents.softmax_pg import SoftmaxPG
 from agents.updates import RULES, make_rule, make_sampled_rule, register
+from experiments.ways_out.starts import policy_at_distance
 from gw_envs.theory import instances
 
 
