@@ -48,9 +48,9 @@ class WaysOut(Claim[dict[str, WayOut]]):
     down; a rule that declared it wrongly would be censored there. A rule that only looks like one
     (adam-pg, until its gradients fall below its eps) is measured deeper still. Where the budget
     ends before three starts are left, the exponent is known from below, and infinite for a rule
-    that provably never leaves. A rule that optimises something else than the return pays with a bias: the
-    sub-optimality at which it comes to rest; of one that still goes down at the budget it lies
-    between 0 and where it stands.
+    that provably never leaves. A rule that optimises something else than the return pays with a
+    bias: the sub-optimality at which it comes to rest; of one that still goes down at the budget
+    it lies between 0 and where it stands.
 
     Exact gradients only: from samples natural policy gradient can commit to a wrong arm
     ([ways_out.md](ways_out.md), "From samples").
