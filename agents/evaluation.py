@@ -27,6 +27,7 @@ class Record:
         state_suboptimality: [R, S].
         state_optimal_prob: pi(a*|s), [R, S].
         policy: [R, S, K].
+        pass_at_k: chance that one of k answers passes, [R]; None where there is no verifier.
     """
 
     update: int
@@ -37,6 +38,7 @@ class Record:
     state_suboptimality: Floats
     state_optimal_prob: Floats
     policy: Floats
+    pass_at_k: Floats | None = None
 
     @property
     def suboptimality(self) -> Floats:
@@ -115,6 +117,7 @@ class Evaluation:
             state_suboptimality=self.suboptimality,
             state_optimal_prob=self.optimal_prob,
             policy=self.policy,
+            pass_at_k=self.well.pass_at_k(self.policy) if hasattr(self.well, "pass_at_k") else None,
         )
 
 

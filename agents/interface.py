@@ -45,6 +45,10 @@ class Agent(Protocol):
     @property
     def global_step(self) -> int: ...  # noqa: D102
 
+    def check_budget(self, max_updates: int) -> None:
+        """Refuse updates that would take longer than a day."""
+        ...
+
     def learn(
         self,
         max_updates: Any,

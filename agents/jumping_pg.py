@@ -93,6 +93,9 @@ class JumpingPG(SoftmaxPG):
             on_update(self.updates)
         return records
 
+    def check_budget(self, max_updates: int) -> None:
+        """What cannot be jumped over, the engine refuses when it has seen it."""
+
     def _history(self, max_updates: int | None) -> tuple[Floats, Floats]:
         """Update numbers [N] and theta [N, S, K] there; finds the escapes on the way."""
         if self._is_plain_bandit():

@@ -16,6 +16,7 @@ OPTIMAL_PROB = "policy/optimal_prob"
 LOG10_OPTIMAL_PROB = "policy/log10_optimal_prob"
 ENTROPY = "policy/entropy"
 GRADIENT_NORM = "policy/gradient_norm"
+PASS_AT_K = "policy/pass_at_k"  # of VerifierWell-v0 alone
 LOWER_BOUND = "theory/escape_lower_bound"
 ESCAPE_TABLE = "escapes"
 FIGURE = "figure"
@@ -99,6 +100,32 @@ PLATEAU_KEYS = (
     PLATEAU_RETURN_TREND,
     PLATEAU_VERDICT,
 )
+# What `agents.diagnosis.groups.GroupMonitor` logs, beside entropy and verdict.
+PLATEAU_SILENT = "plateau/silent"
+PLATEAU_ALL_WRONG = "plateau/all_wrong"
+PLATEAU_ALL_RIGHT = "plateau/all_right"
+PLATEAU_SUCCESS = "plateau/success"
+PLATEAU_SIGNAL = "plateau/signal"
+PLATEAU_KL = "plateau/kl"
+PLATEAU_WAIT = "plateau/wait"
+PLATEAU_KL_RATIO = "plateau/kl_ratio"
+PLATEAU_ENTROPY_TREND = "plateau/entropy_trend"
+PLATEAU_PROMPTS = {
+    name: f"plateau/prompts_{name}"
+    for name in ("solved", "waiting", "unreachable", "held", "collapsed")
+}
+GROUP_KEYS = (
+    PLATEAU_SILENT,
+    PLATEAU_ALL_WRONG,
+    PLATEAU_ALL_RIGHT,
+    PLATEAU_SUCCESS,
+    PLATEAU_SIGNAL,
+    PLATEAU_KL,
+    PLATEAU_WAIT,
+    PLATEAU_KL_RATIO,
+    PLATEAU_ENTROPY_TREND,
+    *PLATEAU_PROMPTS.values(),
+)
 PLATEAU_CURVES = {
     "Effective number of actions": PLATEAU_EFFECTIVE_ACTIONS,
     "Norm of the sampled gradient": PLATEAU_GRADIENT_NORM,
@@ -138,6 +165,7 @@ def policy_columns(record: Record, run: int) -> dict[str, float]:
         **_well_columns(record.suboptimality[run], record.optimal_prob[run]),
         ENTROPY: float(record.entropy[run]),
         GRADIENT_NORM: float(record.gradient_norm[run]),
+        **({} if record.pass_at_k is None else {PASS_AT_K: float(record.pass_at_k[run])}),
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int, check_numbers
 
 # What each start is made of, beside its name.
 FIELDS_USED: dict[str, tuple[str, ...]] = {
@@ -17,6 +17,7 @@ FIELDS_USED: dict[str, tuple[str, ...]] = {
     "uniform_suboptimal": ("optimal_prob",),
     "corner": ("optimal_prob", "corner_action"),
     "normal": ("sigma",),
+    "prompts": (),
 }
 INITIAL_POLICIES = tuple(FIELDS_USED)
 
@@ -29,8 +30,12 @@ def softmax(theta: ArrayLike) -> Floats:
 
     Returns:
         Probabilities [..., K], float64; adding a constant to a row of theta changes nothing.
+
+    Raises:
+        ValueError: for what is no array of float64 and no list of finite numbers.
     """
-    logits = np.asarray(theta, dtype=np.float64)
+    fast = isinstance(theta, np.ndarray) and theta.dtype == np.float64  # of rules, in their loops
+    logits = cast(Floats, theta) if fast else check_numbers("theta", theta)
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return weights / weights.sum(axis=-1, keepdims=True)
 
@@ -43,12 +48,13 @@ def entropy(policy: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Start:
-    """Where a policy starts, the same in every state.
+    """Where a policy starts, the same in every state but for `prompts`.
 
     Attributes:
         initial_policy: `uniform`; `uniform_suboptimal` (optimal_prob on the best arm, the rest
             equal); `corner` (optimal_prob on the best arm and on every other but corner_action);
-            `normal` (theta ~ N(0, sigma^2 I)).
+            `normal` (theta ~ N(0, sigma^2 I)); `prompts` (as uniform_suboptimal, with the
+            probability that the environment names for each state: VerifierWell-v0).
         optimal_prob: x0 in (0, 1), of `uniform_suboptimal` and `corner`, which need it.
         corner_action: the arm of `corner`; None is the first sub-optimal one.
         sigma: standard deviation of the logits of `normal`, > 0.
@@ -103,6 +109,11 @@ class Start:
             if rng is None:
                 raise BadInput("rng=None: initial_policy='normal' needs a numpy Generator.")
             return self.sigma * rng.standard_normal(k)
+        if self.initial_policy == "prompts":
+            raise BadInput(
+                "initial_policy='prompts' needs an environment that names initial_probs "
+                "(VerifierWell-v0); elsewhere use 'uniform_suboptimal'."
+            )
         x0 = cast(float, self.optimal_prob)
         if self.initial_policy == "uniform_suboptimal":
             policy = np.full(k, (1 - x0) / (k - 1))
@@ -122,7 +133,11 @@ class Start:
         return np.log(policy)
 
     def table(
-        self, optimal_actions: Sequence[int] | NDArray[np.int64], num_actions: int, seed: int = 0
+        self,
+        optimal_actions: Sequence[int] | NDArray[np.int64],
+        num_actions: int,
+        seed: int = 0,
+        initial_probs: Floats | None = None,
     ) -> Floats:
         """Logits of every state.
 
@@ -131,6 +146,7 @@ class Start:
             num_actions: K >= 2.
             seed: of `normal`, whose states are drawn in order from one generator, the seed's first
                 child.
+            initial_probs: of `prompts`, pi(a*|s) of each state, [S].
 
         Returns:
             theta [S, K], float64.
@@ -138,6 +154,10 @@ class Start:
         Raises:
             ValueError: as `theta`.
         """
+        if self.initial_policy == "prompts" and initial_probs is not None:
+            named = [Start("uniform_suboptimal", float(x0)) for x0 in initial_probs]
+            pairs = zip(named, optimal_actions, strict=True)
+            return np.stack([start.theta(num_actions, int(best)) for start, best in pairs])
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
         return np.stack([self.theta(num_actions, int(best), rng) for best in optimal_actions])
 

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.baselines import BASELINES, exact_baseline
 from agents.updates import Batch, SampledRule, make_sampled_rule
-from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
+from agents.updates.groups import GroupRule
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int, check_memory
 from gw_envs.registration import make_well
 from gw_envs.vector.streams import Streams
 
@@ -66,6 +68,7 @@ class Rollouts:
         self.rule = make_sampled_rule("softmax-pg") if rule is None else rule
         self.runs, self.batch_size = len(seeds), check_int("batch_size", batch_size, 1)
         self.rule.check_batch_size(self.batch_size)
+        check_memory("batch_size", batch_size, 5000.0 * self.runs * self.batch_size)
         # spawn_key 1: actions, 2: environment; 0 is taken by random initial policies.
         actions = _children(seeds, 1, self.batch_size)
         worlds = _children(seeds, 2, self.batch_size)
@@ -76,6 +79,7 @@ class Rollouts:
         self._run = np.repeat(np.arange(self.runs), self.batch_size)
         env_seeds: Any = [int(s.generate_state(1)[0]) for s in worlds]
         self.envs.reset(seed=env_seeds)
+        self._dealt = self._deal()
         self._mean_return = np.zeros(self.runs)
         self._episodes = 0
         self._recent: deque[Floats] = deque(maxlen=RECENT)
@@ -118,12 +122,30 @@ class Rollouts:
         # A run's returns side by side: the order of a sum must not depend on the number of runs.
         return np.stack(self._recent, axis=1).mean(axis=1)
 
+    def _deal(self) -> NDArray[np.int64] | None:
+        """Prompts of the episodes, as many of each, for a rule that learns from groups; or None.
+
+        Drawn at random, prompts would leave most groups incomplete.
+        """
+        if not (isinstance(self.rule, GroupRule) and hasattr(self.well, "initial_probs")):
+            return None
+        prompts, size = self.well.num_states, self.rule.finite_size
+        if self.batch_size % (prompts * size):
+            raise BadInput(
+                f"batch_size={self.batch_size} must be a multiple of {prompts * size}: "
+                f"{prompts} prompts times the group of {size} that {self.rule.name} learns from."
+            )
+        each = np.repeat(np.arange(prompts), self.batch_size // prompts)
+        return np.tile(each, self.runs)
+
     def _roll_out(self, policy: Floats) -> tuple[Any, Any, Floats]:
         """States, actions and rewards of one episode, each [H, R * batch_size]."""
         cumulative = np.cumsum(policy, axis=-1)
         shape = (self.horizon, self.runs * self.batch_size)
         states, actions = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.int64)
         rewards = np.empty(shape)
+        if self._dealt is not None:
+            self.envs.reset(options={"state": self._dealt})
         for k in range(self.horizon):
             states[k] = self.well.states  # whatever the environment shows
             steps = cumulative[self._run, states[k]]

@@ -75,6 +75,7 @@ def train_sampler(
         ValueError: for an unknown agent.
     """
     check_choice("agent", agent, SAMPLING_AGENTS)
+    check_int("seed", seed, 0)
     with one_thread():
         if agent in ("frozen", "random"):
             _control(env, agent, seed, on_step)

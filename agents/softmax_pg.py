@@ -33,6 +33,7 @@ from gw_envs.checks import (
     check_instance,
     check_int,
     check_policy,
+    check_seconds,
     shown,
 )
 from gw_envs.registration import make_well
@@ -180,6 +181,7 @@ class SoftmaxPG:
                 pi(a*) = 1e-10, where plain float64 would no longer follow the mathematics.
         """
         max_updates = check_int("max_updates", max_updates, 0, MOST_UPDATES)
+        self.check_budget(max_updates)
         points = check_record_at(record_at, max_updates)
         wanted = set(points[(points >= self.updates) & (points <= max_updates)].tolist())
         records: list[Record] = []
@@ -203,6 +205,15 @@ class SoftmaxPG:
                 if on_update is not None:
                     on_update(self.updates)
         return records
+
+    def check_budget(self, max_updates: int) -> None:
+        """Refuse updates that would take longer than a day, estimated from below.
+
+        Raises:
+            ValueError: naming the budget and the estimate.
+        """
+        each = 1e-8 * self.theta.size if self._has_fixed_values() else 2e-5
+        check_seconds("max_updates", max_updates, each * (max_updates - self.updates))
 
     def measure(self) -> Record:
         """The state of every run now."""
@@ -228,10 +239,19 @@ class SoftmaxPG:
         states, actions = self.well.num_states, self.well.num_actions
         if policy is not None:
             rows = np.log(check_policy("policy", policy))
+            if rows.shape not in (
+                (actions,),
+                (states, actions),
+                (len(self.seeds), states, actions),
+            ):
+                raise BadInput(
+                    f"policy of shape {rows.shape} must be [K] or [S, K] = {(states, actions)}."
+                )
             theta = np.broadcast_to(rows, (len(self.seeds), states, actions))
         else:
             best = self.well.optimal_actions
-            theta = np.stack([start.table(best, actions, seed) for seed in self.seeds])
+            probs = getattr(self.well, "initial_probs", None)
+            theta = np.stack([start.table(best, actions, seed, probs) for seed in self.seeds])
         return self.rule.theta_from_policy(softmax(theta))
 
     def _bounds(self) -> Floats:

@@ -34,7 +34,7 @@ def run() -> list[Result]:
     call = {name: 1e3 * statistics.median(rounds) for name, rounds in seconds.items()}
     return [
         Result("pi_1 = 1e-12: jump minus closed form", miss, 0, "updates", values, at_most=True),
-        Result("its time", call["jump 1e-12"], 5, "ms", times, at_most=True),
+        Result("pi_1 = 1e-12: time", call["jump 1e-12"], 5, "ms", times, at_most=True),
         Result("T = 3e15: relative error", deep.relative_error, 1e-9, "", far, at_most=True),
-        Result("its time", call["jump 3e15"], 5, "ms", times, at_most=True),
+        Result("T = 3e15: time", call["jump 3e15"], 5, "ms", times, at_most=True),
     ]

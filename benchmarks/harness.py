@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -111,6 +113,20 @@ def _duration(seconds: float) -> str:
         if seconds >= scale:
             return f"{seconds / scale:.3g} {name}"
     return f"{seconds / 1e-9:.3g} ns"
+
+
+def peak_memory(work: str) -> float | None:
+    """GiB that a fresh process holds at most while it does `work`, Python code; None without /proc.
+
+    It is the high-water mark of that process' own memory: `getrusage` would go on from what its
+    parent held.
+    """
+    if not os.path.exists("/proc/self/status"):
+        return None
+    code = f"{work}\nprint(open('/proc/self/status').read())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) / 2**20
 
 
 def load() -> str:

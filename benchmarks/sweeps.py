@@ -45,7 +45,7 @@ def sweeping(runs: int, make_engine: Callable[[], Any]) -> Callable[[], None]:
 
 def bare_runs(runs: int) -> Callable[[], None]:
     """A function that makes the same runs in memory, with nothing around them."""
-    from experiments.runs.tracking import NullTracker
+    from experiments.runs.tracker import NullTracker
     from experiments.runs.well import Run
 
     configs = [point.config for point in short_sweep(runs).points]
@@ -66,7 +66,7 @@ def load_results(runs: int = 10_000) -> tuple[float, int]:
     import pyarrow as pa
 
     from experiments.results import TABLES, make_table, read_results, write_tables
-    from experiments.runs.tracking import NullTracker
+    from experiments.runs.tracker import NullTracker
     from experiments.runs.well import Run
 
     run = Run(short_sweep(10).points[0].config, show_progress=False)

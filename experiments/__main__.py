@@ -7,6 +7,7 @@ import sys
 
 from experiments.options.values import check_digits
 from gw_envs.checks import BadInput, check_choice
+from gw_envs.threads import one_thread_each
 
 # command: (module with `main(arguments) -> exit code`, what it does)
 COMMANDS = {
@@ -16,6 +17,7 @@ COMMANDS = {
         "hold the paper's account of the ASR well against training runs",
     ),
     "audit": ("experiments.audit", "hold the paper's second theorem against an instance"),
+    "certify": ("experiments.certify", "prove an escape time by ball arithmetic"),
     "dashboard": ("experiments.dashboard", "the Weights & Biases workspace of a project, as code"),
     "report": ("experiments.report.command", "one self-contained page about a folder of results"),
     "plots": ("experiments.pictures.command", "pictures of policies and of many runs"),
@@ -25,6 +27,14 @@ COMMANDS = {
     "claims": ("experiments.claims.command", "run the literature's claims and write the page"),
     "compare": ("experiments.ways_out.command", "race every way out of a well from the same start"),
     "diagnose": ("experiments.diagnose.command", "is a trained model stuck or converged?"),
+    "playground": (
+        "experiments.pictures.playground.page",
+        "a page to play with: drag a policy, see how long its well holds it",
+    ),
+    "groups": (
+        "experiments.diagnose.groups",
+        "verified rewards all zero: how long a run will wait, and whether it ends",
+    ),
     "files": ("experiments.options.shipped", "copy the shipped sweeps, configs and examples here"),
     "asr-drift": ("experiments.drift.command", "measure b_k(t) and Delta(s) of real training runs"),
 }
@@ -42,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"  {name:<14}{text}")
         print("\npython -m experiments COMMAND --help explains a command's options.")
         return 0
+    one_thread_each()
     try:
         check_digits(words)
         from experiments.runs.tracking import graceful_termination

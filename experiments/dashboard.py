@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents import metrics
-from experiments.runs.tracking import has_key
+from experiments.options.parsing import spelt_out
+from experiments.runs.wandb_tracker import has_key
 from gw_envs.checks import BadInput, check_extra
 
 NAME = "Gravity wells"
@@ -136,7 +137,7 @@ def main(arguments: list[str]) -> int:
         DashboardOptions,
         prog="python -m experiments dashboard",
         description="Save the Weights & Biases workspace with the panels of this project.",
-        args=arguments,
+        args=spelt_out(arguments, (DashboardOptions,)),
     )
     for name in ("entity", "project"):
         value = getattr(options, name)

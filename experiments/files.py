@@ -37,7 +37,7 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     temporary = path.with_name(name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path)
+        remove_abandoned(path)
         write(temporary)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
@@ -49,7 +49,7 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
             temporary.unlink()
 
 
-def _remove_abandoned(path: Path) -> None:
+def remove_abandoned(path: Path) -> None:
     """Remove temporary files of `path` that killed processes of this machine left."""
     begin = f".{path.name[:40]}.{socket.gethostname()}."
     for found in path.parent.iterdir():

@@ -20,6 +20,7 @@ hold rows of runs that stand in `runs`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,7 @@ COUNTS = (
 )
 
 Rows = Sequence[Mapping[str, Any]]
+Folders = Path | str | Sequence[Path | str]
 
 
 def write_results(
@@ -180,6 +182,59 @@ def read_results(folder: Path | str, name: str, columns: Sequence[str] | None = 
     _check_columns(path, name, table, columns)
     _check_values(path, name, table)
     return table
+
+
+def find_folders(names: Folders) -> list[Path]:
+    """The results folders that names stand for, each once, in the order of the names.
+
+    Args:
+        names: one or several folders; a name that is none may be a pattern, as `runs/well-*`, and
+            stands for the folders it matches that hold a table `runs`.
+
+    Raises:
+        ValueError: if no name is given, or a pattern matches no such folder.
+    """
+    found: dict[Path, None] = {}
+    for name in [names] if isinstance(names, str | Path) else names:
+        matches = [Path(name)]
+        if not matches[0].exists() and set("*?[") & set(str(name)):
+            paths = sorted(Path(path) for path in glob(str(name)))
+            matches = [path for path in paths if (path / "runs.parquet").exists()]
+            if not matches:
+                raise BadInput(f"results={str(name)!r} match no folder with runs.parquet.")
+        found |= dict.fromkeys(matches)
+    if not found:
+        raise BadInput("results=() must name at least one folder of a run or sweep.")
+    return list(found)
+
+
+def read_all(names: Folders, name: str) -> Any:
+    """One table of all folders that `find_folders` finds, as a pyarrow Table.
+
+    A run that stands in several folders is taken from the last that has finished it: being fixed by
+    its options and seed it is the same in each. Of `MORE_TABLES` a folder may have none.
+
+    Raises:
+        ValueError: as `find_folders` and `read_results`.
+    """
+    folders = find_folders(names)
+    if len(folders) == 1 and name in TABLES:
+        return read_results(folders[0], name)
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    owner: dict[str, tuple[bool, int]] = {}
+    for i, folder in enumerate(folders):
+        runs = read_results(folder, "runs", ("run_id", "status"))
+        for run_id, status in zip(*(column.to_pylist() for column in runs.columns), strict=True):
+            owner[run_id] = max(owner.get(run_id, (False, -1)), (status == "finished", i))
+    parts = [make_table(name, [])]
+    for i, folder in enumerate(folders):
+        if name in TABLES or (folder / f"{name}.parquet").exists():
+            own = pa.array([run_id for run_id, (_, at) in owner.items() if at == i], pa.string())
+            part = read_results(folder, name).select(list(COLUMNS[name]))
+            parts.append(part.filter(pc.is_in(part["run_id"], own)))
+    return pa.concat_tables(parts).combine_chunks()
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> Any:

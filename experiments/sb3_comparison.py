@@ -8,8 +8,9 @@ censored (Kaplan-Meier).
 from __future__ import annotations
 
 import contextlib
+import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from gw_envs.checks import Floats, check_choice, check_extra, check_int
 
 SOLVED = 0.9
 STARTS = {"uniform": None, "pi(a*) = 0.01": 1e-2, "pi(a*) = 0.001": 1e-3}
+STEPS = ("escape", "solved")
 SMALL_STEP = {"learning_rate": 0.4}
 # Agent: name in the table, budget in updates, options.
 CONTESTANTS: dict[str, tuple[str, int, dict[str, Any]]] = {
@@ -52,13 +54,16 @@ class ComparisonOptions:
     """The agents to compare."""
     max_updates: int | None = None
     """Budget of every run in updates, instead of each agent's own."""
-    output: Path = Path("results/sb3")
-    """Folder for the table (sb3.md) and the figure (sb3.png)."""
+    output: Path = Path("runs/sb3")
+    """Folder for the runs (sb3.json), their table (sb3.md) and the figure (sb3.png)."""
 
 
 @dataclass
 class Cell:
-    """The runs of one agent from one start: environment steps, NaN where censored, and budget."""
+    """The runs of one agent from one start: environment steps, NaN where censored, and budget.
+
+    A run that started outside the well has escaped from nothing: its step is 0.
+    """
 
     agent: str
     start: str
@@ -66,6 +71,11 @@ class Cell:
     escape: list[float] = field(default_factory=list)
     solved: list[float] = field(default_factory=list)
     seconds: float = 0.0
+
+    @property
+    def starts_outside(self) -> bool:
+        """Whether the start, which all seeds share, is outside the well."""
+        return all(step == 0 for step in self.escape)
 
     def survival(self, what: str) -> Survival:
         """Kaplan-Meier over the seeds, for "escape" or "solved"."""
@@ -116,15 +126,36 @@ def main(arguments: list[str]) -> int:
     check_int("num_seeds", options.num_seeds, 1)
     if options.max_updates is not None:
         check_int("max_updates", options.max_updates, 1)
-    check_files("output", options.output, ("sb3.md", "sb3.png"))
+    names = ("sb3.json", "sb3.md", "sb3.png")
+    check_files("output", options.output, names)
     cells = compare(options)
     text = table(cells)
     print(text)
+    save_cells(cells, options.output / "sb3.json")
     save_text(text, options.output / "sb3.md")
     draw(cells, options.output / "sb3.png")
-    for name in ("sb3.md", "sb3.png"):
+    for name in names:
         print(f"wrote {options.output / name}")
     return 0
+
+
+def save_cells(cells: list[Cell], path: Path) -> None:
+    """Write the runs as JSON, a line per cell; a censored step is null."""
+
+    def plain(cell: Cell) -> dict[str, Any]:
+        steps = {k: [None if np.isnan(x) else x for x in getattr(cell, k)] for k in STEPS}
+        return asdict(cell) | steps
+
+    lines = ",\n".join(json.dumps(plain(cell), allow_nan=False) for cell in cells)
+    save_text(f"[\n{lines}\n]\n", path)
+
+
+def load_cells(path: Path) -> list[Cell]:
+    """What `save_cells` has written."""
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    for row in rows:
+        row |= {k: [np.nan if x is None else x for x in row[k]] for k in STEPS}
+    return [Cell(**row) for row in rows]
 
 
 def compare(options: ComparisonOptions) -> list[Cell]:
@@ -169,31 +200,45 @@ def run_cell(agent: str, start: str, options: ComparisonOptions) -> Cell:
 
 
 def table(cells: list[Cell]) -> str:
-    """Median environment steps with 95 % intervals, as Markdown."""
+    """Median environment steps with 95 % intervals, as Markdown.
+
+    The price of a start is its median until solved over that of the agent's uniform start.
+    """
     lines = [
-        "| agent | start | left the well | pi(a*) >= 0.9 | censored (left, solved) | s per seed |",
-        "|---|---|---|---|---|---|",
+        "| agent | start | left the well | pi(a*) >= 0.9 | price | never left | never solved "
+        "| budget | s per seed |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for cell in cells:
         escape, solved = cell.survival("escape"), cell.survival("solved")
-        start = "its own" if cell.agent == "dqn" else cell.start
+        outside = cell.starts_outside
         columns = (
             CONTESTANTS[cell.agent][0],
-            start,
-            _median(escape),
+            "its own" if cell.agent == "dqn" else cell.start,
+            "starts outside" if outside else _median(escape),
             _median(solved),
-            f"{escape.censored}, {solved.censored} of {solved.runs}",
+            price(cell, cells),
+            "-" if outside else f"{escape.censored} of {escape.runs}",
+            f"{solved.censored} of {solved.runs}",
+            f"{cell.budget:,}",
             f"{cell.seconds:.1f}",
         )
         lines.append(f"| {' | '.join(columns)} |")
     return "\n".join(lines) + "\n"
 
 
+def price(cell: Cell, cells: list[Cell]) -> str:
+    """How many times the steps of its agent's uniform start, "-" where either median is open."""
+    bases = [c for c in cells if c.agent == cell.agent and c.start == "uniform"]
+    if not bases or cell.start == "uniform":
+        return "-"
+    own, base = (c.survival("solved").median.value for c in (cell, bases[0]))
+    return f"{own / base:.3g} x" if np.isfinite(own) and np.isfinite(base) else "-"
+
+
 def _median(survival: Survival) -> str:
     """The median with its interval; ">" where the curve does not come down to it."""
-    estimate = survival.quantile(0.5)
-    if estimate.value == 0:
-        return "0 (starts outside)"
+    estimate = survival.median
     ends = (f"{x:,.0f}" if np.isfinite(x) else "?" for x in (estimate.low, estimate.high))
     value = f"{estimate.value:,.0f}" if np.isfinite(estimate.value) else f"> {survival.last:,.0f}"
     return f"{value} ({' to '.join(ends)})"
@@ -231,7 +276,7 @@ def draw(cells: list[Cell], path: Path) -> None:
 
 def _clipped(cell: Cell) -> tuple[float, float, float]:
     """Lower end, median and upper end of the steps until solved; the budget where unknown."""
-    estimate = cell.survival("solved").quantile(0.5)
+    estimate = cell.survival("solved").median
     ends = (estimate.low, estimate.value, estimate.high)
     low, middle, high = (x if np.isfinite(x) else float(cell.budget) for x in ends)
     return low, middle, high

@@ -32,6 +32,12 @@ ActionMode = Literal["bins", "tilt"]
 RewardMode = Literal["sign", "difference", "level"]
 
 
+def _learner_settings(learner: dict[str, Any]) -> LearnerSettings:
+    for name in learner:
+        check_choice("argument", name, tuple(LearnerSettings.__dataclass_fields__))
+    return LearnerSettings(**learner)
+
+
 class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
     """Adaptive sampling of negatives for metric learning: the process in which ASR's well was seen.
 
@@ -178,10 +184,10 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
         self.initial_distribution = initial_distribution
         self.total_steps = -(-self.epochs * self.iterations_per_epoch // self.iterations_per_step)
         check_memory("history", history, 8.0 * 7 * self.history_length)
-        for name in learner:
-            check_choice("argument", name, tuple(LearnerSettings.__dataclass_fields__))
-        self.settings = LearnerSettings(**learner)
+        self.settings = _learner_settings(learner)
         rows, labels = datasets.load(dataset, image_size=image_size, root=data_root)
+        if samples_per_class is not None:
+            check_int("samples_per_class", samples_per_class, 4)
         self.data = datasets.split(
             rows,
             labels,
@@ -204,7 +210,7 @@ class ASRSamplingEnv(gym.Env[np.ndarray, Any]):
         from gw_envs.metric_learning.process import SampledTraining
 
         check_options(options, ())
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else check_int("seed", seed, 0))
         run_seed = int(self.np_random.integers(2**63))
         start = initial_bins(self.initial_distribution, self.np_random)
         with one_thread():

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from gw_envs import hardness
 from gw_envs.checks import Floats, check_float, check_int
-from gw_envs.drawing import bar_frame
 from gw_envs.drift import Well
 from gw_envs.drift.rewards import DriftingRewards, Premise
 from gw_envs.tabular import TabularMDP
+from gw_envs.vector.drawing import bar_frame
 from gw_envs.well_env import Actions, Observation, States, WellEnv, WellVectorEnv
 
 DEFAULT_DRIFT = Well(
@@ -68,6 +68,7 @@ class ASRWellVectorEnv(WellVectorEnv):
         self.optimal_actions = hardness.check_best_actions(best_actions, self.num_states)
         self.move_prob = check_float("move_prob", move_prob, 0, 1)
         self.discount = check_float("discount", discount, 0, 1, open_high=True)
+        self._transitions = hardness.hardness_transitions(self.num_states, self.move_prob)
         self.steps_per_tick = check_int("steps_per_tick", steps_per_tick, 1)
         self.rewards = DriftingRewards(
             drift,
@@ -79,7 +80,6 @@ class ASRWellVectorEnv(WellVectorEnv):
         )
         self.rewards.check_premise(premise, ceiling)
         self.drift_horizon = self.rewards.horizon
-        self._transitions = hardness.hardness_transitions(self.num_states, self.move_prob)
         self._initial = np.full(self.num_states, 1 / self.num_states)
 
     def clock_of(self, index: int) -> int:

@@ -10,9 +10,9 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from gw_envs.checks import Floats, check_choice, check_int, check_memory
-from gw_envs.drawing import bar_frame
 from gw_envs.tabular import TabularMDP
 from gw_envs.theory.line_walk import line_walk
+from gw_envs.vector.drawing import bar_frame
 from gw_envs.well_env import Actions, Observation, States, WellEnv, WellVectorEnv
 
 ChainStart = Literal["first", "uniform"]

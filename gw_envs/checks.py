@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 LONGEST = 200  # characters of a value in a message
 LONGEST_WORK = 86_400.0  # seconds
+LARGEST = 2**63 - 1  # what a column of whole numbers holds
 
 
 class BadInput(ValueError):  # noqa: N818 - the word that stands in every message's place
@@ -34,23 +35,25 @@ def shown(value: Any) -> str:
 
 
 def check_int(name: str, value: Any, minimum: int, maximum: int | None = None) -> int:
-    """Return `value` as an int within [minimum, maximum].
+    """Return `value` as an int within [minimum, maximum], by default at most 2^63 - 1.
 
     Numbers of Python and numpy will do, 3.0 too; text, True and False, and lists will not.
 
     Raises:
         ValueError: if it is not a whole number or outside the range.
     """
-    upper = "" if maximum is None else f" and at most {maximum}"
-    message = f"{name}={shown(value)} must be a whole number of at least {minimum}{upper}."
     plain = _plain(value)
     try:
         number = int(plain)
-        whole = number == plain
+        right = number == plain and minimum <= number <= (LARGEST if maximum is None else maximum)
     except (TypeError, ValueError, OverflowError):
-        raise BadInput(message) from None
-    if not whole or number < minimum or (maximum is not None and number > maximum):
-        raise BadInput(message)
+        right, number = False, 0
+    if not right:
+        end = LARGEST if maximum is None and number > LARGEST else maximum
+        upper = "" if end is None else f" and at most {end}"
+        raise BadInput(
+            f"{name}={shown(value)} must be a whole number of at least {minimum}{upper}."
+        )
     return number
 
 
@@ -89,6 +92,15 @@ def _plain(value: Any) -> Any:
         value = value[()]
     is_number = isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
     return value if is_number else None
+
+
+def check_share(name: str, value: Any) -> float:
+    """Return `value` as a float between 0 and 1, neither of them.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    return check_float(name, value, 0, 1, open_low=True, open_high=True)
 
 
 def check_numbers(
@@ -218,6 +230,24 @@ def check_instance(name: str, value: Any, kind: Any, wanted: str) -> Any:
     if not isinstance(value, kind):
         raise BadInput(f"{name}={shown(value)} must be {wanted}.")
     return value
+
+
+def check_device(name: str, value: Any) -> str:
+    """Return `value` if it names a device of torch that is here; "auto" is SB3's choice.
+
+    Raises:
+        ValueError: for one that holds nothing (meta), or is not in this build or this machine.
+    """
+    check_instance(name, value, str, "a name as 'cpu' or 'cuda'")
+    import torch
+
+    try:
+        torch.zeros(1, device="cpu" if value == "auto" else value).item()
+    except Exception:
+        raise BadInput(
+            f"{name}={shown(value)} is not here; use 'cpu', or 'cuda' with a GPU."
+        ) from None
+    return str(value)
 
 
 def check_mean_rewards(name: str, value: ArrayLike) -> Floats:

@@ -17,7 +17,7 @@ from gw_envs.checks import (
     check_numbers,
     shown,
 )
-from gw_envs.drawing import bar_frame
+from gw_envs.vector.drawing import bar_frame
 
 ACTION_NAMES = ("harder", "keep", "easier")
 MOVES = np.array([1, 0, -1])

@@ -17,6 +17,10 @@ ENVIRONMENTS: dict[str, tuple[str, str]] = {
     ),
     "ASRWell-v0": ("gw_envs.asr_well:ASRWellEnv", "gw_envs.asr_well:ASRWellVectorEnv"),
     "ChainWell-v0": ("gw_envs.chain_well:ChainWellEnv", "gw_envs.chain_well:ChainWellVectorEnv"),
+    "VerifierWell-v0": (
+        "gw_envs.verifier_well:VerifierWellEnv",
+        "gw_envs.verifier_well:VerifierWellVectorEnv",
+    ),
     "ASRSampling-v0": (
         "gw_envs.asr_sampling:ASRSamplingEnv",
         "gw_envs.asr_sampling:ASRSamplingVectorEnv",
@@ -31,6 +35,16 @@ def register_envs() -> None:
             gym.register(id=env_id, entry_point=scalar, vector_entry_point=vector)
 
 
+def check_env_id(env_id: Any) -> str:
+    """Return `env_id` if an environment is registered under it.
+
+    Raises:
+        ValueError: if none is; the nearest of ours is suggested.
+    """
+    check_instance("env_id", env_id, str, "the id of an environment")
+    return env_id if env_id in gym.registry else check_choice("env_id", env_id, tuple(ENVIRONMENTS))
+
+
 def make_well(env_id: str, num_envs: int, env_kwargs: Any = None) -> Any:
     """The vector form of one of our tabular environments, without wrappers.
 
@@ -43,7 +57,7 @@ def make_well(env_id: str, num_envs: int, env_kwargs: Any = None) -> Any:
         ValueError: for an unknown id, an environment without a ground truth, arguments that it does
             not have, and whatever it refuses.
     """
-    check_instance("env_id", env_id, str, "the id of an environment")
+    check_env_id(env_id)
     kwargs = dict(
         check_instance(
             "env_kwargs",
@@ -52,8 +66,6 @@ def make_well(env_id: str, num_envs: int, env_kwargs: Any = None) -> Any:
             "a mapping of the environment's arguments",
         )
     )
-    if env_id not in gym.registry:
-        check_choice("env_id", env_id, tuple(ENVIRONMENTS))
     wells = [name for name in ENVIRONMENTS if name != "ASRSampling-v0"]
     message = (
         f"env_id={shown(env_id)} has no ground truth (optimal actions, exact values); choose one "

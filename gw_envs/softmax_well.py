@@ -17,9 +17,9 @@ from gw_envs.checks import (
     check_mean_rewards,
     check_memory,
 )
-from gw_envs.drawing import bar_frame
-from gw_envs.rewards import NoiseLaw, RewardNoise
 from gw_envs.tabular import TabularMDP
+from gw_envs.vector.drawing import bar_frame
+from gw_envs.vector.noise import NoiseLaw, RewardNoise
 from gw_envs.well_env import Actions, Observation, States, WellEnv, WellVectorEnv
 
 

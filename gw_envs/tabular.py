@@ -120,7 +120,7 @@ class TabularMDP:
         }
 
     def _checked(self, policy: ArrayLike) -> Floats:
-        pi = np.asarray(policy, dtype=np.float64)
+        pi = check_numbers("policy", policy)
         if pi.ndim < 2 or pi.shape[-2:] != self.rewards.shape:
             raise BadInput(
                 f"policy of shape {pi.shape} must be probabilities [..., S, A] with "

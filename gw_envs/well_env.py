@@ -338,7 +338,7 @@ class WellEnv(gym.Env[Any, np.int64]):
         """Begin an episode; a seed restarts the random numbers and the clock. Empty info."""
         fresh = seed is not None or self._np_random is None
         wanted = check_options(options, self._vector.reset_options)
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else check_int("seed", seed, 0))
         if fresh:
             self._vector.seed_streams([self.np_random])
             self._vector.steps[:] = 0

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 def load(name):
     spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
@@ -62,3 +63,42 @@ def test_the_command_tells_the_stuck_plain_ppo_from_the_converged_one(tmp_path, 
     assert found["stuck"]["verdict"] in ("well", "frozen")
     assert found["stuck"]["mean_episode_return"] < 15
     assert found["stuck"]["routes"][0]["probability"] < 1e-6
+
+
+def test_the_trl_example_says_what_is_missing_before_the_work(monkeypatch, tmp_path, capsys):
+    from gw_envs import checks
+
+    example = load("trl_well")
+    monkeypatch.setattr(checks, "find_spec", lambda name: None if name == "trl" else name)
+    assert example.main([]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "gravity-wells[trl]" in error
+    monkeypatch.setattr(checks, "find_spec", lambda name: name)
+    for words, sentence in (
+        (["--look", "600"], "look=600 must be from 1 to steps - 1 = 599"),
+        (["--figure", str(tmp_path / "a.gif")], "a.gif"),
+    ):
+        assert example.main(words) == 2
+        assert sentence in capsys.readouterr().err
+
+
+def test_the_trl_example_spreads_its_prompts_over_the_decades():
+    import numpy as np
+
+    example = load("trl_well")
+    log_probs = np.log(np.random.default_rng(0).dirichlet(np.full(66, 0.3), size=32) + 1e-9)
+    answers = example.choose_answers(log_probs)
+    assert len(set(answers)) == 32 and min(answers) >= 2
+    found = np.exp(log_probs[np.arange(32), answers])
+    assert np.median(found[:8]) > 20 * np.median(found[-8:])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("trl") is None, reason="needs the extra trl")
+def test_the_trl_example_predicts_and_draws(tmp_path, capsys):
+    figure = tmp_path / "waits.png"
+    words = ["--steps", "60", "--look", "40", "--figure", str(figure)]
+    assert load("trl_well").main(words) == 0
+    out = capsys.readouterr().out
+    assert "about 0 minutes" in out and "predicted within a factor of 2" in out
+    assert figure.stat().st_size > 10_000

@@ -10,7 +10,7 @@ from agents.diagnosis.forks import Situation, are_enough, choose_situations
 from agents.diagnosis.playing import CHECKED_STEPS, Arena, Branch, Fork
 from agents.diagnosis.probing import BATCH, make_probes
 from agents.diagnosis.verdicts import LEAST_PAIRS
-from gw_envs.checks import BadInput, check_int
+from gw_envs.checks import BadInput, check_instance, check_int
 
 FORK_SHARE = 0.1  # of the budget goes at most to the episodes that look for states
 PILOT_SHARE = 0.02  # and to seeing how long actions can be held
@@ -24,6 +24,7 @@ def check_holds(holds: Sequence[int]) -> tuple[int, ...]:
     Raises:
         BadInput: for a length below 1, or none.
     """
+    check_instance("holds", holds, (list, tuple, range), "a list of numbers of steps")
     lengths = tuple(sorted({check_int("holds", hold, 1) for hold in holds}))
     if not lengths:
         raise BadInput("holds=() must hold at least one number of steps.")

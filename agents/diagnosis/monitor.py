@@ -14,7 +14,7 @@ from agents import metrics
 from agents.diagnosis.policies.actions import Actions
 from agents.diagnosis.policies.actors import policy_entropy
 from agents.diagnosis.policies.models import policy_logits, reads_masks, refuse_memory
-from gw_envs.checks import BadInput, Floats, check_int
+from gw_envs.checks import BadInput, Floats, check_instance, check_int
 
 CONFIDENCE = 0.95
 OFF_POLICY_STEPS = 1_000  # their own rollouts last a few steps: too short to tell anything
@@ -75,7 +75,13 @@ gradient steps it made, left as they were to the bit |
         self.verdict_every = check_int("verdict_every", verdict_every, 1)
         self.window = check_int("window", window, 4)
         self.sample_size = check_int("sample_size", sample_size, 1)
-        self.make_env, self.diagnose_options = make_env, diagnose_options or {}
+        if not (make_env is None or isinstance(make_env, str) or callable(make_env)):
+            raise BadInput(f"make_env={make_env!r} must be an id or a function that makes an env.")
+        self.make_env = make_env
+        wanted = "a mapping of arguments of diagnose"
+        self.diagnose_options = check_instance(
+            "diagnose_options", diagnose_options or {}, dict, wanted
+        )
         self.verdict = "early"
         self.diagnoses: list[Any] = []
         self._returns: deque[float] = deque(maxlen=self.window)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -41,7 +41,7 @@ from agents.diagnosis.verdicts import (
     as_route,
     judge,
 )
-from gw_envs.checks import BadInput, check_float, check_int
+from gw_envs.checks import BadInput, check_float, check_instance, check_int
 
 DEFAULT_HOLDS = (1, 4, 16)
 MOST_STATES = 64
@@ -125,6 +125,11 @@ def diagnose(
     most = MOST_STATES if num_states is None else check_int("num_states", num_states, 1)
     lengths = check_holds(holds)
     check_int("seed", seed, 0)
+    if discount is not None:
+        check_float("discount", discount, 0, 1)
+    if learning_rate is not None:
+        check_float("learning_rate", learning_rate, 0, open_low=True)
+    check_int("max_episode_steps", max_episode_steps, 1)
     make = env_maker(env, env_kwargs)
     meeting = meet(policy, make, deterministic=deterministic, vec_normalize=vec_normalize)
     arena = make_arena(meeting, discount, learning_rate, max_episode_steps)
@@ -175,7 +180,7 @@ def make_arena(
 
 
 def env_maker(
-    env: str | Callable[[], gym.Env[Any, Any]], env_kwargs: dict[str, Any] | None
+    env: str | Callable[[], gym.Env[Any, Any]], env_kwargs: dict[str, Any] | None, name: str = "env"
 ) -> Callable[[], gym.Env[Any, Any]]:
     """A function that makes the environment; an id is looked up, our own ids included.
 
@@ -184,17 +189,20 @@ def env_maker(
     """
     if not isinstance(env, str):
         if not callable(env):
-            raise BadInput(f"env={env!r} must be a Gymnasium id or a function that makes an env.")
+            raise BadInput(
+                f"{name}={env!r} must be a Gymnasium id or a function that makes an env."
+            )
         return env
     import gw_envs  # noqa: F401 - registers our ids
 
-    kwargs = dict(env_kwargs or {})
+    wanted = "a mapping of the environment's arguments"
+    kwargs = dict(check_instance("env_kwargs", env_kwargs or {}, Mapping, wanted))
     try:
         gym.make(env, disable_env_checker=True, **kwargs).close()
     except (gym.error.Error, TypeError) as error:
         reason = " ".join(str(error).split()).removesuffix(".")
         raise BadInput(
-            f"env={env!r} with env_kwargs={kwargs} cannot be made: {reason}. If another package "
+            f"{name}={env!r} with env_kwargs={kwargs} cannot be made: {reason}. If another package "
             "registers it, import that first (--gym-packages PACKAGE)."
         ) from None
     return lambda: gym.make(env, disable_env_checker=True, **kwargs)

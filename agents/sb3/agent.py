@@ -20,7 +20,7 @@ from agents.evaluation import Record
 from agents.sb3.callbacks import EscapeCallback
 from agents.sb3.vec_env import WellVecEnv
 from agents.softmax_pg import check_record_at
-from gw_envs.checks import Floats, check_int
+from gw_envs.checks import Floats, check_int, check_seconds
 
 
 class SB3Agent:
@@ -101,6 +101,14 @@ class SB3Agent:
         """Send what SB3 logs to `writer`, at every recorded update."""
         self._writers.append(writer)
 
+    def check_budget(self, max_updates: int) -> None:
+        """Refuse updates that would take longer than a day, estimated from below.
+
+        Raises:
+            ValueError: naming the budget and the estimate.
+        """
+        check_seconds("max_updates", max_updates, 3e-4 * (max_updates - self.updates))
+
     def learn(
         self,
         max_updates: int,
@@ -112,6 +120,7 @@ class SB3Agent:
     ) -> list[Record]:
         """Train until `max_updates` updates have been made in all; see `SoftmaxPG.learn`."""
         budget = check_int("max_updates", max_updates, 0)
+        self.check_budget(budget)
         records: list[Record] = []
 
         def keep(record: Record) -> None:

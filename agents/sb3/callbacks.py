@@ -18,7 +18,8 @@ from agents.precision import PrecisionWarning, lowest_trusted
 from agents.sb3.ground_truth import ground_truth, policy_table
 from agents.sb3.policies import TabularSoftmaxPolicy
 from agents.sb3.softmax_pg import SoftmaxPG
-from gw_envs.checks import Floats, check_int
+from agents.softmax_pg import check_record_at
+from gw_envs.checks import LARGEST, Floats, check_bool, check_int
 
 
 class EscapeCallback(BaseCallback):
@@ -68,8 +69,9 @@ class EscapeCallback(BaseCallback):
         verbose: int = 0,
     ) -> None:
         super().__init__(verbose)
-        self.stop_on_escape, self.log_every = stop_on_escape, check_int("log_every", log_every, 0)
-        self.record_at = frozenset(int(n) for n in record_at)
+        self.stop_on_escape = check_bool("stop_on_escape", stop_on_escape)
+        self.log_every = check_int("log_every", log_every, 0)
+        self.record_at = frozenset(check_record_at(record_at, LARGEST).tolist())
         self.on_record, self.on_event, self.on_update = on_record, on_event, on_update
         self.events: list[EscapeEvent] = []
         self.updates = 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, ClassVar
 
-from gw_envs.checks import BadInput, check_bool, check_float, check_int, check_memory
+from gw_envs.checks import BadInput, check_bool, check_device, check_float, check_int, check_memory
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,8 @@ _count = partial(check_int, minimum=1)
 
 # Every number that these algorithms take, with its range; SB3's schedules are functions.
 RANGES: dict[str, Callable[[str, Any], Any]] = {
+    "seed": partial(check_int, minimum=0, maximum=2**32 - 1),
+    "device": check_device,
     "n_envs": _count,
     "learning_rate": _positive,
     "n_steps": _count,
@@ -161,6 +163,7 @@ RANGES: dict[str, Callable[[str, Any], Any]] = {
     "gradient_steps": partial(check_int, minimum=-1),
     "tau": partial(_share, open_low=True),
     "target_update_interval": _count,
+    "train_freq": lambda name, value: value if isinstance(value, tuple) else _count(name, value),
     "exploration_fraction": partial(_share, open_low=True),
     "exploration_initial_eps": _share,
     "exploration_final_eps": _share,
@@ -182,7 +185,7 @@ def check_settings(name: str, settings: Mapping[str, Any], n_envs: int) -> None:
     """
     for key, value in settings.items():
         is_schedule = key in SCHEDULES and callable(value)
-        if key in RANGES and value is not None and not is_schedule:
+        if key in RANGES and (value is not None or key == "device") and not is_schedule:
             RANGES[key](key, value)
     if settings.get("gradient_steps") == 0:
         raise BadInput("gradient_steps=0 never learns; it must be at least 1, or -1: as collected.")

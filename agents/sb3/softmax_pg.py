@@ -36,7 +36,15 @@ from agents.updates import (
     sampled_rules,
     soft_action_values,
 )
-from gw_envs.checks import BadInput, Floats, check_bool, check_choice, check_float, check_int
+from gw_envs.checks import (
+    BadInput,
+    Floats,
+    check_bool,
+    check_choice,
+    check_float,
+    check_instance,
+    check_int,
+)
 
 
 def _moves_logits(rule: Any) -> bool:
@@ -53,6 +61,14 @@ def _moves_logits(rule: Any) -> bool:
 SAMPLED_UPDATES = tuple(name for name in sampled_rules() if _moves_logits(RULES[name]))
 EXACT_UPDATES = tuple(name for name in SAMPLED_UPDATES if issubclass(RULES[name], GradientRule))
 SB3_BASELINES = ("none", "value", "average", "constant")
+
+
+def _check_positive(learning_rate: Any, max_grad_norm: float | None) -> None:
+    """Both are above 0 where they are numbers: schedules are functions, None is no limit."""
+    if not callable(learning_rate):
+        check_float("learning_rate", learning_rate, 0, open_low=True)
+    if max_grad_norm is not None:
+        check_float("max_grad_norm", max_grad_norm, 0, open_low=True)
 
 
 class SoftmaxPG(OnPolicyAlgorithm):
@@ -124,6 +140,7 @@ class SoftmaxPG(OnPolicyAlgorithm):
         names = EXACT_UPDATES if gradient == "exact" else SAMPLED_UPDATES
         self.update = check_choice("update", update, names)
         rule: Any = RULES[update]
+        check_instance("update_options", update_options or {}, Mapping, "a mapping")
         for option in update_options or {}:
             check_choice("update_options", option, tuple(field.name for field in fields(rule)))
         self.rule = rule(**(update_options or {}))
@@ -138,8 +155,7 @@ class SoftmaxPG(OnPolicyAlgorithm):
         check_int("n_steps", n_steps, 1)
         check_float("gamma", gamma, 0, 1)
         check_float("gae_lambda", gae_lambda, 0, 1)
-        if max_grad_norm is not None:
-            check_float("max_grad_norm", max_grad_norm, 0, open_low=True)
+        _check_positive(learning_rate=learning_rate, max_grad_norm=max_grad_norm)
         self._returns_seen, self._mean_return = 0, 0.0
         super().__init__(
             policy,

@@ -6,13 +6,14 @@ import importlib
 from typing import Any, cast
 
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.vec_env import VecEnv
 
 from agents.policies import Start, as_start
 from agents.precision import lowest_trusted
 from agents.sb3.ground_truth import ground_truth
 from agents.sb3.policies import TabularSoftmaxPolicy, all_states, set_logits
 from agents.sb3.settings import STOCK, check_settings
-from gw_envs.checks import BadInput, check_choice, check_extra
+from gw_envs.checks import BadInput, check_choice, check_extra, check_instance, check_int
 
 
 def make_baseline(name: str, env: Any, *, seed: int | None = 0, **settings: Any) -> BaseAlgorithm:
@@ -34,7 +35,8 @@ def make_baseline(name: str, env: Any, *, seed: int | None = 0, **settings: Any)
         ValueError: for an unknown name, an environment that is not ours, a setting that is out of
             range, or "trpo" without sb3-contrib.
     """
-    check_choice("agent", name, tuple(STOCK))
+    check_choice("name", name, tuple(STOCK))
+    check_instance("env", env, VecEnv, "a VecEnv, as WellVecEnv is")
     gamma = ground_truth(env).discount
     own: dict[str, Any] = {"policy": "MlpPolicy", "gamma": gamma, "seed": seed, "device": "cpu"}
     own |= STOCK[name]().arguments() | settings
@@ -69,6 +71,7 @@ def start_from(
         ValueError: for a bad start, one that float32 cannot hold, or a model without logits (DQN).
     """
     policy: Any = model.policy
+    check_int("seed", seed, 0)
     wanted = as_start(initial_policy, **start)
     if not hasattr(policy, "action_net"):
         raise BadInput(
@@ -76,7 +79,9 @@ def start_from(
             f"{type(model).__name__}, whose policy has no logits."
         )
     well = ground_truth(cast(Any, model.get_env()))
-    theta = wanted.table(well.optimal_actions, well.num_actions, seed)
+    theta = wanted.table(
+        well.optimal_actions, well.num_actions, seed, getattr(well, "initial_probs", None)
+    )
     if isinstance(policy, TabularSoftmaxPolicy):
         policy.set_theta(theta)
         return

@@ -13,7 +13,8 @@ from stable_baselines3.common.vec_env import VecEnv
 
 import gw_envs  # noqa: F401 - registers the ids
 from agents.sb3.row import Row
-from gw_envs.checks import BadInput, Floats, check_int
+from gw_envs.checks import BadInput, Floats, check_bool, check_int
+from gw_envs.registration import check_env_id
 
 Info = dict[str, Any]
 
@@ -48,7 +49,9 @@ class WellVecEnv(VecEnv):
     def __init__(
         self, env_id: str, num_envs: int = 1, *, bootstrap: bool = True, **env_kwargs: Any
     ) -> None:
+        check_env_id(env_id)
         check_int("num_envs", num_envs, 1)
+        check_bool("bootstrap", bootstrap)
         envs = gym.make_vec(
             env_id, num_envs=num_envs, vectorization_mode="vector_entry_point", **env_kwargs
         )

@@ -19,6 +19,7 @@ Geometric Numerical Integration, chapter IX), got by differences as in strobosco
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -219,8 +220,12 @@ class Follower:
         solver, jumps = self._solver(method, 0.0, self._moved, end, 2 * price), 0
         while solver.status == "running" and self.path.evaluations < self.max_evaluations:
             before, offset = solver.t, solver.y.copy()
-            solver.step()
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")  # of a singular matrix, say, at a point of rest
+                solver.step()
             if solver.status == "failed" or self._roughness > tolerance:
+                break
+            if not np.all(np.isfinite(solver.y)):
                 break
             jumps += 1
             self.path.jumps += 1

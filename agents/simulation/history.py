@@ -26,7 +26,7 @@ from agents.simulation.solver import (
     well_exit,
 )
 from agents.updates import ExactRule
-from gw_envs.checks import Floats, check_int
+from gw_envs.checks import Floats, check_int, check_memory
 from gw_envs.theory import WELL_FRACTION
 
 BEYOND_ESCAPE = 10  # by default the history ends a decade after the escape
@@ -95,6 +95,7 @@ def jump_history(
     rule = check_options(update, update_options)
     theta = check_theta(initial_theta, parameters(rule, exit_.rewards.size), (1,))
     density = check_int("points_per_decade", points_per_decade, 1)
+    check_memory("points_per_decade", density, 8.0 * (theta.size + 1) * density)
     escape = solve_escape_time(
         exit_.rewards,
         theta,

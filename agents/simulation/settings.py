@@ -21,8 +21,8 @@ from gw_envs.checks import (
     check_memory,
     check_numbers,
 )
-from gw_envs.rewards import RewardNoise
 from gw_envs.theory import best_arm_and_gap
+from gw_envs.vector.noise import RewardNoise
 
 INT64_MAX = 2**63 - 1
 RewardPath = ArrayLike | Callable[[NDArray[np.int64]], ArrayLike]

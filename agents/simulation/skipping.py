@@ -32,7 +32,7 @@ from numpy.typing import ArrayLike, NDArray
 from agents.simulation.kernels.counters import stream_key
 from agents.simulation.kernels.draws import draw_geometric, draw_uniform, draw_waiting, open_stream
 from agents.simulation.solver import check_theta, well_exit
-from gw_envs.checks import BadInput, check_choice, check_int
+from gw_envs.checks import BadInput, check_choice, check_int, check_memory
 from gw_envs.theory import WELL_FRACTION
 
 JUMP_PROB = 0.05
@@ -237,6 +237,7 @@ def _start_odds(
         count = check_int(
             "num_trajectories", 1 if num_trajectories is None else num_trajectories, 1
         )
+        check_memory("num_trajectories", count, 32.0 * count)
         theta = np.broadcast_to(theta, (count, 2))
     elif num_trajectories is not None and num_trajectories != len(theta):
         raise BadInput(

@@ -34,6 +34,7 @@ from gw_envs.checks import (
     check_float,
     check_int,
     check_mean_rewards,
+    check_numbers,
 )
 from gw_envs.theory import WELL_FRACTION, best_arm_and_gap, well_edge
 
@@ -100,15 +101,13 @@ def well_exit(
 
 def check_theta(initial_theta: ArrayLike, num_actions: int, ndims: tuple[int, ...]) -> Floats:
     """Return `initial_theta` as finite float64 [..., K] of one of the given dimensions."""
-    theta = np.array(initial_theta, dtype=np.float64)
+    theta = np.array(check_numbers("initial_theta", initial_theta))
     if theta.ndim not in ndims or theta.shape[-1] != num_actions:
         shape = " or ".join({1: "[K]", 2: "[B, K]"}[n] for n in ndims)
         raise BadInput(
             f"initial_theta has shape {theta.shape}; it must be {shape} with K={num_actions}, "
             "one logit for each mean reward."
         )
-    if not np.all(np.isfinite(theta)):
-        raise BadInput(f"initial_theta={theta.tolist()} must be finite.")
     return theta
 
 
@@ -157,7 +156,8 @@ def solve_escape_time(
             `agents.simulation.simulate`.
     """
     exit_ = well_exit(mean_rewards, learning_rate, escape_fraction, escape_prob)
-    rule = None if update == "softmax-pg" else check_options(update, update_options)
+    given = check_options(update, update_options)
+    rule = None if update == "softmax-pg" else given
     theta = check_theta(initial_theta, parameters(rule, exit_.rewards.size), (1, 2))
     budget = None
     if max_updates is not None:

@@ -29,9 +29,17 @@ from agents.simulation.settings import (
 )
 from agents.updates import ExactRule, UpdateRule
 from agents.updates.regularized import log_softmax
-from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
-from gw_envs.rewards import NOISE_LAWS
+from gw_envs.checks import (
+    BadInput,
+    Floats,
+    check_bool,
+    check_choice,
+    check_float,
+    check_int,
+    check_seconds,
+)
 from gw_envs.theory import WELL_FRACTION
+from gw_envs.vector.noise import NOISE_LAWS
 
 # Stand-ins for the escape criterion that is not used: a probability never exceeded, and a fraction
 # at which every policy is in the well.
@@ -191,17 +199,17 @@ def simulate(
     in_numpy = rule is not None and not rule_runs.is_compiled(rule, bandits.is_path)
     order = bandits.given_order if in_numpy else bandits.best_first
     problem = _make_problem(bandits, order, rate, sampling, dtype)._replace(
-        stop=bool(stop_at_escape),
+        stop=check_bool("stop_at_escape", stop_at_escape),
         floor=_floor(dtype, compensated, on_precision),
         marks=history_marks(budget, history),
         **_edge(escape_fraction, escape_prob),
     )
-    record, threads = blocks.new_record(problem, bool(history)), _check_threads(num_threads)
+    threads = _check_threads(num_threads, budget * bandits.theta.size)
+    record = blocks.new_record(problem, bool(history))
     if rule is not None and in_numpy:
         rule_runs.iterate(rule, problem, bandits.optimal_action, record)
     else:
-        kind = rule if rule is not None else sampling is not None
-        _run(problem, record, kind, compensated, dtype, threads)
+        _run(problem, record, rule or sampling is not None, compensated, dtype, threads)
     report_imprecision(record.lowest_prob, dtype, compensated, on_precision, update)
     if rule is not None and not np.all(np.isfinite(record.moved)):
         raise BadInput(f"learning_rate={rate!r} is too large: the parameters left float64.")
@@ -233,7 +241,7 @@ def _in_given_order(
 def _check_arithmetic(dtype: str, robust: bool | None, gradient: str) -> bool:
     """Whether the arithmetic is compensated."""
     wide = check_choice("dtype", dtype, ("float64", "float32")) == "float64"
-    compensated = wide if robust is None else bool(robust)
+    compensated = wide if robust is None else check_bool("robust", robust)
     if compensated and not wide:
         raise BadInput("robust=True needs dtype='float64': float32 has no robust arithmetic.")
     if gradient == "sampled" and not compensated:
@@ -249,12 +257,16 @@ def _floor(dtype: str, compensated: bool, on_precision: str) -> float:
     return lowest_trusted(dtype, compensated) if on_precision == "raise" else 0.0
 
 
-def _check_threads(num_threads: int | None) -> int:
+def _check_threads(num_threads: int | None, numbers_moved: int) -> int:
+    """The threads of a run that moves so many numbers, a nanosecond each."""
     if num_threads is not None:
-        return check_int("num_threads", num_threads, 1)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        threads = check_int("num_threads", num_threads, 1)
+    elif hasattr(os, "sched_getaffinity"):
+        threads = len(os.sched_getaffinity(0))
+    else:
+        threads = os.cpu_count() or 1
+    check_seconds("max_updates", numbers_moved, 1e-9 * numbers_moved / threads)
+    return threads
 
 
 def _make_problem(

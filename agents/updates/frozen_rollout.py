@@ -41,6 +41,11 @@ class FrozenRolloutGradient(ExactRule):
         source="Wang, Chen, Li and Ding 2026",
     )
 
+    @property
+    def gradients_per_update(self) -> int:
+        """S."""
+        return self.rollout_steps
+
     def increment(
         self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0
     ) -> Floats:

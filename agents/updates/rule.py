@@ -175,6 +175,11 @@ class ExactRule(UpdateRule, ABC):
         """
         return 1.0 if isinstance(self, SampledRule) else float("nan")
 
+    @property
+    def gradients_per_update(self) -> int:
+        """How many gradients one update costs: 1, or the inner steps of a rule that has some."""
+        return 1
+
     def default_learning_rate(self, advantage_bound: float = 1.0) -> float:
         """The step size of the rule's source where no |U| exceeds the bound; 1 if it has none."""
         return 1.0

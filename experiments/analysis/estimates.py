@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from experiments.analysis.statistics import Estimate, log_log_slope
-from gw_envs.checks import check_int
+from experiments.analysis.statistics import Estimate, check_scores, log_log_slope
+from gw_envs.checks import check_int, check_seconds, check_share
 
 
 def exact(value: float) -> Estimate:
@@ -25,6 +25,7 @@ def share(hits: int, trials: int, confidence: float = 0.95) -> Estimate:
     """
     from scipy import stats
 
+    check_share("confidence", confidence)
     total = check_int("trials", trials, 0)
     count = check_int("hits", hits, 0, total)
     if total == 0:
@@ -37,6 +38,7 @@ def share_difference(
     hits: int, trials: int, other_hits: int, other_trials: int, confidence: float = 0.95
 ) -> Estimate:
     """The first share less the second, with Newcombe's hybrid interval (independent groups)."""
+    check_int("other_hits", other_hits, 0, check_int("other_trials", other_trials, 0))
     first = share(hits, trials, confidence)
     second = share(other_hits, other_trials, confidence)
     low = math.hypot(first.value - first.low, second.high - second.value)
@@ -46,12 +48,13 @@ def share_difference(
 
 
 def mean(values: ArrayLike, confidence: float = 0.95) -> Estimate:
-    """Mean of independent draws with its normal interval."""
+    """Mean of independent draws with its normal interval, which is infinite for a single one."""
     from scipy import special
 
-    drawn = np.ravel(np.asarray(values, dtype=np.float64))
-    error = float(drawn.std(ddof=1)) / math.sqrt(drawn.size)
-    value, half = float(drawn.mean()), float(special.ndtri((1 + confidence) / 2)) * error
+    drawn = check_scores("values", values)
+    error = float(drawn.std(ddof=1)) / math.sqrt(drawn.size) if drawn.size > 1 else math.inf
+    width = float(special.ndtri((1 + check_share("confidence", confidence)) / 2))
+    value, half = float(drawn.mean()), width * error
     return Estimate(value, value - half, value + half)
 
 
@@ -68,8 +71,8 @@ def quantile(values: ArrayLike, q: float, confidence: float = 0.95) -> Estimate:
     """
     from scipy import stats
 
-    ordered = np.sort(np.ravel(np.asarray(values, dtype=np.float64)))
-    tail = (1 - confidence) / 2
+    ordered = np.sort(check_scores("values", values))
+    tail, q = (1 - check_share("confidence", confidence)) / 2, check_share("q", q)
     low, high = (int(r) for r in stats.binom.ppf([tail, 1 - tail], ordered.size, q))
     ends = np.concatenate([[-math.inf], ordered, [math.inf]])[[low, high + 1]]
     return Estimate(float(np.quantile(ordered, q)), float(ends[0]), float(ends[1]))
@@ -83,8 +86,10 @@ def median_ratio(
     seed: int = 0,
 ) -> Estimate:
     """Median of one group over the median of another, with a percentile-bootstrap interval."""
-    a, b = (np.ravel(np.asarray(v, dtype=np.float64)) for v in (values, others))
-    rng = np.random.default_rng(seed)
+    a, b = check_scores("values", values), check_scores("others", others)
+    check_share("confidence", confidence)
+    check_seconds("resamples", resamples, 1e-5 * check_int("resamples", resamples, 1))
+    rng = np.random.default_rng(check_int("seed", seed, 0))
     drawn = [
         np.median(rng.choice(a, a.size)) / np.median(rng.choice(b, b.size))
         for _ in range(resamples)
@@ -126,4 +131,4 @@ def smallest(estimates: Sequence[Estimate]) -> Estimate:
 
 def each_of(count: int, confidence: float = 0.95) -> float:
     """The confidence each of so many intervals needs for all to hold together (Bonferroni)."""
-    return 1 - (1 - confidence) / check_int("count", count, 1)
+    return 1 - (1 - check_share("confidence", confidence)) / check_int("count", count, 1)

@@ -16,6 +16,7 @@ HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 SAMPLING = "sampling"  # what an interval is of: draws that could have been others,
 CURVATURE = "curvature"  # a line through exact numbers that do not lie on one,
 BRACKET = "bracket"  # the two tried values between which the number lies
+TALLY = "tally"  # of how many intervals lie wholly on one side, or not wholly on the other
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Finding:
         estimate: the number with its 95 % interval; low = high where it is exact.
         true_in: (lowest, highest) number for which the statement is true, ends included.
         name: by which a sentence of the paper refers to it; unique within its claim, "" if none.
-        interval: what the interval is of: `SAMPLING`, `CURVATURE` or `BRACKET`.
+        interval: what the interval is of: `SAMPLING`, `CURVATURE`, `BRACKET` or `TALLY`.
     """
 
     statement: str

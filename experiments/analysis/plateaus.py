@@ -1,4 +1,4 @@
-"""Sub-optimality of many runs on one grid of updates: the plateau, and how it ends."""
+"""What many runs recorded, on one grid of updates: the plateau, and how it ends."""
 
 from __future__ import annotations
 
@@ -17,24 +17,27 @@ def update_grid(last: int, points: int = 60) -> NDArray[np.int64]:
     return log_spaced(max(last, 1), count=points)[1:]
 
 
-def suboptimality_on_grid(trajectories: Any, run_ids: list[str], grid: NDArray[np.int64]) -> Floats:
+def last_seen(
+    rows: Any, run_ids: list[str], grid: NDArray[np.int64], column: str = metrics.SUBOPTIMALITY
+) -> Floats:
     """What each run last recorded at or before each update; NaN after its end.
 
     Args:
-        trajectories: the table of that name (pyarrow).
+        rows: the table `trajectories` or `sampling` (pyarrow).
         run_ids: R runs; one that is not in the table gives a row of NaN.
         grid: updates, ascending, [T].
+        column: what it recorded; of whole runs, not of their states.
 
     Returns:
         [R, T].
     """
     import pyarrow.compute as pc
 
-    whole = trajectories.filter(pc.is_null(trajectories["state"]))
+    whole = rows.filter(pc.is_null(rows["state"])) if "state" in rows.schema.names else rows
     encoded = whole["run_id"].combine_chunks().dictionary_encode()
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     updates = whole[metrics.UPDATE].to_numpy()
-    values = whole[metrics.SUBOPTIMALITY].to_numpy()
+    values = whole[column].to_numpy()
     order = np.lexsort((updates, codes))
     codes, updates, values = codes[order], updates[order], values[order]
     names = encoded.dictionary.to_pylist()

@@ -1,7 +1,11 @@
 """The table `runs` in memory, with every option a column: what varies, groups, escape curves.
 
 A *method* is how one learns, a *problem* is what is to be learnt and from where; both are read off
-the options that differ between the runs of a folder.
+the options that differ between the runs.
+
+An escape time is one of a run that began in a well: a start outside it, whose time is stored as 0,
+has escaped from nothing (`in_wells`). A run of an exact gradient from a fixed start is no draw of
+anything (`by_chance`): its number has no interval and is compared with no test.
 """
 
 from __future__ import annotations
@@ -9,8 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -20,9 +23,10 @@ from agents import metrics
 from experiments.analysis.statistics import Survival, kaplan_meier
 from experiments.options.config import BOOKKEEPING
 from experiments.options.environments import env_options
-from experiments.results import read_results
+from experiments.results import Folders, find_folders, read_all
 from gw_envs.checks import BadInput, Floats, check_choice, shown
 
+TRAINING = "ASRSampling-v0"  # its runs are of an embedding, with a well of their own
 START_OPTIONS = ("initial_policy", "optimal_prob", "corner_action", "sigma")
 # What is not asked about: names of things, seeds, and the budget, which decides only what is seen.
 NOT_ASKED = (*BOOKKEEPING, "seed", "max_updates", "until_escape")
@@ -94,9 +98,35 @@ class RunTable:
         ordered = sorted(rows.items(), key=lambda item: (-len(item[1]), in_order(item[0])))
         return {key: self.take(members) for key, members in ordered}
 
+    def policies(self) -> RunTable:
+        """The runs that are not training runs of an embedding."""
+        return self.take([i for i, name in enumerate(self["env_id"]) if name != TRAINING])
+
+    def training(self) -> RunTable:
+        """The training runs of an embedding."""
+        return self.take([i for i, name in enumerate(self["env_id"]) if name == TRAINING])
+
+    def in_wells(self) -> RunTable:
+        """The runs of policies that began in a well, those of which an escape can be told."""
+        runs = self.policies()
+        return runs.take([i for i, time in enumerate(runs[metrics.ESCAPE_TIME]) if time != 0])
+
+    @property
+    def by_chance(self) -> bool:
+        """Whether every run is a draw: of samples, of a random start or of a network."""
+        options = ("gradient", "initial_policy", "policy")
+        columns = (self.columns.get(name, [None] * len(self)) for name in options)
+        return all(
+            gradient != "exact" or start == "normal" or network == "mlp"
+            for gradient, start, network in zip(*columns, strict=True)
+        )
+
     def survival(self) -> Survival:
-        """Kaplan-Meier curve of the escape times."""
-        return kaplan_meier(*self.times())
+        """Kaplan-Meier curve of the escape times; not `by_chance` its ends are the curve itself."""
+        curve = kaplan_meier(*self.times())
+        if self.by_chance:
+            return curve
+        return replace(curve, low=curve.survival, high=curve.survival, first_low=1.0)
 
     def times(self) -> tuple[Floats, NDArray[np.bool_]]:
         """Escape time, or updates watched, and whether the run is censored, [N] each."""
@@ -116,25 +146,40 @@ class RunTable:
         return self.median_bound() if len(set(bounds)) == 1 else math.nan
 
 
-def read_runs(folder: Path | str) -> RunTable:
-    """The runs of a results folder.
+def read_runs(folders: Folders) -> RunTable:
+    """The runs of one results folder or of several.
 
     Raises:
-        ValueError: if the table is missing, damaged, of another schema version or without a run.
+        ValueError: if a table is missing, damaged, of another schema version or without a run.
     """
-    table = read_results(folder, "runs")
+    table = read_all(folders, "runs")
     if table.num_rows == 0:
-        raise BadInput(f"results folder {str(folder)!r} has no run; make some first.")
+        raise BadInput(f"{_named(folders)} has no run; make some first.")
     columns = table.to_pydict()
     pairs = zip(columns["config"], columns["gradient"], strict=True)
     for name in NEVER_NULL:
         if None in columns[name]:
-            raise BadInput(f"runs.parquet in {str(folder)!r} has a run without {name!r}.")
+            raise BadInput(f"{_named(folders)} has a run without {name!r}.")
     configs = [_read_config(text, gradient) for text, gradient in pairs]
     names = dict.fromkeys(name for config in configs for name in config)
     read = {name: [config.get(name) for config in configs] for name in names}
     options = [name for name in dict.fromkeys([*names, "gradient"]) if name not in NOT_ASKED]
     return RunTable(read | columns, tuple(options))
+
+
+def read_escapes(folders: Folders) -> RunTable:
+    """The runs of `read_runs` that began in a well.
+
+    Raises:
+        ValueError: as `read_runs`; or if none did.
+    """
+    runs = read_runs(folders).in_wells()
+    if not len(runs):
+        raise BadInput(
+            f"{_named(folders)} has no run of a policy that began in a well: there is no escape to "
+            "draw; of runs on ASRSampling-v0 `report` shows recall and returns."
+        )
+    return runs
 
 
 def label(names: Sequence[str], values: Sequence[Any]) -> str:
@@ -172,6 +217,10 @@ def _read_config(text: str, gradient: str) -> dict[str, Any]:
     if gradient == "exact":
         options |= dict.fromkeys(("baseline", "baseline_value", "batch_size"))
     return options
+
+
+def _named(folders: Folders) -> str:
+    return "runs.parquet in " + shown(", ".join(str(folder) for folder in find_folders(folders)))
 
 
 def _hashable(value: Any) -> Any:

@@ -1,4 +1,10 @@
-"""How escape times grow along an option: medians with intervals, a fitted slope, theory's line."""
+"""How escape times grow along an option: medians with intervals, a fitted slope, theory's line.
+
+A slope is fitted where the theory claims a power law, and nowhere else: for the exact softmax
+gradient at a constant step size, in one state whose other arms pay the same, times grow as the
+inverse of pi(a*), Delta and eta (theory.md; a lower and an upper bound of that order). Its interval
+tells how far medians lie from one line: of exact gradients that is curvature, not chance.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +36,14 @@ class Scaling:
         x: positions on the axis, ascending, positive, [M].
         curves: the Kaplan-Meier curve at each, [M].
         theory: what the theory gives at each, in updates, NaN where nothing, [M].
+        has_law: whether the theory claims a power law along this axis.
     """
 
     label: str
     x: Floats
     curves: tuple[Survival, ...]
     theory: Floats
+    has_law: bool = False
 
     @property
     def medians(self) -> list[Estimate]:
@@ -43,10 +51,10 @@ class Scaling:
         return [curve.median for curve in self.curves]
 
     def slope(self) -> Slope | None:
-        """Exponent fitted to the finite medians; None with fewer than three."""
+        """Exponent fitted to the finite medians; None without a law or with fewer than three."""
         y = np.array([median.value for median in self.medians])
         known = np.isfinite(y) & (y > 0)
-        if known.sum() < 3:
+        if not self.has_law or known.sum() < 3:
             return None
         return log_log_slope(self.x[known], y[known])
 
@@ -54,16 +62,29 @@ class Scaling:
     def caption(self) -> str:
         """The label with the fitted exponent."""
         slope = self.slope()
-        if slope is not None:
-            return f"{self.label}: slope {slope.slope:.2f} [{slope.low:.2f}, {slope.high:.2f}]"
-        if all(median.value == 0 for median in self.medians):
-            return f"{self.label}: median 0, most start outside the well"
-        return self.label
+        if slope is None:
+            return self.label
+        return f"{self.label}: slope {slope.slope:.2f} [{slope.low:.2f}, {slope.high:.2f}]"
 
 
 def scaling_axes(runs: RunTable) -> tuple[str, ...]:
     """Varying options with at least three positive numbers: what can be scaled along."""
     return tuple(name for name in runs.varying() if len(_positions(runs[name])) >= 3)
+
+
+def has_law(runs: RunTable, option: str) -> bool:
+    """Whether the theory claims that these runs' escape times are a power law along an option."""
+    needed: dict[str, set[Any]] = {
+        "env_id": {"SoftmaxWell-v0"},
+        "agent": {"softmax-pg", "sb3-softmax-pg"},
+        "gradient": {"exact"},
+        "update": {"softmax-pg"},
+        "policy": {"tabular", None},
+        "mean_rewards": {None},
+        "learning_rate_power": {0, None},
+    }
+    kept = (set(runs.columns.get(name, [None])) <= values for name, values in needed.items())
+    return option in INVERSES and all(kept)
 
 
 def axis_name(option: str) -> str:
@@ -126,6 +147,7 @@ def _series(name: str, runs: RunTable, option: str) -> Scaling:
         np.array([place[value] for value in ordered]),
         tuple(parts[value].survival() for value in ordered),
         np.array([parts[value].median_bound() for value in ordered]),
+        has_law(runs, option),
     )
 
 

@@ -1,11 +1,12 @@
-"""Paired differences of few seeds, several at once: exact sign flips and max-T.
+"""Paired differences of few seeds, several at once: sign flips and max-T.
 
 Row i holds the differences of seed i. If the law of a seed's differences is symmetric about their
 centres, flipping the sign of its row changes nothing in law, and the observed table is one of 2^n
 equally likely ones (Fisher 1935). The largest Student statistic of a flipped table is the law that
 all statistics are held against together (max-T, Westfall and Young 1993), so that a whole family
 errs at most once in twenty times. Nothing is assumed normal, and that the statistics depend on one
-another is taken into account.
+another is taken into account. For more than ten seeds flips are drawn; the observed table is
+counted among them, so that the level is kept whatever their number (Phipson and Smyth 2010).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from experiments.analysis.statistics import Estimate
-from gw_envs.checks import BadInput, Floats, check_float
+from gw_envs.checks import BadInput, Floats, check_float, check_numbers, check_share
 
 EXACT = 10  # up to so many seeds all 2^n flips are made
 DRAWN = 4096  # above, so many are drawn, the observed table among them
@@ -37,7 +38,9 @@ def sign_flip_p_values(differences: ArrayLike, center: float = 0.0) -> Floats:
     Raises:
         ValueError: if the table is empty or holds a value that is not finite.
     """
-    sizes = _sizes(_check(differences) - center, _flips(differences))  # [S, F]
+    sizes = _sizes(
+        _check(differences) - check_float("center", center), _flips(differences)
+    )  # [S, F]
     order, least = np.argsort(-sizes[0]), 0.0
     p = np.empty(order.size)
     for rank, column in enumerate(order):
@@ -62,7 +65,7 @@ def simultaneous(differences: ArrayLike, confidence: float = 0.95) -> list[Estim
         ValueError: as `sign_flip_p_values`.
     """
     table, signs = _check(differences), _flips(differences)
-    alpha = 1 - check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)
+    alpha = 1 - check_share("confidence", confidence)
     centred = _sizes(table - table.mean(axis=0), signs)
     found = []
     for column, values in enumerate(table.T):
@@ -122,7 +125,7 @@ def _flips(differences: ArrayLike) -> Floats:
 
 
 def _check(differences: ArrayLike) -> Floats:
-    table = np.asarray(differences, dtype=np.float64)
+    table = check_numbers("differences", differences)
     table = table[:, None] if table.ndim == 1 else table
     if table.ndim != 2 or table.size == 0 or not np.isfinite(table).all():
         raise BadInput(

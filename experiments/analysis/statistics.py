@@ -14,7 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gw_envs.checks import BadInput, Floats, check_float, check_int
+from experiments.analysis.beta_products import BetaProduct
+from gw_envs.checks import (
+    BadInput,
+    Floats,
+    check_int,
+    check_memory,
+    check_numbers,
+    check_share,
+    shown,
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,7 @@ class Survival:
         Args:
             q: in (0, 1).
         """
-        level = 1 - check_float("q", q, 0, 1, open_low=True, open_high=True) + 1e-12
+        level = 1 - check_share("q", q) + 1e-12
         value, high = (self._first(curve <= level) for curve in (self.survival, self.high))
         low = 0.0 if self.first_low <= level else min(self._first(self.low <= level), self.last)
         return Estimate(value, low, high)
@@ -81,9 +90,12 @@ def kaplan_meier(times: ArrayLike, censored: ArrayLike, confidence: float = 0.95
     Assumes independent runs, and censoring that tells nothing about the escape: a fixed budget
     does, stopping the runs that look stuck does not. Ties are allowed. The interval is pointwise,
     not a band for the whole curve. It is the beta product confidence procedure of Fay, Brittain
-    and Proschan (2013, Biostatistics 14), the product's law matched by its first two moments:
-    Clopper and Pearson's interval where nothing is censored, and not too narrow for few runs. Its
-    lower end is that of the end of each step, where the fewest runs are still watched.
+    and Proschan (2013, Biostatistics 14) with the product's law exact (`BetaProduct`): Clopper and
+    Pearson's interval where nothing is censored, and not too narrow for few runs. A step of d
+    escapes among y runs leaves a share of the law Beta(y, 1) ... Beta(y - d + 1, 1). The lower end
+    is that of the end of each step, where the fewest runs are still watched: that none of these y'
+    has escaped before, Beta(y', 1). With one budget for all it takes milliseconds; 1,000 runs
+    censored at as many times take a second, 3,000 seven, since the law then is a wide mixture.
 
     Args:
         times: escape time, or the budget of a censored run, >= 0, [N], N >= 1.
@@ -95,45 +107,31 @@ def kaplan_meier(times: ArrayLike, censored: ArrayLike, confidence: float = 0.95
             censoring that is neither true nor false.
     """
     seen, cut = _check_times(times, censored)
-    tail = (1 - check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)) / 2
+    tail = (1 - check_share("confidence", confidence)) / 2
     steps, events = np.unique(seen[~cut], return_counts=True)
     last = float(seen.max())
-    at_risk = seen.size - np.searchsorted(np.sort(seen), [*steps, last]).astype(np.float64)
+    at_risk = seen.size - np.searchsorted(np.sort(seen), [*steps, last])
     watched, after = at_risk[:-1], at_risk[1:].copy()
     if not cut.all() and steps[-1] == last:
-        after[-1] = 0.0
-    # The share that survives a step of d events among y runs has the law Beta(y - d + 1, d); that
-    # no run of the y' still watched has escaped before the step's end, Beta(y', 1).
-    first, second = _beta_moments(watched - events + 1, events.astype(np.float64))
-    mean, square = (np.multiply.accumulate(part) for part in (first, second))
-    # Of the product two moments are matched: to .006, but to .013 where one run is left of y'.
-    first, second = _beta_moments(after, np.ones(steps.size))
+        after[-1] = 0
+    first = int(at_risk[0])
+    product, low, high = BetaProduct.empty(first), np.zeros(steps.size), np.zeros(steps.size)
+    for i, y in enumerate(watched.tolist()):
+        for level in range(y, y - int(events[i]), -1):
+            product = product.times(level)
+        high[i] = product.quantile(1 - tail)
+        if after[i]:
+            low[i] = product.times(int(after[i])).quantile(tail)
     return Survival(
         steps,
         np.multiply.accumulate(1 - events / watched),
-        _beta_quantile(tail, mean * first, square * second),
-        _beta_quantile(1 - tail, mean, square),
-        tail ** (1 / float(at_risk[0])),
+        low,
+        high,
+        tail ** (1 / first),
         last,
         seen.size,
         int(cut.sum()),
     )
-
-
-def _beta_moments(a: Floats, b: Floats) -> tuple[Floats, Floats]:
-    """First and second moment of Beta(a, b); 0 where a = 0."""
-    return a / (a + b), a * (a + 1) / ((a + b) * (a + b + 1))
-
-
-def _beta_quantile(tail: float, mean: Floats, square: Floats) -> Floats:
-    """Quantile of the beta law with these two moments; 0 where both are 0."""
-    from scipy import special
-
-    some = mean > 0
-    size = (mean - square)[some] / (square - mean**2)[some]  # a + b
-    quantile = np.zeros_like(mean)
-    quantile[some] = special.betaincinv(mean[some] * size, (1 - mean[some]) * size, tail)
-    return quantile
 
 
 @dataclass(frozen=True)
@@ -165,7 +163,8 @@ def log_rank(
     """
     from scipy import stats
 
-    a, b = _check_times(times, censored), _check_times(other_times, other_censored)
+    a = _check_times(times, censored)
+    b = _check_times(other_times, other_censored, "other_")
     if a[1].all() and b[1].all():
         raise BadInput("censored=all of both groups: without an escape nothing can be compared.")
     with np.errstate(invalid="ignore"):  # 0/0 where no event could have told the groups apart
@@ -186,7 +185,7 @@ def iqm(values: ArrayLike) -> float:
     """
     from scipy import stats
 
-    return float(stats.trim_mean(_check_scores("values", values), 0.25))
+    return float(stats.trim_mean(check_scores("values", values), 0.25))
 
 
 def bootstrap_iqm(
@@ -210,12 +209,13 @@ def bootstrap_iqm(
     """
     from scipy import stats
 
-    if not np.iterable(scores) or len(scores) == 0:
-        raise BadInput(f"scores={scores!r} must be a list of tasks, each with finite scores.")
-    tasks = [_check_scores("scores", task) for task in scores]
-    check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)
-    check_int("resamples", resamples, 1)
-    rng = np.random.default_rng(seed)
+    if not isinstance(scores, (list, tuple, np.ndarray)) or len(scores) == 0:
+        raise BadInput(f"scores={shown(scores)} must be a list of tasks, each with finite scores.")
+    tasks = [check_scores("scores", task) for task in scores]
+    check_share("confidence", confidence)
+    size = 8.0 * sum(task.size for task in tasks)
+    check_memory("resamples", resamples, size * check_int("resamples", resamples, 1))
+    rng = np.random.default_rng(check_int("seed", seed, 0))
     drawn = np.concatenate([rng.choice(task, (resamples, task.size)) for task in tasks], axis=1)
     tail = (1 - confidence) / 2
     low, high = np.quantile(stats.trim_mean(drawn, 0.25, axis=1), [tail, 1 - tail])
@@ -254,16 +254,13 @@ def log_log_slope(x: ArrayLike, y: ArrayLike, confidence: float = 0.95) -> Slope
     """
     from scipy import stats
 
-    xs, ys = (np.asarray(v, dtype=np.float64) for v in (x, y))
-    for name, values in (("x", xs), ("y", ys)):
-        if not (np.isfinite(values).all() and (values > 0).all()):
-            raise BadInput(f"{name}={values.tolist()!r} must be finite and positive.")
+    xs, ys = (check_numbers(name, v, 0, open_low=True) for name, v in (("x", x), ("y", y)))
     if xs.shape != ys.shape or xs.ndim != 1 or xs.size < 3 or np.ptp(xs) == 0:
         raise BadInput(
             f"x of shape {xs.shape} and y of shape {ys.shape} must be of one length, at least 3, "
             "with different x."
         )
-    check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)
+    check_share("confidence", confidence)
     fit = stats.linregress(np.log(xs), np.log(ys))
     half = float(stats.t.ppf((1 + confidence) / 2, xs.size - 2) * fit.stderr)
     slope = float(fit.slope)
@@ -312,11 +309,11 @@ def compare_pairs(
 
     (a, a_cut), (b, b_cut) = (
         _check_times(times, censored),
-        _check_times(other_times, other_censored),
+        _check_times(other_times, other_censored, "other_"),
     )
     if a.size != b.size:
         raise BadInput(f"times has {a.size} entries and other_times {b.size}: pairs need both.")
-    check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)
+    check_share("confidence", confidence)
     first = ~a_cut & ((a < b) | ((a == b) & b_cut))
     second = ~b_cut & ((b < a) | ((a == b) & a_cut))
     decided = int(first.sum() + second.sum())
@@ -366,33 +363,28 @@ def _median_ratio(
     return Estimate(middle if identified else math.nan, low, high)
 
 
-def _check_times(times: ArrayLike, censored: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
-    seen, flags = _as_floats("times", times), _as_floats("censored", censored)
+def _check_times(
+    times: ArrayLike, censored: ArrayLike, group: str = ""
+) -> tuple[Floats, NDArray[np.bool_]]:
+    seen, flags = check_numbers(f"{group}times", times, 0), np.array(censored, dtype=object)
     if seen.ndim != 1 or seen.size == 0 or seen.shape != flags.shape:
         raise BadInput(
-            f"times of shape {seen.shape} and censored of shape {flags.shape} must be lists of one "
-            "length, at least 1."
+            f"{group}times of shape {seen.shape} and {group}censored of shape {flags.shape} must "
+            "be lists of one length, at least 1."
         )
-    if not (np.isfinite(seen).all() and (seen >= 0).all()):
-        raise BadInput(
-            "times must be finite and at least 0; give a censored run the budget it was watched "
-            "for, and say so in `censored`."
-        )
-    wrong = flags[(flags != 0) & (flags != 1)]
-    if wrong.size:
-        raise BadInput(f"censored holds {wrong[0]:g}; each entry must be true or false.")
-    return seen, flags == 1
+    wrong = [flag for flag in flags.tolist() if flag not in (0, 1)]
+    if wrong:
+        raise BadInput(f"{group}censored holds {wrong[0]!r}; each entry must be true or false.")
+    return seen, flags.astype(np.bool_)
 
 
-def _check_scores(name: str, values: ArrayLike) -> Floats:
-    scores = np.ravel(_as_floats(name, values))
-    if scores.size == 0 or not np.isfinite(scores).all():
-        raise BadInput(f"{name}={values!r} must hold finite scores, at least one.")
+def check_scores(name: str, values: ArrayLike) -> Floats:
+    """Return numbers of any shape as a list of them [N], N >= 1.
+
+    Raises:
+        ValueError: if there is none, or one is not finite.
+    """
+    scores = np.ravel(check_numbers(name, values))
+    if scores.size == 0:
+        raise BadInput(f"{name}={shown(values)} must hold finite scores, at least one.")
     return scores
-
-
-def _as_floats(name: str, values: ArrayLike) -> Floats:
-    try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise BadInput(f"{name}={values!r} must be numbers.") from None

@@ -22,6 +22,7 @@ CLAIMS = {
     "future-work": "experiments.claims.future_work:FutureWork",
     "ways-out": "experiments.claims.ways_out:WaysOut",
     "arithmetic-wells": "experiments.claims.arithmetic:Arithmetic",
+    "asr-well-digits": "experiments.claims.second_data:SecondData",
 }
 
 

@@ -14,13 +14,13 @@ from experiments.sampling.findings import Runs, asr_well
 class SamplingWell(Claim[Runs]):
     """The paper's figure on `ASRSampling-v0`, judged from the stored results of its protocol.
 
-    180 training runs of an embedding on letters: four initial distributions of the negatives (and
+    320 training runs of an embedding on letters: four initial distributions of the negatives (and
     policy logits of high variance), steered by PPO, by REINFORCE, by nobody (frozen bins) and at
-    random, ten fresh seeds each, settings fixed beforehand ([asr.md](asr.md)). All metrics are of
-    classes that are not trained on. Agents of one seed start from the same network, so differences
-    are paired; all sign flips of ten seeds are made, and the section's intervals hold together. The
-    paper's own data set and settings are not known: what fails here may hold there, and the other
-    way round.
+    random, settings and seeds fixed beforehand ([asr.md](asr.md)). The seven combinations that the
+    statements are about have thirty seeds, the other eleven ten. All metrics are of classes that
+    are not trained on. Agents of one seed start from the same network, so differences are paired;
+    their signs are flipped, and the section's intervals hold together. The paper's own data set and
+    settings are not known: what fails here may hold there, and the other way round.
 
     *The sentence the paper is about* is that this fall is a softmax policy in a well. With frozen
     bins nothing is learned about actions at all: the bins stay as they began, so there is no policy

@@ -86,6 +86,13 @@ SENTENCES = (
         ("explicit-constant", "schedule", "order-start", "order-gap"),
     ),
     Sentence(
+        "a phenomenon similar to softmax gravity well is also observed, which is named ASR gravity "
+        "well (a fall and the way back, with normal high only; on a second data set)",
+        INTRODUCTION,
+        "asr-well-digits",
+        ("fall-recall_at_1", "most-come-back", "low-does-not-fall"),
+    ),
+    Sentence(
         "all the curves fall into a global minimum at around epoch 15",
         FIGURE_1,
         "asr-well",
@@ -188,7 +195,7 @@ SENTENCES = (
         "and Delta(s) to make the theory align more closely with empirical practice",
         FUTURE,
         "future-work",
-        ("gap-of-premise",),
+        ("gap-of-premise-3", "gap-of-premise-24"),
     ),
 )
 

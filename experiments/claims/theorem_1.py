@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -117,17 +118,15 @@ class TheoremOne(Claim[Waits]):
         from agents.simulation import solve_escape_time
 
         probs, eta = np.array(self.optimal_probs), self.learning_rate
-        by_prob = theory.equal_gap_escape_time(probs, 0.2, eta, self.num_actions)
-        by_gap = [
-            theory.equal_gap_escape_time(float(probs[0]), gap, eta, self.num_actions)
-            for gap in self.reward_gaps
-        ]
+        k = self.num_actions
+        by_prob = [proved_count(float(x), 0.2, eta, k) for x in probs]
+        by_gap = [proved_count(float(probs[0]), gap, eta, k) for gap in self.reward_gaps]
         unequal = []
         for rewards in self.unequal:
             rest = len(rewards) - 1
             theta = np.log([[x, *[(1 - x) / rest] * rest] for x in probs])
             unequal.append(solve_escape_time(rewards, theta, eta, escape_prob=0.1).steps)
-        pairs = theory.equal_gap_escape_time(probs, 0.2, eta, 2)
+        pairs = np.array([proved_count(float(x), 0.2, eta, 2) for x in probs])
         starts = self._try_random_starts()
         return Waits(
             np.array(by_prob, dtype=np.float64),
@@ -263,6 +262,21 @@ class TheoremOne(Claim[Waits]):
         right.legend(fontsize=8, loc="center left", framealpha=1)
         for panel in (left, right):
             panel.grid(alpha=0.3)
+
+
+def proved_count(optimal_prob: float, gap: float, eta: float, num_actions: int) -> int:
+    """The exact count of the equal-gap well, certified where python-flint is installed.
+
+    Raises:
+        ArithmeticError: if the proof refutes the closed form.
+    """
+    setting = (optimal_prob, gap, eta, num_actions)
+    count = int(theory.equal_gap_escape_time(*setting))
+    if importlib.util.find_spec("flint") is not None:
+        proof = theory.certify_equal_gap_escape_time(count, *setting)
+        if proof.verdict == "refuted":
+            raise ArithmeticError(f"{setting}: {proof.reason}")
+    return count
 
 
 def _judge_constant(evidence: Waits) -> list[Finding]:

@@ -15,8 +15,8 @@ from agents.diagnosis.policies.training import statistics_beside
 from agents.diagnosis.verdicts import count_text
 from experiments.diagnose.loading import import_module, load_agent, load_model, quiet_stdout
 from experiments.files import check_file
+from experiments.options.parsing import spelt_out
 from gw_envs.checks import BadInput
-from gw_envs.threads import one_thread_each
 
 MOST_ROWS = 8
 
@@ -66,16 +66,15 @@ model, where rl-zoo3 puts it, if it is there."""
 
 def main(arguments: list[str]) -> int:
     """Diagnose the model the arguments name and print verdict, routes and cost."""
-    one_thread_each()
     options: DiagnoseOptions = tyro.cli(
         DiagnoseOptions,
         prog="python -m experiments diagnose",
         description="Is a model stuck or converged? Probe the actions it hardly takes. Loading a "
         "model runs code that its file holds: diagnose only files you trust.",
-        args=arguments,
+        args=spelt_out(arguments, (DiagnoseOptions,)),
     )
     if options.figure is not None:
-        check_file("figure", options.figure)
+        check_file("figure", options.figure, (".png",))
     with quiet_stdout():
         found = diagnose_file(options)
     if options.json:
@@ -109,7 +108,7 @@ def diagnose_file(options: DiagnoseOptions) -> Diagnosis:
         raise BadInput(f"env_kwargs={options.env_kwargs!r} is not JSON: {error}.") from None
     if not isinstance(env_kwargs, dict):
         raise BadInput(f"env_kwargs={options.env_kwargs!r} must be a JSON object.")
-    make = env_maker(options.env_id, env_kwargs)
+    make = env_maker(options.env_id, env_kwargs, "env_id")
     if options.agent is not None:
         policy = load_agent(options.model, options.agent, make)
     else:

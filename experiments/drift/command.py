@@ -16,6 +16,7 @@ from experiments.options.config import parse_options
 from gw_envs.checks import BadInput, check_int
 
 ENDINGS = {"forks": (".parquet",), "well": (".yaml", ".yml"), "figure": (".png",)}
+BEFORE = {"batches": 3}  # what tables from before there was the option were made with
 NOT_SETTINGS = ("num_seeds", "seed", "lag", "best_actions", "forks", "well", "figure")
 
 
@@ -31,6 +32,8 @@ class DriftOptions:
     """Length of a run."""
     samples_per_class: int = 120
     """Rows drawn of every class."""
+    batches: int = 3
+    """Batches trained on between an action and its reward."""
     tilt: float = 0.1
     """How far one action tilts the bins, c > 0 per bin."""
     seed: int = 0
@@ -84,9 +87,12 @@ def main(arguments: list[str]) -> int:
         print(f"\nwrote {options.well}")
     if options.figure is not None:
         longest = forks.scores.shape[-1]
-        held = estimate_from_forks(forks, lag=longest, best_actions=estimate.best_actions.tolist())
+        best = estimate.best_actions.tolist()
+        lags = {longest} - {options.lag}
+        held = [estimate_from_forks(forks, lag=lag, best_actions=best) for lag in lags]
         title = f"{options.dataset}, {options.initial_distribution}"
-        drift_report.draw_drift(title, estimate, held, well, options.figure)
+        title += f", {options.batches} batches an action"
+        drift_report.draw_drift(title, [estimate, *held], well, options.figure)
         print(f"wrote {options.figure}")
     return 0
 
@@ -102,6 +108,9 @@ def measure(options: DriftOptions) -> Any:
     from experiments.options.progress import progress
 
     first = check_int("seed", options.seed, 0)
+    check_int("lag", options.lag, 1, check_int("hold", options.hold, 1))
+    for action in options.best_actions or ():
+        check_int("best_actions", action, 0, 2)
     seeds = range(first, first + check_int("num_seeds", options.num_seeds, 3))
     names = [f.name for f in fields(options) if f.name not in NOT_SETTINGS]
     settings = {name: getattr(options, name) for name in names}
@@ -111,6 +120,7 @@ def measure(options: DriftOptions) -> Any:
     forks = None
     if options.forks.exists():
         forks, used = read_forks(options.forks)
+        used = BEFORE | used
         differs = [name for name in names if used.get(name) != settings[name]]
         if differs:
             raise BadInput(
@@ -138,6 +148,7 @@ def _make_env(options: DriftOptions) -> Any:
         initial_distribution=options.initial_distribution,
         epochs=options.epochs,
         samples_per_class=options.samples_per_class,
+        iterations_per_step=options.batches,
         tilt=options.tilt,
         action_mode="tilt",
         reward_mode="level",

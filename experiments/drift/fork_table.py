@@ -15,13 +15,20 @@ from experiments.results import read_table
 from gw_envs.checks import BadInput
 
 METADATA = b"gravity_wells_forks"
-SHIPPED = "asr_drift_letter_normal_high.parquet"
+SHIPPED = {  # batches per action: forks on letters from `normal_high`
+    3: "asr_drift_letter_normal_high.parquet",
+    24: "asr_drift_letter_normal_high_24.parquet",
+}
 AXES = ("seed", "clock", "repeat", "action", "lag")
 
 
-def stored_forks() -> Forks:
-    """The forks of eight training runs on letters from `normal_high`, as shipped."""
-    return read_forks(Path(str(files("experiments") / "data" / SHIPPED)))[0]
+def stored_forks(batches: int) -> Forks:
+    """The forks of eight training runs on letters from `normal_high`, as shipped.
+
+    Args:
+        batches: per action, of `SHIPPED`.
+    """
+    return read_forks(Path(str(files("experiments") / "data" / SHIPPED[batches])))[0]
 
 
 def write_forks(path: Path, forks: Forks, settings: dict[str, Any]) -> None:

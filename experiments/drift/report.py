@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,23 +118,24 @@ def _fit_text(fit: DriftFit) -> str:
 
 
 def draw_drift(
-    title: str, estimate: DriftEstimate, held: DriftEstimate, well: CalibratedWell, path: Path
+    title: str, estimates: Sequence[DriftEstimate], well: CalibratedWell, path: Path
 ) -> None:
     """Measured points with intervals and the fitted laws; below them, what actions pay.
 
     Args:
         title: of the picture.
-        estimate: what the well was calibrated on.
-        held: the same after the longest hold, for the same best actions.
+        estimates: what the well was calibrated on, and, if that is another, the same after the
+            longest hold, for the same best actions.
         well: the fitted laws.
         path: PNG to write.
     """
+    estimate = estimates[0]
     figure = new_figure(11, 10.5)
     level, offsets, pays = figure.subplots(3, 1)
     _draw_level(level, estimate, well.level_fit)
     level.set_title(f"{title}: {estimate.runs} training runs, forked under each action")
     _draw_offsets(offsets, estimate, well)
-    _draw_gaps(pays, estimate, held)
+    _draw_gaps(pays, estimates)
     for panel in (level, offsets, pays):
         panel.grid(alpha=0.3)
         legend(panel, loc="center left", bbox_to_anchor=(1.01, 0.5))
@@ -162,12 +164,14 @@ def _draw_offsets(panel: Any, estimate: DriftEstimate, well: CalibratedWell) -> 
     panel.set_xlabel("clock t (RL steps of the training run)")
 
 
-def _draw_gaps(panel: Any, estimate: DriftEstimate, held: DriftEstimate) -> None:
+def _draw_gaps(panel: Any, estimates: Sequence[DriftEstimate]) -> None:
+    estimate = estimates[0]
     levels = np.arange(len(estimate.forks))
     for k, name in enumerate(ACTION_NAMES):
         where = levels + (k - 1) * 0.1 - 0.2
         _points(panel, where, estimate.advantages, k, STATE_COLORS[k], f"advantage of {name}", "o")
-    for shift, source, face in ((0.15, estimate, "black"), (0.3, held, "white")):
+    marks = zip((0.15, 0.3), estimates, ("black", "white"), strict=False)
+    for shift, source, face in marks:
         label = f"Delta(s), action held {source.lag} step{'s' if source.lag > 1 else ''}"
         _points(panel, levels + shift, source.gaps, None, "black", label, "D", face)
     panel.axhline(0, color="black", lw=0.8)

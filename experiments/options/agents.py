@@ -38,13 +38,23 @@ class SoftmaxPGOptions(StartOptions):
     """Of the sampled gradient: none, value, average, optimal, constant or oracle."""
     baseline_value: float | None = None
     """The number of the constant baseline."""
-    batch_size: int = 1
-    """Pulls (or episodes) per sampled update."""
+    batch_size: int | None = None
+    """Pulls (or episodes) per sampled update. Default 1, or a group per state for rules that learn
+    from groups."""
 
     @property
     def update_options(self) -> dict[str, Any]:
         """The update rule's own options, which `with_rule` adds."""
         return added_options(self, SoftmaxPGOptions)
+
+    def batch(self, num_states: int) -> int:
+        """Episodes per sampled update: those asked for, or a group of every state, or 1."""
+        from agents.updates import RULES
+
+        if self.batch_size is not None:
+            return self.batch_size
+        rule: Any = RULES[check_choice("update", self.update, tuple(RULES))](**self.update_options)
+        return num_states * int(rule.finite_size) if hasattr(type(rule), "finite_size") else 1
 
     def make(self, run: RunOptions, env_kwargs: dict[str, Any]) -> list[Agent]:
         """One exact run, a batch of sampled seeds, or both.
@@ -56,6 +66,7 @@ class SoftmaxPGOptions(StartOptions):
         from agents.rollouts import check_baseline
         from agents.schedules import PowerSchedule
         from agents.softmax_pg import SoftmaxPG
+        from gw_envs.registration import make_well
 
         gradient = check_choice("gradient", self.gradient, ("exact", "sampled", "both"))
         check_float("learning_rate", self.learning_rate, 0, open_low=True)
@@ -71,6 +82,11 @@ class SoftmaxPGOptions(StartOptions):
         check_baseline(self.baseline, self.baseline_value)
         names = ("baseline", "baseline_value", "batch_size")
         sampling: dict[str, Any] = {name: getattr(self, name) for name in names}
+        if gradient != "exact":
+            states = make_well(run.env_id, 1, env_kwargs).num_states
+            sampling["batch_size"] = self.batch(states)
+        elif self.batch_size is None:
+            del sampling["batch_size"]
         agents: list[Agent] = []
         for kind in ("exact", "sampled") if gradient == "both" else (gradient,):
             agents.append(

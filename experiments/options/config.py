@@ -121,6 +121,8 @@ def parse_well_command(
 ) -> tuple[Any, Any]:
     """A command's own options, and those of the environment that its `env_id` names.
 
+    A file of a run's options will do: those that only `train.py` has are passed over.
+
     Args:
         arguments: the command line after the command.
         command: its name.
@@ -133,8 +135,15 @@ def parse_well_command(
         description=description,
         groups=lambda env_id: {command: options, "env": well_options(env_id)},
         choosers={"env_id": options.env_id},
+        passed_over=is_run_option,
     )
     return own, env
+
+
+def is_run_option(name: str) -> bool:
+    """Whether `train.py` has an option of this name, of a run or of its tabular agent."""
+    groups = (RunOptions, SoftmaxPGOptions)
+    return name in {field.name for group in groups for field in dataclasses.fields(group)}
 
 
 def parse_config(arguments: list[str]) -> RunConfig:

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Literal
 
-from gw_envs.checks import check_int
+from gw_envs.checks import check_int, check_memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,14 +31,16 @@ class RunOptions:
     """Name of the experiment: W&B group and folder name. Default: environment and agent."""
     output: Path = Path("runs")
     """Folder under which the run makes its own."""
-    track: Literal["offline", "online", "disabled"] = "offline"
-    """Weights & Biases: files only, upload (needs a key), or none."""
+    track: Literal["offline", "online", "tensorboard", "disabled"] = "offline"
+    """Weights & Biases, files only or upload (needs a key); TensorBoard (extra `tensorboard`); or
+    no tracker: the tables are written in any case."""
     wandb_project: str = "gravity-wells"
     """Project that online runs appear in."""
     checkpoint_seconds: float = 30.0
     """Seconds between checkpoints: what a killed run loses at most when it is resumed."""
     resume: Path | None = None
-    """Folder of a killed or interrupted run: go on from its last checkpoint, with its options."""
+    """Folder of a killed or interrupted run: go on from its last checkpoint, with its options. Its
+    checkpoint is a pickle, which runs code: resume trusted runs only."""
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -48,4 +50,6 @@ class RunOptions:
             ValueError: for a negative seed or fewer than one run.
         """
         first = check_int("seed", self.seed, 0)
-        return tuple(range(first, first + check_int("num_seeds", self.num_seeds, 1)))
+        count = check_int("num_seeds", self.num_seeds, 1)
+        check_memory("num_seeds", count, 5000.0 * count)
+        return tuple(range(first, first + count))

@@ -15,7 +15,7 @@ class StartOptions:
     """Where the policy starts, in every state."""
 
     initial_policy: str = "corner"
-    """uniform, uniform_suboptimal, corner or normal."""
+    """uniform, uniform_suboptimal, corner, normal, or prompts (VerifierWell-v0: its own)."""
     optimal_prob: float | None = None
     """Initial pi(a*) of corner and uniform_suboptimal; default 0.001 for these."""
     corner_action: int | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable
+from pathlib import Path
 from typing import Any
 
 from gw_envs.checks import BadInput, shown
@@ -36,13 +37,42 @@ def load_yaml(text: str, name: str) -> Any:
     try:
         return yaml.load(text, Loader=_loader())
     except yaml.YAMLError as error:
-        raise BadInput(f"{name} is no YAML: {' '.join(str(error).split())}.") from None
+        raise BadInput(f"{name} is not YAML: {' '.join(str(error).split())}.") from None
     except RecursionError:
         raise BadInput(f"{name} is nested too deep to be read; a few levels are enough.") from None
     except _Surprise as error:
         raise BadInput(f"{name}: {error}") from None
     except (ValueError, TypeError, OverflowError) as error:  # a date of no month, a number too long
-        raise BadInput(f"{name} is no YAML: {' '.join(str(error).split())}.") from None
+        raise BadInput(f"{name} is not YAML: {' '.join(str(error).split())}.") from None
+
+
+def read_yaml(path: Path, name: str) -> Any:
+    """The value that a YAML file holds; see `load_yaml`.
+
+    Raises:
+        ValueError: also for a file that cannot be read, and for what is no file: a pipe never ends.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise BadInput(f"{name} is a folder, a device or a pipe; name a file.")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{name} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{name} is not YAML: {error}.") from None
+    return load_yaml(text, name)
+
+
+def dump_yaml(value: Any) -> str:
+    """A value as YAML that `load_yaml` reads back; its keys keep their order."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Quotes the words that the loader would read as numbers."""
+
+        yaml_implicit_resolvers = _loader().yaml_implicit_resolvers
+
+    return str(yaml.dump(value, Dumper=Dumper, sort_keys=False))
 
 
 class _Surprise(Exception):  # noqa: N818 - never leaves this module

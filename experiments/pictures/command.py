@@ -21,7 +21,7 @@ class ThreeArms:
     """What the arms pay, in [0, 1]."""
     learning_rate: float = 0.4
     """Step size eta."""
-    output: Path = Path("simplex.png")
+    output: Path = Path("runs/simplex.png")
     """File to write."""
 
 
@@ -47,7 +47,7 @@ class SimplexOptions(ThreeArms):
 class LandscapeOptions(SimplexOptions):
     """Expected reward over policies (a plane) and over logits (plateaus), with trajectories."""
 
-    output: Path = Path("landscape.png")
+    output: Path = Path("runs/landscape.png")
     """File to write."""
 
 
@@ -67,7 +67,7 @@ class AnimationOptions(ThreeArms):
     """Policies shown, at log-spaced updates."""
     seed: int = 0
     """Fixes the runs among which the first that falls is taken."""
-    output: Path = Path("fall.gif")
+    output: Path = Path("runs/fall.gif")
     """File to write."""
 
 
@@ -75,11 +75,11 @@ class AnimationOptions(ThreeArms):
 class SurvivalOptions:
     """Kaplan-Meier curves of the escape times in a results folder, by group."""
 
-    results: Path
-    """Folder with the tables of a run or sweep."""
+    results: tuple[Path, ...]
+    """Folders with the tables of runs or sweeps, or patterns as 'runs/well-*'."""
     by: tuple[str, ...] = ()
     """Options that make the groups; default: those by which the methods differ."""
-    output: Path = Path("survival.png")
+    output: Path = Path("runs/survival.png")
     """File to write."""
 
 
@@ -87,11 +87,11 @@ class SurvivalOptions:
 class ScalingOptions:
     """Median escape time against an option, with the theory's lower bound."""
 
-    results: Path
-    """Folder with the tables of a sweep."""
+    results: tuple[Path, ...]
+    """Folders with the tables of sweeps, or patterns as 'runs/well-*'."""
     axis: str | None = None
     """The option; default the first with at least three positive values."""
-    output: Path = Path("scaling.png")
+    output: Path = Path("runs/scaling.png")
     """File to write."""
 
 
@@ -178,10 +178,10 @@ def draw_animation(options: AnimationOptions) -> None:
 
 def draw_survival_picture(options: SurvivalOptions) -> None:
     """The picture `survival`."""
-    from experiments.analysis.run_table import count_problems, label, read_runs
+    from experiments.analysis.run_table import count_problems, label, read_escapes
     from experiments.pictures.survival import draw_survival
 
-    runs = read_runs(options.results)
+    runs = read_escapes(options.results)
     by = options.by or runs.method_options()
     groups = {label(by, key): group for key, group in runs.groups(by).items()}
     bounds = {name: group.common_bound() for name, group in groups.items()}
@@ -195,17 +195,19 @@ def draw_survival_picture(options: SurvivalOptions) -> None:
 
 def draw_scaling_picture(options: ScalingOptions) -> None:
     """The picture `scaling`."""
-    from experiments.analysis.run_table import read_runs
+    from experiments.analysis.run_table import read_escapes
     from experiments.analysis.scaling import axis_name, scaling_axes, scalings
     from experiments.pictures.survival import draw_scaling
 
-    runs = read_runs(options.results)
+    runs = read_escapes(options.results)
     axis = options.axis or (*scaling_axes(runs), "none")[0]
+    series = scalings(runs, axis)
+    drawn = sum(curve.runs for scaling in series for curve in scaling.curves)
     draw_scaling(
-        scalings(runs, axis),
+        series,
         options.output,
         axis=axis_name(axis),
-        title=f"How the wait grows, {len(runs):,} runs",
+        title=f"How the wait grows, {drawn:,} of {len(runs):,} runs",
     )
 
 

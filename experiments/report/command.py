@@ -1,4 +1,4 @@
-"""`python -m experiments report RESULTS -o report.html`: one page that holds everything it shows.
+"""`python -m experiments report RESULTS -o PAGE.html`: one page that holds everything it shows.
 
 The page needs no network and no other file. What would not fit is aggregated, and the page says so:
 curves of the ten problems that tell most (methods, then escapes), a dozen methods each, and one
@@ -14,23 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 from tyro.conf import Positional, arg
 
 from agents import metrics
-from experiments.analysis.plateaus import quartiles, suboptimality_on_grid, update_grid
-from experiments.analysis.run_table import RunTable, count_problems, in_order, label, read_runs
-from experiments.analysis.scaling import axis_name, combinations, scaling_axes, scalings
-from experiments.analysis.statistics import Estimate, Survival, log_rank
+from experiments.analysis.run_table import RunTable, count_problems, in_order, read_runs
+from experiments.analysis.scaling import scaling_axes
 from experiments.files import check_file, save_text
-from experiments.report import figures
-from experiments.report.replay import Replay, replay, triangle_runs
-from experiments.results import read_results
+from experiments.report.escapes import problem_parts, scaling_part, triangle_part
+from experiments.report.figures import short
+from experiments.report.training import Training, training_parts
+from experiments.results import MORE_TABLES, TABLES, Folders, find_folders, read_all
 from gw_envs import __version__
 from gw_envs.checks import check_extra
 
-MOST_PROBLEMS = 10
-MOST_TRIANGLE_PATHS = 6
 TEMPLATE = Path(__file__).with_name("template.html")
 
 
@@ -38,9 +34,9 @@ TEMPLATE = Path(__file__).with_name("template.html")
 class ReportOptions:
     """What to report on, and where to."""
 
-    results: Positional[Path]
-    """Folder with the tables of a run or sweep."""
-    output: Annotated[Path, arg(aliases=["-o"])] = Path("report.html")
+    results: Positional[tuple[Path, ...]]
+    """Folders with the tables of runs or sweeps, or patterns as 'runs/well-*'."""
+    output: Annotated[Path, arg(aliases=["-o"])] = Path("runs/report.html")
     """File to write."""
 
 
@@ -66,24 +62,30 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def make_report(folder: Path) -> str:
-    """The page about a results folder.
+def make_report(names: Folders) -> str:
+    """The page about a results folder, or about several.
 
     Raises:
         ValueError: as `main`.
     """
-    runs = read_runs(folder)
-    trajectories, escapes = (read_results(folder, name) for name in ("trajectories", "escapes"))
+    folders = find_folders(names)
+    runs = read_runs(folders)
+    in_wells, training = runs.in_wells(), runs.training()
+    tables = {name: read_all(folders, name) for name in TABLES if name != "runs"}
+    if len(training):
+        tables |= {name: read_all(folders, name) for name in MORE_TABLES}
     content = {
-        "title": Path(folder).resolve().name,
-        "facts": facts(runs, escapes),
+        "title": ", ".join(folder.resolve().name for folder in folders),
+        "facts": facts(runs, tables["escapes"]),
+        "policies": len(training) < len(runs),
         "options": option_rows(runs),
         "versions": version_rows(runs),
         "data": {
-            "problems": problem_parts(runs, trajectories),
-            "scaling": [scaling_part(runs, name) for name in scaling_axes(runs)],
-            "triangle": triangle_part(runs),
-            "runs": run_columns(runs),
+            "problems": problem_parts(in_wells, tables["trajectories"]),
+            "training": training_parts(training, tables),
+            "scaling": [scaling_part(in_wells, name) for name in scaling_axes(in_wells)],
+            "triangle": triangle_part(in_wells),
+            "runs": run_columns(runs, tables),
         },
     }
     return render(content)
@@ -103,17 +105,32 @@ def render(content: dict[str, Any]) -> str:
 
 def facts(runs: RunTable, escapes: Any) -> list[tuple[str, str]]:
     """What the folder holds, in a few numbers."""
-    statuses = Counter(runs["status"])
-    kinds = Counter(escapes[metrics.EVENT_KIND].to_pylist())
-    censored = sum(runs[metrics.CENSORED])
-    return [
+    statuses, kinds = Counter(runs["status"]), Counter(escapes[metrics.EVENT_KIND].to_pylist())
+    policies, in_wells, training = runs.policies(), runs.in_wells(), runs.training()
+    rows = [
         ("runs", f"{len(runs):,} on {count_problems(runs)}"),
         ("status", ", ".join(f"{count:,} {status}" for status, count in statuses.most_common())),
-        ("escaped within the budget", f"{len(runs) - censored:,}"),
-        ("censored (still in the well)", f"{censored:,}"),
-        ("policy updates made", f"{sum(runs['updates']):,}"),
-        ("events", ", ".join(f"{n:,} {kind}" for kind, n in kinds.most_common()) or "none"),
     ]
+    if len(policies):
+        censored = sum(in_wells[metrics.CENSORED])
+        outside = len(policies) - len(in_wells)
+        rows += [
+            ("began in a well", f"{len(in_wells):,}"),
+            ("of these escaped within the budget", f"{len(in_wells) - censored:,}"),
+            ("censored (still in the well)", f"{censored:,}"),
+            ("began outside (in no curve below)", f"{outside:,}"),
+            ("policy updates made", f"{sum(policies['updates']):,}"),
+        ]
+    if len(training):
+        times = training[metrics.ESCAPE_TIME]
+        fell = [time for time in times if time != 0]
+        back = sum(time is not None for time in fell)
+        rows += [
+            ("training runs", f"{len(training):,}"),
+            ("fell into the well", f"{len(fell):,}; {back:,} came back to their start"),
+        ]
+    events = ", ".join(f"{n:,} {kind}" for kind, n in kinds.most_common()) or "none"
+    return [*rows, ("events", events)]
 
 
 def option_rows(runs: RunTable) -> list[tuple[str, str, bool]]:
@@ -138,116 +155,39 @@ def version_rows(runs: RunTable) -> list[tuple[str, str]]:
     return [*rows, ("this page", f"gravity-wells {__version__}")]
 
 
-def problem_parts(runs: RunTable, trajectories: Any) -> list[dict[str, Any]]:
-    """Per problem: escape curves, plateaus and the table of methods; all of them pooled last."""
-    names = runs.problem_options()
-    problems = sorted(runs.groups(names).items(), key=lambda item: _least_told(runs, item[1]))
-    parts = []
-    for key, part in problems[:MOST_PROBLEMS]:
-        methods, grid = _methods(runs, part), update_grid(max(part["updates"]))
-        bands = {
-            name: quartiles(suboptimality_on_grid(trajectories, group["run_id"], grid))
-            for name, group in methods.items()
+def run_columns(runs: RunTable, tables: dict[str, Any]) -> list[dict[str, Any]]:
+    """The table of all runs by column; a column of few values is stored as codes into them.
+
+    Lower bounds are rounded down. An escape time is null where the run is censored, 0 where it
+    began outside a well and -1 where it is a training run.
+    """
+    varying = {name: runs[name] for name in runs.varying()}
+    columns: dict[str, list[Any]] = {"run_id": runs["run_id"]} | varying
+    training = set(runs.training()["run_id"])
+    if len(training) < len(runs):
+        times = zip(runs["run_id"], runs[metrics.ESCAPE_TIME], strict=True)
+        columns = {
+            "run_id": runs["run_id"],
+            "escape time": [-1 if run_id in training else time for run_id, time in times],
+            "lower bound": [_whole(bound) for bound in runs[metrics.LOWER_BOUND]],
+            **varying,
+            "final sub-optimality": short(_floats(runs[metrics.SUBOPTIMALITY])),
+            "final pi(a*)": short(_floats(runs[metrics.OPTIMAL_PROB])),
         }
-        seen = [name for name, band in bands.items() if np.isfinite(band).any()]
-        plateau = figures.plateau_figure(grid, {name: bands[name] for name in seen})
-        parts.append(_part(label(names, key), methods) | {"plateau": plateau if seen else None})
-    if len(problems) > 1:
-        name = f"all {len(problems):,} problems pooled"
-        parts.append(_part(name, _methods(runs, runs)) | {"plateau": None})
-    return parts
-
-
-def _least_told(runs: RunTable, part: RunTable) -> tuple[int, int]:
-    """Sorts problems with many methods, then many escapes, to the front."""
-    escaped = len(part) - sum(part[metrics.CENSORED])
-    return -len(part.groups(runs.method_options())), -escaped
-
-
-def _methods(runs: RunTable, part: RunTable) -> dict[str, RunTable]:
-    names = runs.method_options()
-    groups = list(part.groups(names).items())[: figures.MOST_CURVES]
-    return {label(names, key): group for key, group in groups}
-
-
-def _part(name: str, methods: dict[str, RunTable]) -> dict[str, Any]:
-    curves = {method: group.survival() for method, group in methods.items()}
-    bounds = {method: group.common_bound() for method, group in methods.items()}
-    first = next(iter(methods.values()))
-    rows = [
-        _method_row(
-            method, group, curves[method], bounds[method], None if group is first else first
-        )
-        for method, group in methods.items()
-    ]
-    return {"name": name, "escape": figures.escape_figure(curves, bounds), "methods": rows}
-
-
-def _method_row(
-    name: str, runs: RunTable, curve: Survival, bound: float, other: RunTable | None
-) -> list[str]:
-    """Name, runs, censored, median with interval, 90% quantile, lower bound, log-rank p."""
-    return [
-        name,
-        f"{curve.runs:,}",
-        f"{curve.censored:,}",
-        _with_interval(curve.median, curve.last),
-        _time(curve.quantile(0.9).value, curve.last),
-        f"{bound:,.0f}" if math.isfinite(bound) else "-",
-        "-" if other is None else _p_value(runs, other),
-    ]
-
-
-def _p_value(runs: RunTable, other: RunTable) -> str:
-    if all(runs[metrics.CENSORED]) and all(other[metrics.CENSORED]):
-        return "-"
-    return f"{log_rank(*runs.times(), *other.times()).p_value:.2g}"
-
-
-def _with_interval(estimate: Estimate, last: float) -> str:
-    ends = f"{_time(estimate.low, last)} to {_time(estimate.high, last)}"
-    return f"{_time(estimate.value, last)} ({ends})"
-
-
-def _time(value: float, last: float) -> str:
-    return f"{value:,.0f}" if math.isfinite(value) else f"over {last:,.0f}"
-
-
-def scaling_part(runs: RunTable, option: str) -> dict[str, Any]:
-    """One axis: a few combinations of the other options, and out of how many."""
-    series, total = scalings(runs, option), len(combinations(runs, option))
-    shown = "" if total == len(series) else f" ({len(series)} of {total:,} combinations)"
-    return {"name": axis_name(option) + shown, **figures.scaling_figure(option, series)}
-
-
-def triangle_part(runs: RunTable) -> dict[str, Any] | None:
-    """Paths of three-armed policies, each run made again from its seed; None without any."""
-    from experiments.options.progress import progress
-
-    chosen = triangle_runs(runs, MOST_TRIANGLE_PATHS)
-    if not chosen:
-        return None
-    names = runs.method_options()
-    paths: dict[str, Replay] = {}
-    for run in progress(chosen, desc="trajectories"):
-        method = label(names, [run[name] for name in names])
-        paths[f"{method}, run {run['run_id']}"] = replay(run)
-    problem = label(runs.problem_options(), [chosen[0][name] for name in runs.problem_options()])
-    return {"name": problem, **figures.ternary_figure(paths)}
-
-
-def run_columns(runs: RunTable) -> list[dict[str, Any]]:
-    """The table of all runs by column; a column of few values is stored as codes into them."""
-    columns = {
-        "run_id": runs["run_id"],
-        "escape time": runs[metrics.ESCAPE_TIME],
-        "lower bound": figures.short(runs[metrics.LOWER_BOUND]),
-        **{name: runs[name] for name in runs.varying()},
-        "final sub-optimality": figures.short(_floats(runs[metrics.SUBOPTIMALITY])),
-        "final pi(a*)": figures.short(_floats(runs[metrics.OPTIMAL_PROB])),
-        **{name: runs[name] for name in ("updates", "status", "seed")},
-    }
+    if training:
+        told = Training.from_tables(runs.training(), tables).columns()
+        rows = zip(*(short(values) for values in told.values()), strict=True)
+        by_run = dict(zip(runs.training()["run_id"], rows, strict=True))
+        nothing = (None,) * len(told)
+        for i, name in enumerate(told):
+            columns[name] = [by_run.get(run_id, nothing)[i] for run_id in runs["run_id"]]
+    columns |= {name: runs[name] for name in ("updates", "status", "seed")}
     return [_pack(name, column) for name, column in columns.items()]
+
+
+def _whole(bound: float | None) -> int | None:
+    """A lower bound rounded down to whole updates; None where it is infinite."""
+    return math.floor(bound) if bound is not None and math.isfinite(bound) else None
 
 
 def _floats(column: list[float | None]) -> list[float]:

@@ -24,6 +24,7 @@ from gw_envs.checks import Floats
 Figure = dict[str, Any]
 MOST_STEPS = 200  # corners drawn of one escape curve
 MOST_CURVES = 12  # curves in one figure: six colours, two line styles
+LOGARITHMIC = {"type": "log", "exponentformat": "power"}
 
 
 def short(values: Any, digits: int = 4) -> list[float | None]:
@@ -32,6 +33,11 @@ def short(values: Any, digits: int = 4) -> list[float | None]:
         float(f"{v:.{digits}g}") if math.isfinite(v) else None
         for v in np.asarray(values, dtype=np.float64).ravel().tolist()
     ]
+
+
+def whole(bounds: Any) -> list[float | None]:
+    """Lower bounds in whole updates, rounded down: rounded to nearest they would bind no more."""
+    return short(np.floor(bounds), 16)
 
 
 def escape_figure(groups: Mapping[str, Survival], bounds: Mapping[str, float]) -> Figure:
@@ -64,36 +70,45 @@ def escape_figure(groups: Mapping[str, Survival], bounds: Mapping[str, float]) -
             line = {"color": color, "dash": "dash", "width": 1}
             data.append(
                 shared
-                | {"x": short([bound, bound]), "y": [0, 1], "line": line}
+                | {"x": whole([bound, bound]), "y": [0, 1], "line": line}
                 | {"name": "lower bound (exact gradient)", "showlegend": False}
             )
-    return {
-        "data": data,
-        "layout": layout("policy updates", "share of runs still in the well")
-        | {"yaxis": axis("share of runs still in the well") | {"range": [-0.02, 1.02]}},
-    }
+    spec = layout("policy updates", "share of runs still in the well")
+    spec["xaxis"] |= LOGARITHMIC
+    spec["yaxis"]["range"] = [-0.02, 1.02]
+    return {"data": data, "layout": spec}
 
 
 def plateau_figure(updates: NDArray[np.int64], bands: Mapping[str, Floats]) -> Figure:
-    """Median sub-optimality with its quartiles over updates, by method.
+    """Median sub-optimality with its quartiles over updates, by method; see `band_figure`."""
+    figure = band_figure(updates, bands, "policy updates", "sub-optimality (reward)")
+    figure["layout"]["yaxis"]["rangemode"] = "tozero"
+    figure["layout"]["xaxis"] |= LOGARITHMIC
+    return figure
+
+
+def band_figure(
+    steps: NDArray[np.int64], bands: Mapping[str, Floats], x_title: str, y_title: str
+) -> Figure:
+    """Medians with their quartiles over steps, by method.
 
     Args:
-        updates: [T], positive.
+        steps: [T].
         bands: method -> lower quartile, median, upper quartile, [3, T].
+        x_title: below the horizontal axis.
+        y_title: beside the vertical one.
     """
     data: list[Figure] = []
     for i, (name, (low, middle, high)) in enumerate(list(bands.items())[:MOST_CURVES]):
         color, dash = line_style(i)
-        shared = {"type": "scatter", "mode": "lines", "x": short(updates), "legendgroup": name}
+        shared = {"type": "scatter", "mode": "lines", "x": short(steps), "legendgroup": name}
         edge = {"line": {"width": 0}, "showlegend": False, "hoverinfo": "skip"}
         data += [
             shared | edge | {"y": short(low, 6)},
             shared | edge | {"y": short(high, 6), "fill": "tonexty", "fillcolor": _faint(color)},
             shared | {"y": short(middle, 6), "name": name, "line": {"color": color, "dash": dash}},
         ]
-    spec = layout("policy updates", "sub-optimality (reward)")
-    spec["yaxis"]["rangemode"] = "tozero"
-    return {"data": data, "layout": spec}
+    return {"data": data, "layout": layout(x_title, y_title)}
 
 
 def scaling_figure(option: str, series: Sequence[Scaling]) -> Figure:
@@ -126,10 +141,11 @@ def scaling_figure(option: str, series: Sequence[Scaling]) -> Figure:
             data.append(
                 shared
                 | {"mode": "lines", "name": "lower bound (exact gradient)", "showlegend": False}
-                | {"x": short(scaling.x), "y": short(scaling.theory), "line": line}
+                | {"x": short(scaling.x), "y": whole(scaling.theory), "line": line}
             )
     spec = layout(axis_name(option), "median escape time (updates)")
-    spec["yaxis"] |= {"type": "log", "exponentformat": "power"}
+    spec["xaxis"] |= LOGARITHMIC
+    spec["yaxis"] |= LOGARITHMIC
     return {"data": data, "layout": spec}
 
 
@@ -172,7 +188,7 @@ def ternary_figure(paths: Mapping[str, Replay]) -> Figure:
 
 
 def layout(x: str, y: str) -> Figure:
-    """White ground, a logarithmic horizontal axis, the legend below."""
+    """White ground, the legend below."""
     return {
         "height": 460,
         "margin": {"l": 70, "r": 20, "t": 20, "b": 60},
@@ -181,7 +197,7 @@ def layout(x: str, y: str) -> Figure:
         "font": {"size": 13},
         "legend": {"orientation": "h", "y": -0.25},
         "hovermode": "closest",
-        "xaxis": axis(x) | {"type": "log", "exponentformat": "power"},
+        "xaxis": axis(x),
         "yaxis": axis(y),
     }
 

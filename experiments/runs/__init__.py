@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from experiments.options.config import RunConfig
     from experiments.runs.recording import RecordedRun
-    from experiments.runs.tracking import TrackerFactory
+    from experiments.runs.tracker import TrackerFactory
 
 
 def make_run(

@@ -13,8 +13,9 @@ import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.files import save_text, write_atomically
+from experiments.files import remove_abandoned, save_text, write_atomically
 from experiments.options.config import BOOKKEEPING, SETTINGS_FILE
+from experiments.options.yaml_text import dump_yaml
 from gw_envs.checks import BadInput
 
 if TYPE_CHECKING:
@@ -28,10 +29,7 @@ SEAL_BYTES = len(SEAL) + 32
 
 def write_settings(folder: Path, config: RunConfig) -> None:
     """Write the run's options into its folder, for `--config` and `--resume`."""
-    import yaml
-
-    text = yaml.safe_dump(config.settings(), sort_keys=False)
-    save_text(text, folder / SETTINGS_FILE)
+    save_text(dump_yaml(config.settings()), folder / SETTINGS_FILE)
 
 
 def save_checkpoint(
@@ -115,15 +113,16 @@ def decisive(config: RunConfig) -> dict[str, Any]:
 
 
 def remove_checkpoint(folder: Path) -> None:
-    """Remove the checkpoint of a run that has finished."""
+    """Remove the checkpoint of a run that has finished, and what killed writers left of one."""
+    remove_abandoned(folder / CHECKPOINT_FILE)
     (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
 
 
-def set_aside_wandb(folder: Path) -> None:
-    """Move the W&B files of the stopped process away: the new ones hold everything once."""
-    wandb = folder / "wandb"
-    if wandb.is_dir():
-        number = 1
-        while (folder / f"wandb-stopped-{number}").exists():
-            number += 1
-        wandb.rename(folder / f"wandb-stopped-{number}")
+def set_aside_tracked(folder: Path) -> None:
+    """Move the stopped process's files of W&B or TensorBoard away: the new ones hold all of it."""
+    for kind in ("wandb", "tensorboard"):
+        if (folder / kind).is_dir():
+            number = 1
+            while (folder / f"{kind}-stopped-{number}").exists():
+                number += 1
+            (folder / kind).rename(folder / f"{kind}-stopped-{number}")

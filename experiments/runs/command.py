@@ -44,6 +44,8 @@ def report(results: RunResults, seconds: float) -> None:
         print(f"wrote {len(tracked)} W&B runs under {results.folder / 'wandb'}")
         wandb = os.path.relpath(os.path.join(os.path.dirname(sys.executable), "wandb"))
         print(f"look:  {wandb} leet {results.folder / 'wandb'}    (dashboard in the terminal)")
+    if (results.folder / "tensorboard").is_dir():
+        print(f"look:  tensorboard --logdir {results.folder / 'tensorboard'}    (in the browser)")
     print(f"look:  {results.figure}    (picture)")
     print(f"took {seconds:.0f} s")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def _draw_one_state(top: Any, bottom: Any, well: Any, traces: Sequence[Trace]) -
     bottom.set_ylim(bottom=floor, top=1.3)
     bounds = sorted({trace.bound for trace in traces if 0 < trace.bound < np.inf})
     if len(bounds) == 1:
-        label = f"lower bound (exact gradient): {bounds[0]:,.0f}"
+        label = f"lower bound (exact gradient): {math.floor(bounds[0]):,}"
         for panel in (top, bottom):
             panel.axvline(bounds[0], color=RED, ls="--", lw=1.5, zorder=4, label=label)
 

@@ -17,18 +17,14 @@ from experiments.runs.checkpoints import (
     load_checkpoint,
     remove_checkpoint,
     save_checkpoint,
-    set_aside_wandb,
+    set_aside_tracked,
     write_settings,
 )
 from experiments.runs.trace import Trace, run_row
-from experiments.runs.tracking import (
-    Tracker,
-    TrackerFactory,
-    check_track,
-    graceful_termination,
-    tracker_factory,
-)
+from experiments.runs.tracker import Tracker, TrackerFactory
+from experiments.runs.tracking import check_track, graceful_termination, tracker_factory
 from gw_envs.checks import check_float
+from gw_envs.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,8 @@ class RecordedRun(ABC):
     ) -> None:
         self.config = config
         check_float("checkpoint_seconds", config.run.checkpoint_seconds, 0)
-        check_track(config.run.track)
+        if make_tracker is None:
+            check_track(config.run)
         if config.run.exp_name is not None:
             check_name("exp_name", config.run.exp_name)
         if config.run.resume is not None:
@@ -79,7 +76,8 @@ class RecordedRun(ABC):
         self._silent = not show_progress
         self._folder: Path | None = None
         self._saved = 0.0
-        self.learners = self._make_learners()
+        with one_thread():
+            self.learners = self._make_learners()
         self.groups: list[list[Trace]] = []
         if config.run.resume is not None:
             self.learners, self.groups = load_checkpoint(config.run.resume, config, self.learners)
@@ -136,7 +134,7 @@ class RecordedRun(ABC):
     def _execute(self, folder: Path) -> RunResults:
         """Run in a folder that no other process uses."""
         write_settings(folder, self.config)
-        factory = self._make_tracker or tracker_factory(self.config, folder)
+        factory = self._make_tracker or tracker_factory(self.config, folder, self._names())
         with graceful_termination():
             try:
                 self.train(factory, folder)
@@ -156,15 +154,21 @@ class RecordedRun(ABC):
     def train(self, factory: TrackerFactory, folder: Path | None = None) -> None:
         """Run every learner to its budget and keep what it shows; only checkpoints are written.
 
+        On one thread, whatever the environment says: threads would change speed and last bits.
+
         Args:
             factory: makes the trackers.
             folder: where checkpoints go; None: there are none.
         """
         self._folder, self._saved = folder, time.monotonic()
         if folder is not None and self.groups:
-            set_aside_wandb(folder)
+            set_aside_tracked(folder)
         for trace in self.traces:
             trace.replay(self._tracker(factory, trace.gradient, trace.seed))
+        with one_thread():
+            self._train(factory)
+
+    def _train(self, factory: TrackerFactory) -> None:
         for i, learner in enumerate(self.learners):
             if i == len(self.groups):
                 self._begin(learner, factory)
@@ -206,10 +210,18 @@ class RecordedRun(ABC):
             run_id = self.config.run_id(gradient, seed)
             group.append(Trace(run_id, gradient, seed, bounds, tracker, marks))
 
+    def _names(self) -> list[str]:
+        """Of every run, as trackers call it."""
+        runs = [run for learner in self.learners for run in self._runs_of(learner)]
+        return [self._name(gradient, seed) for gradient, seed, _ in runs]
+
+    def _name(self, gradient: str, seed: int) -> str:
+        return f"{self.config.exp_name}-{gradient}-{seed}"
+
     def _tracker(self, factory: TrackerFactory, gradient: str, seed: int) -> Tracker:
         exp_name = self.config.exp_name
         own = {"exp_name": exp_name, "gradient": gradient, "seed": seed}
-        tracker = factory(f"{exp_name}-{gradient}-{seed}", self.config.flat() | own)
+        tracker = factory(self._name(gradient, seed), self.config.flat() | own)
         tracker.define()
         return tracker
 

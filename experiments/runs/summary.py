@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 
 from agents import metrics
-from experiments.runs.trace import Trace, escape_ratio
+from experiments.runs.laws import Expectation
+from experiments.runs.trace import Trace
 
 WELL_FOOT = (
-    "Escape time: updates until the policy first left the well. The lower bound binds exact\n"
-    "gradients (gw_envs.theory); for sampled ones it is a reference."
+    "Escape time: updates until the policy first left the well. Bounds are proved for exact\n"
+    "gradients, the lower one rounded down, the upper one up; percentages are of the law of the\n"
+    'escape time of sampled ones (gw_envs.theory). "-": none is known for this setting.'
 )
 TRAINING_FOOT = (
     "Of classes not trained on: recall@1 at the start, its lowest and at the end; NMI at the end.\n"
@@ -18,27 +21,92 @@ TRAINING_FOOT = (
 )
 
 
-def escape_table(traces: Sequence[Trace]) -> str:
-    """Escape time, lower bound and ratio: a row per run, a group of rows per state."""
-    lines = []
-    for state in range(len(traces[0].state_bounds)):
-        lines.append(_head(state, len(traces[0].state_bounds)))
-        for trace in traces:
-            time, bound = trace.state_escape_times[state], trace.state_bounds[state]
-            ratio = escape_ratio(time, bound)
-            cells = (
-                f"{_time(time, trace.relative_error):>27}",
-                f"{_number(bound, ',.1f'):>29}",
-                f"{'-' if math.isnan(ratio) else f'{ratio:,.3f}':>14}",
-            )
-            lines.append(f"{trace.gradient:<10}{trace.seed:>5}" + "".join(cells))
-        lines.append("")
-    return "\n".join([*lines, WELL_FOOT])
+def escape_table(
+    traces: Sequence[Trace], expected: Mapping[str, Sequence[Expectation]] = {}
+) -> str:
+    """Escape times beside what theory expects: rows by state, then exact and sampled runs.
+
+    Args:
+        traces: the runs.
+        expected: by gradient, of each state.
+    """
+    lines: list[str] = []
+    num_states = len(traces[0].state_bounds)
+    kinds = sorted({trace.gradient for trace in traces})
+    for state in range(num_states):
+        lines += [f"state {state}"] if num_states > 1 else []
+        for kind in kinds:
+            lines.append(_head(kind))
+            own = [trace for trace in traces if trace.gradient == kind]
+            here = expected[kind][state] if kind in expected else Expectation()
+            lines += [_row(trace, state, here) for trace in own]
+            lines.append("")
+    each = [one for kind in kinds for one in expected.get(kind, ())]
+    notes = [note for one in each for note in one.notes]
+    return "\n".join([*lines, WELL_FOOT, *dict.fromkeys(notes)])
 
 
-def _head(state: int, num_states: int) -> str:
-    columns = f"{'gradient':<10}{'seed':>5}{'escape time':>27}{'lower bound':>29}{'ratio':>14}"
-    return columns if num_states == 1 else f"state {state}\n{columns}"
+def _head(kind: str) -> str:
+    """Column heads of exact or of sampled runs."""
+    names = ("lower bound", "upper bound", "law")
+    if kind != "exact":
+        names = ("10 % by law", "median by law", "90 % by law")
+    return f"{'gradient':<9}{'seed':>5}{'escape time':>24}" + "".join(f"{n:>20}" for n in names)
+
+
+def _row(trace: Trace, state: int, expected: Expectation) -> str:
+    """One run in one state."""
+    time = _time(trace.state_escape_times[state], trace.relative_error)
+    if trace.gradient == "exact":
+        lower = trace.state_bounds[state]
+        cells = [bound(lower, down=True), bound(expected.upper, down=False), near(expected.law)]
+    else:
+        cells = [near(q) for q in expected.quantiles]
+    return f"{trace.gradient:<9}{trace.seed:>5}{time:>24}" + "".join(f"{c:>20}" for c in cells)
+
+
+def bound(value: float, *, down: bool) -> str:
+    """A bound in tenths, rounded to the side on which it stays true; "-" where there is none."""
+    if not value > 0:
+        return "-"
+    if math.isinf(value):
+        return "never" if down else "-"
+    exact = Decimal(value)
+    place = max(exact.adjusted() - 9, -1)  # tenths, or ten digits
+    rounding = ROUND_FLOOR if down else ROUND_CEILING
+    with localcontext() as context:
+        context.prec = 400
+        rounded = exact.quantize(Decimal(1).scaleb(place), rounding=rounding)
+    return f"{rounded:,.1f}" if place == -1 else f"{rounded:.9e}"
+
+
+def near(value: float) -> str:
+    """A number of a law, which is no bound; "-" where there is none."""
+    if math.isnan(value):
+        return "-"
+    return f"{value:,.0f}" if value < 1e15 else f"{value:.5g}"
+
+
+def censored_note(traces: Sequence[Trace], budget: int | None, can_jump: bool) -> str:
+    """What a run that is censored should hear; empty where none is.
+
+    Args:
+        traces: the runs.
+        budget: updates that were made.
+        can_jump: whether `--until-escape` would follow the exact one.
+    """
+    left = [trace for trace in traces if trace.escape_time is None]
+    if not left or budget is None:
+        return ""
+    note = (
+        f"{len(left)} of {len(traces)} runs censored: still in the well at max_updates={budget:,}."
+    )
+    if can_jump:
+        note += (
+            " --until-escape follows the exact\ngradient to its escape, however far; "
+            "--max-updates makes the budget larger."
+        )
+    return note
 
 
 def _time(count: int | None, relative_error: float) -> str:
@@ -48,12 +116,6 @@ def _time(count: int | None, relative_error: float) -> str:
     if relative_error * count < 0.5:
         return f"{count:,}"
     return f"{count:.10g} +- {relative_error * count:.1g}"
-
-
-def _number(bound: float, form: str) -> str:
-    if bound <= 0:
-        return "-"
-    return "never" if math.isinf(bound) else f"{bound:{form}}"
 
 
 def training_table(traces: Sequence[Trace]) -> str:

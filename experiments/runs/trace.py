@@ -15,7 +15,7 @@ from agents import metrics
 from agents.escape import EscapeEvent
 from agents.evaluation import Record
 from experiments.options.config import RunConfig
-from experiments.runs.tracking import Tracker
+from experiments.runs.tracker import Tracker
 
 PACKAGES = (
     "gravity-wells",
@@ -148,7 +148,8 @@ def event_row(event: EscapeEvent, global_step: int) -> dict[str, Any]:
 
 def run_row(config: RunConfig, trace: Trace) -> dict[str, Any]:
     """The row of the table `runs`; its configuration is that of this run alone."""
-    own = config.flat() | {"seed": trace.seed, "num_seeds": 1}
+    # That a run was stopped and gone on with says nothing of its numbers.
+    own = config.flat() | {"seed": trace.seed, "num_seeds": 1, "resume": None}
     whole_run = [row for row in trace.rows if "state" not in row]
     last: Mapping[str, Any] = whole_run[-1] if whole_run else {}
     return {

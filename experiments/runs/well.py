@@ -11,8 +11,9 @@ from agents.evaluation import Record
 from agents.interface import Agent
 from agents.softmax_pg import MOST_UPDATES, log_spaced
 from experiments.options.config import RunConfig
+from experiments.runs.laws import expectations
 from experiments.runs.recording import RecordedRun
-from experiments.runs.summary import escape_table
+from experiments.runs.summary import censored_note, escape_table
 from experiments.runs.trace import Trace
 from gw_envs.checks import check_int
 
@@ -74,7 +75,12 @@ class Run(RecordedRun):
         draw_run(self.config.exp_name, self.learners[0].well, self.traces, path)
 
     def _summary(self) -> str:
-        return escape_table(self.traces)
+        well = self.learners[0].well
+        kinds = {trace.gradient for trace in self.traces}
+        expected = {kind: expectations(self.config, kind, well) for kind in sorted(kinds)}
+        can_jump = self.config.run.agent == "softmax-pg"
+        note = censored_note(self.traces, self.budget, can_jump)
+        return "\n".join(filter(None, [escape_table(self.traces, expected), note]))
 
 
 def make_agents(config: RunConfig) -> list[Agent]:
@@ -85,6 +91,9 @@ def make_agents(config: RunConfig) -> list[Agent]:
     """
     check_int("max_updates", config.run.max_updates, 1, MOST_UPDATES)
     agents: list[Agent] = config.agent.make(config.run, config.env.kwargs())
+    for agent in agents:
+        if not config.run.until_escape:
+            agent.check_budget(config.run.max_updates)
     return agents
 
 

@@ -17,7 +17,10 @@ from experiments.sampling.protocol import (
     AGENTS,
     CELLS,
     DISTRIBUTIONS,
+    JUDGED,
     NUM_SEEDS,
+    SETTINGS,
+    STORED,
     join,
     run_protocol,
     stored_results,
@@ -29,14 +32,18 @@ DRAWN = ("normal_high", "normal_low", "wide")  # uniform_low looks as wide does
 
 @dataclass(frozen=True)
 class ProtocolOptions:
-    """The ASR protocol on the shipped letters; see docs/asr.md."""
+    """The ASR protocol on shipped data; see docs/asr.md."""
 
+    dataset: str = "letter"
+    """letter or digits."""
     stored: bool = False
     """Judge the results shipped with the package; nothing is run."""
     results: Path = Path("runs/asr_protocol")
-    """Folder of the single runs; those that are there are not made again."""
+    """Folder of the single runs, by data set; those that are there are not made again."""
     distributions: tuple[str, ...] = (*DISTRIBUTIONS, "logits_wide")
     """Which initial distributions to run."""
+    judged: bool = False
+    """Only the seven combinations that statements are about."""
     num_seeds: int = NUM_SEEDS
     """Seeds per combination."""
     workers: int = 1
@@ -56,51 +63,54 @@ def main(arguments: list[str]) -> int:
     known = (*DISTRIBUTIONS, "logits_wide")
     for name in options.distributions:
         check_choice("distributions", name, known)
+    check_choice("dataset", options.dataset, tuple(STORED))
     check_folder("output", options.output)
-    if options.stored:
-        table = stored_results()
-    else:
-        check_folder("results", options.results)
-        cells = [cell for cell in CELLS if cell.name in options.distributions]
-        run_protocol(
-            options.results, cells=cells, num_seeds=options.num_seeds, workers=options.workers
-        )
-        path = options.output / "asr_protocol.parquet"
-        join(options.results, path)
-        print(f"wrote {path}")
-        table = _read(path)
-    runs = Runs.from_table(table)
-    if {(c.name, c.agent) for c in CELLS} <= runs.curves.keys():
+    runs = Runs.from_table(stored_results(options.dataset) if options.stored else _run(options))
+    if {(c.name, c.agent) for c in JUDGED} <= runs.curves.keys():
         text = page(runs, findings(runs))
         print(text)
-        written = options.output / "asr_findings.md"
+        written = options.output / f"asr_findings_{options.dataset}.md"
         save_text(text + "\n", written)
         print(f"\nwrote {written}")
-    for path in draw(runs, options.output):
+    for path in draw(runs, options.dataset, options.output):
         print(f"wrote {path}")
     return 0
 
 
-def _read(path: Path) -> object:
+def _run(options: ProtocolOptions) -> object:
+    """Make what is missing; the table of all runs that are there."""
     import pyarrow.parquet as pq
 
+    check_folder("results", options.results)
+    folder = options.results / options.dataset
+    chosen = JUDGED if options.judged else CELLS
+    run_protocol(
+        folder,
+        SETTINGS | {"dataset": options.dataset},
+        cells=[cell for cell in chosen if cell.name in options.distributions],
+        num_seeds=options.num_seeds,
+        workers=options.workers,
+    )
+    path = options.output / STORED[options.dataset]
+    join(folder, path)
+    print(f"wrote {path}")
     return pq.read_table(path)
 
 
-def draw(runs: Runs, folder: Path) -> list[Path]:
+def draw(runs: Runs, dataset: str, folder: Path) -> list[Path]:
     """The curves, and the ways back."""
     from experiments.sampling.plots import draw_protocol, draw_returns
 
     curves = runs.by_distribution(DRAWN)
     figure = new_figure(15, 2.6 * len(curves))
     draw_protocol(figure, curves)
-    paths = [folder / "asr_curves.png"]
+    paths = [folder / f"asr_curves_{dataset}.png"]
     save_figure(figure, paths[0], dpi=75)
     kinds = [("normal_high", agent) for agent in AGENTS if ("normal_high", agent) in runs.curves]
     returns = {agent: runs.returns((name, agent)) for name, agent in kinds}
     shown = {agent: survival for agent, survival in returns.items() if survival is not None}
     if shown:
-        paths.append(folder / "asr_returns.png")
+        paths.append(folder / f"asr_returns_{dataset}.png")
         draw_returns(shown, paths[1])
     return paths
 
@@ -135,7 +145,8 @@ def page(runs: Runs, found: Sequence[Finding]) -> str:
         form = ".3g" if abs(e.value) >= 1 else "+.4f"
         interval = f"[{e.low:{form}}, {e.high:{form}}]"
         what = f"{finding.statement} ({finding.measure})"
-        lines.append(_row((what, f"{e.value:{form}}", interval, f"**{finding.verdict}**")))
+        number = "-" if np.isnan(e.value) else f"{e.value:{form}}"
+        lines.append(_row((what, number, interval, f"**{finding.verdict}**")))
     return "\n".join(lines)
 
 

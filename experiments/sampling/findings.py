@@ -16,12 +16,12 @@ import numpy as np
 
 from agents.metrics import RETRIEVAL_NAMES
 from experiments.analysis.estimates import each_of, largest, quantile, share, smallest
-from experiments.analysis.finding import Finding
+from experiments.analysis.finding import TALLY, Finding
 from experiments.analysis.sign_flips import sign_flip_p_values, simultaneous
 from experiments.analysis.statistics import Estimate
 from experiments.sampling.curves import Runs
-from experiments.sampling.protocol import METRICS
-from gw_envs.checks import Floats
+from experiments.sampling.protocol import JUDGED, METRICS
+from gw_envs.checks import BadInput, Floats
 
 AROUND_15 = slice(12, 19)  # epochs
 BELOW, ABOVE = (-math.inf, 0.0), (0.0, math.inf)
@@ -46,7 +46,7 @@ class Paired:
 
 
 def judge_together(stated: Sequence[Paired]) -> list[Finding]:
-    """Findings whose intervals hold together; the measure says what exact sign flips give."""
+    """Findings whose intervals hold together; the measure says what sign flips give."""
     table = np.stack([s.differences for s in stated], axis=1)
     found = []
     for s, estimate, together in zip(
@@ -60,7 +60,18 @@ def judge_together(stated: Sequence[Paired]) -> list[Finding]:
 
 
 def findings(runs: Runs) -> list[Finding]:
-    """Every sentence: the section on the well, then that on broad sampling."""
+    """Every sentence: the section on the well, then that on broad sampling.
+
+    Raises:
+        ValueError: if the combinations that are compared have different numbers of seeds.
+    """
+    counts = {c: len(runs.curves[c.name, c.agent]["recall_at_1"]) for c in JUDGED}
+    fewest, most = min(counts, key=counts.__getitem__), max(counts.values())
+    if counts[fewest] < most:
+        raise BadInput(
+            f"results of {fewest.name}, {fewest.agent} have {counts[fewest]} seeds and others "
+            f"{most}; differences are paired, so run --judged --num-seeds {most}."
+        )
     return [*asr_well(runs), *broad_and_narrow(runs)]
 
 
@@ -168,6 +179,7 @@ def in_six(falls: list[Finding]) -> list[Finding]:
             count,
             (6.0, 6.0),
             "all-fall",
+            TALLY,
         ),
         Finding(
             "normal_high, PPO: the five named metrics (four recalls and NMI) fall around epoch 15.",
@@ -234,6 +246,7 @@ def when(runs: Runs) -> list[Finding]:
             f"share of the {fell} runs that fell",
             share(back, fell, COUNTED),
             (0.5, 1.0),
+            "most-come-back",
         ),
     ]
 

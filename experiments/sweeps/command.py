@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Literal
 from tyro.conf import Positional
 
 from gw_envs.checks import BadInput, check_int
-from gw_envs.threads import one_thread_each
 
 if TYPE_CHECKING:
     from experiments.sweeps.engines import Engine
@@ -48,7 +47,6 @@ def main(arguments: list[str]) -> int:
     """
     import tyro
 
-    one_thread_each()
     from experiments.files import check_folder
     from experiments.sweeps.scheduling import Progress, check_points, run_missing
     from experiments.sweeps.specification import read_sweep

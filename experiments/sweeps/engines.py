@@ -20,7 +20,6 @@ from typing import Any, Protocol
 from tqdm import tqdm
 
 from experiments.sweeps.execution import BatchResult, Job, execute
-from gw_envs.threads import one_thread_each
 
 Batch = tuple[Job, ...]
 
@@ -102,7 +101,6 @@ class ProcessEngine:
     """
 
     def __init__(self, workers: int) -> None:
-        one_thread_each()  # inherited by the workers
         self.slots = workers
         self._context = _context()
         self._workers: list[_Worker] = []

@@ -16,7 +16,7 @@ from experiments.files import PARQUET
 from experiments.options.config import make_config
 from experiments.results import TABLES, Rows, make_table, sealed
 from experiments.runs import make_run
-from experiments.runs.tracking import NullTracker
+from experiments.runs.tracker import NullTracker
 from gw_envs.checks import BadInput
 
 # The same input gives the same error again: trying once is enough.

@@ -22,7 +22,9 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import math
 import runpy
+import traceback
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -30,10 +32,12 @@ from typing import Any
 
 from experiments.files import check_name
 from experiments.options.config import RunConfig, make_config
-from gw_envs.checks import BadInput, check_choice, check_int
+from experiments.options.yaml_text import read_yaml
+from gw_envs.checks import BadInput, check_choice, check_instance, check_int
 
 BLOCK_KEYS = ("base", "grid", "points", "seeds", "tags")
 KEYS = ("name", *BLOCK_KEYS, "blocks")
+MOST_RUNS = 1_000_000
 SEEDS_TOGETHER = 32  # sampled runs of one configuration that one agent makes at once
 INSTEAD = {  # options that a sweep sets itself, and what to write for them
     "seed": "`seeds`",
@@ -109,24 +113,40 @@ def read_sweep(path: Path | str) -> Sweep:
     Raises:
         ValueError: naming the file, key or option that is wrong.
     """
-    import yaml
-
     path = Path(path)
-    try:
-        if path.suffix == ".py":
-            path.open().close()
-            data = runpy.run_path(str(path)).get("SWEEP")
-        else:
-            data = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise BadInput(f"sweep file {str(path)!r} cannot be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = " ".join(str(error).split())
-        raise BadInput(f"sweep file {str(path)!r} is not YAML: {line}.") from None
+    name = f"sweep file {str(path)!r}"
+    data = _run_python(path, name) if path.suffix == ".py" else read_yaml(path, name)
     if not isinstance(data, Mapping):
         what = "a variable SWEEP with a mapping" if path.suffix == ".py" else "`key: value` lines"
-        raise BadInput(f"sweep file {str(path)!r} must hold {what}: {', '.join(KEYS)}.")
+        raise BadInput(f"{name} must hold {what}: {', '.join(KEYS)}.")
     return make_sweep({"name": path.stem} | dict(data))
+
+
+def _run_python(path: Path, name: str) -> Any:
+    """The variable SWEEP of a Python file; what the file raises is told as the file's.
+
+    Raises:
+        ValueError: naming the file, the line and the error.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise BadInput(f"{name} is a folder, a device or a pipe; name a file.")
+        path.open().close()
+    except OSError as error:
+        raise BadInput(f"{name} cannot be read: {error.strerror}.") from None
+    try:
+        return runpy.run_path(str(path)).get("SWEEP")
+    except BadInput:
+        raise
+    except (Exception, SystemExit) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        line = getattr(error, "lineno", None) or frames[-1].lineno
+        own = [frame.lineno for frame in frames if frame.filename == str(path)]
+        said = " ".join(str(error).split())
+        raise BadInput(
+            f"{name} raised {type(error).__name__} in line {own[-1] if own else line}: "
+            f"{said or 'no message'}."
+        ) from error
 
 
 def make_sweep(data: Mapping[str, Any]) -> Sweep:
@@ -136,6 +156,7 @@ def make_sweep(data: Mapping[str, Any]) -> Sweep:
         ValueError: for an unknown key or option, a value of the wrong type, a run that occurs
             twice or a sweep of no run.
     """
+    check_instance("data", data, Mapping, f"a mapping with {', '.join(KEYS)}")
     for key in data:
         check_choice("sweep key", key, KEYS)
     name = check_name("name", data.get("name"))
@@ -191,6 +212,7 @@ def _inherit(outside: Mapping[str, Any], block: Mapping[str, Any]) -> dict[str, 
 def _block_points(name: str, block: Mapping[str, Any]) -> Iterator[Point]:
     """The points of one block, in the order of the file; the last grid axis changes fastest."""
     grid = {key: _list(f"grid axis {key!r}", values) for key, values in block["grid"].items()}
+    _check_size(grid, block)
     tags = tuple(map(str, block["tags"]))
     for listed in _list("points", block.get("points", [{}])):
         own = dict(_mapping("point", listed))
@@ -203,6 +225,18 @@ def _block_points(name: str, block: Mapping[str, Any]) -> Iterator[Point]:
             axes = {key: flat[key] for key in swept}
             for seeds in _seed_ranges(config, block.get("seeds", 1)):
                 yield Point(config, axes, tags).with_seeds(seeds)
+
+
+def _check_size(grid: Mapping[str, list[Any]], block: Mapping[str, Any]) -> None:
+    """Refuse a block of more runs than a sweep can hold, before one of them is made."""
+    seeds = block.get("seeds", 1)
+    each = len(seeds) if isinstance(seeds, list | tuple) else check_int("seeds", seeds, 1)
+    points = math.prod(map(len, grid.values())) * len(_list("points", block.get("points", [{}])))
+    if points * each > MOST_RUNS:
+        raise BadInput(
+            f"the sweep's grid, points and seeds are {points:,} configurations of {each:,} seeds, "
+            f"{points * each:,} runs; a sweep holds at most {MOST_RUNS:,}."
+        )
 
 
 def _refuse_own(options: Mapping[str, Any]) -> None:

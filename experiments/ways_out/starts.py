@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from agents.policies import Start, softmax
 from agents.updates import ExactRule
-from gw_envs.checks import BadInput, Floats, check_int
+from gw_envs.checks import Floats, check_int, check_numbers
 
 NAMES = ("uniform_suboptimal", "corner")
 
@@ -63,9 +63,7 @@ def policy_at_distance(rule: ExactRule, distance: ArrayLike, num_actions: int) -
         Probabilities [..., K].
     """
     check_int("num_actions", num_actions, 2)
-    above = np.asarray(distance, dtype=np.float64)[..., None]
-    if not np.all(above > 0):
-        raise BadInput(f"distance={distance!r} must be above 0.")
+    above = check_numbers("distance", distance, 0, open_low=True)[..., None]
     theta = rule.theta_from_policy(np.full((*above.shape[:-1], num_actions), 1 / num_actions))
     theta[..., :num_actions] = 1 + above * (np.arange(num_actions) > 0)  # the rest is memory
     return rule.policy(theta)

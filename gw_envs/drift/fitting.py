@@ -21,7 +21,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import BadInput, Floats, check_choice, check_float
+from gw_envs.checks import (
+    BadInput,
+    Floats,
+    check_choice,
+    check_float,
+    check_instance,
+    check_numbers,
+    shown,
+)
 from gw_envs.drift.laws import (
     AR1,
     Abrupt,
@@ -175,6 +183,7 @@ def fit_drift(
         ValueError: naming the argument that is of the wrong length, not finite or unknown.
     """
     times, curve = _check_curve(t, values)
+    check_instance("families", families, (list, tuple), "a list of names")
     chosen = [check_choice("families", name, FAMILIES) for name in families]
     if not chosen:
         raise BadInput(f"families={families!r} must name at least one of {', '.join(FAMILIES)}.")
@@ -193,17 +202,14 @@ def fit_drift(
 
 
 def _check_curve(t: ArrayLike, values: ArrayLike) -> tuple[Floats, Floats]:
-    times, curve = np.asarray(t, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    times, curve = check_numbers("t", t), check_numbers("values", values)
     if times.ndim != 1 or times.shape != curve.shape or times.size < MIN_POINTS:
         raise BadInput(
             f"t and values of shapes {times.shape} and {curve.shape} must be two vectors of the "
             f"same length, at least {MIN_POINTS}."
         )
-    if not np.isfinite(curve).all():
-        where = int(np.flatnonzero(~np.isfinite(curve))[0])
-        raise BadInput(f"values[{where}]={curve[where]} must be a finite number.")
-    if not (np.isfinite(times).all() and times[0] >= 0 and np.all(np.diff(times) > 0)):
-        raise BadInput(f"t={t!r} must be finite, at least 0 and increasing.")
+    if times[0] < 0 or np.any(np.diff(times) <= 0):
+        raise BadInput(f"t={shown(t)} must be finite, at least 0 and increasing.")
     if times[0] > times[-1] - times[0]:
         raise BadInput(
             f"t[0]={times[0]} lies further from 0 than the curve is long; count t from its start."

@@ -16,13 +16,21 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
+from gw_envs.checks import (
+    BadInput,
+    Floats,
+    check_choice,
+    check_float,
+    check_int,
+    check_memory,
+    check_numbers,
+)
 
 # Rounding may carry a law that touches an end this far beyond it; it is then set to the end.
 RANGE_TOLERANCE = 1e-12
@@ -73,7 +81,7 @@ class DriftLaw(ABC):
         if isinstance(clip, bool):
             return clip
         try:
-            low, high = (float(end) for end in clip)
+            low, high = (check_float("clip", end) for end in clip)
         except (TypeError, ValueError):
             low, high = 1.0, 0.0
         if not 0 <= low < high <= 1:
@@ -100,10 +108,7 @@ class DriftLaw(ABC):
         Raises:
             ValueError: for a time below zero or not finite.
         """
-        times = np.asarray(t, dtype=np.float64)
-        bad = times[~((times >= 0) & np.isfinite(times))]
-        if bad.size:
-            raise BadInput(f"t={bad[0]} must be a finite time of at least 0.")
+        times = np.asarray(check_numbers("t", t, 0))
         curve = self._curve(times.ravel(), _as_sequence(seed)).reshape(times.shape)
         if self.clip is False:
             return curve
@@ -140,6 +145,7 @@ class DriftLaw(ABC):
             ValueError: naming the first t at which the law is outside [0, 1].
         """
         ticks = check_int("horizon", horizon, 0)
+        check_memory("horizon", horizon, 24.0 * ticks)
         path = self.values(np.arange(ticks + 1), seed)
         outside = np.flatnonzero(~((path >= -RANGE_TOLERANCE) & (path <= 1 + RANGE_TOLERANCE)))
         if outside.size:
@@ -370,11 +376,7 @@ def drift_law(form: Any, name: str = "drift") -> DriftLaw:
     known = {item.name: item for item in dataclasses.fields(law)}
     for key in arguments:
         check_choice(f"{name}: argument of law {law.law!r}", key, tuple(known))
-    missing = [
-        key
-        for key, item in known.items()
-        if item.default is dataclasses.MISSING and key not in arguments
-    ]
+    missing = [k for k, i in known.items() if i.default is MISSING and k not in arguments]
     if missing:
         raise BadInput(f"{name}={dict(form)!r} lacks {', '.join(missing)} of law {law.law!r}.")
     return law(**arguments)

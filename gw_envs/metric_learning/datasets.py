@@ -1,8 +1,8 @@
 """What the embedding is trained on: labelled rows or images, split by class and within classes.
 
-`letter` is shipped (CC BY 4.0, see `gw_envs/data/README.md`), `digits` comes with scikit-learn,
-`folder:PATH` reads one folder of images per class; `cub200`, `cars196` and `sop` are read by
-pytorch-metric-learning's classes from a folder that holds their files.
+`letter` and `digits` are shipped (CC BY 4.0, see `gw_envs/data/README.md`), `folder:PATH` reads one
+folder of images per class; `cub200`, `cars196` and `sop` are read by pytorch-metric-learning's
+classes from a folder that holds their files.
 """
 
 from __future__ import annotations
@@ -20,20 +20,24 @@ from numpy.typing import NDArray
 from gw_envs.checks import (
     BadInput,
     check_choice,
-    check_float,
     check_instance,
     check_int,
     check_memory,
+    check_share,
 )
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+SHIPPED = {  # name: (file, half the largest feature)
+    "letter": ("letter_recognition.npz", 7.5),
+    "digits": ("optical_digits.npz", 8.0),
+}
 # name: (module and class in pytorch_metric_learning.datasets, default folder)
 DOWNLOADS = {
     "cub200": ("cub", "CUB", "CUB_200_2011"),
     "cars196": ("cars196", "Cars196", "cars196"),
     "sop": ("sop", "StanfordOnlineProducts", "Stanford_Online_Products"),
 }
-NAMES = ("letter", "digits", *DOWNLOADS, "folder:PATH")
+NAMES = (*SHIPPED, *DOWNLOADS, "folder:PATH")
 ClassSplit = Literal["alternate", "halves", "random"]
 
 Rows = NDArray[np.float32]
@@ -84,19 +88,15 @@ def load(dataset: str, *, image_size: int = 64, root: str | None = None) -> tupl
     if check_instance("dataset", dataset, str, "a name").startswith("folder:"):
         return _image_folder(Path(dataset.removeprefix("folder:")), image_size)
     name = check_choice("dataset", dataset, NAMES[:-1])
-    if name == "letter":
-        return _letter(Path(str(files("gw_envs") / "data" / "letter_recognition.npz")))
-    if name == "digits":
-        from sklearn.datasets import load_digits
-
-        digits = load_digits()
-        return (digits.data / 8 - 1).astype(np.float32), digits.target.astype(np.int64)
+    if name in SHIPPED:
+        file, half = SHIPPED[name]
+        return _shipped(name, Path(str(files("gw_envs") / "data" / file)), half)
     return _download(name, Path("data", name) if root is None else Path(root), image_size)
 
 
-def _letter(path: Path) -> tuple[Rows, Labels]:
-    """The shipped data set."""
-    message = f"dataset='letter' cannot be read from {path.name}: "
+def _shipped(name: str, path: Path, half: float) -> tuple[Rows, Labels]:
+    """A shipped data set, its features from 0 to 2 half."""
+    message = f"dataset={name!r} cannot be read from {path.name}: "
     try:
         with path.open("rb") as file, np.load(file) as arrays:
             features, labels = arrays["features"], arrays["labels"]
@@ -104,7 +104,7 @@ def _letter(path: Path) -> tuple[Rows, Labels]:
         raise BadInput(message + "the file is missing; install gravity-wells again.") from None
     except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError):
         raise BadInput(message + "the file is damaged; install gravity-wells again.") from None
-    return (features / 7.5 - 1).astype(np.float32), labels.astype(np.int64)
+    return (features / half - 1).astype(np.float32), labels.astype(np.int64)
 
 
 def _image_folder(root: Path, size: int) -> tuple[Rows, Labels]:
@@ -191,7 +191,7 @@ def split(
         ValueError: for fewer than four classes, or a class too small to be split.
     """
     check_choice("class_split", class_split, get_args(ClassSplit))
-    share = check_float("validation_fraction", validation_fraction, 0, 1, open_low=True)
+    share = check_share("validation_fraction", validation_fraction)
     if rows_per_class is not None:
         check_int("rows_per_class", rows_per_class, 4)
     rng = np.random.default_rng(np.random.SeedSequence(check_int("split_seed", seed, 0)))

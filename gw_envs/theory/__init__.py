@@ -9,6 +9,11 @@ from gw_envs.theory.bounds import (
     reward_escape_bound,
     uniform_start_escape_bound,
 )
+from gw_envs.theory.certificate.certifying import (
+    Certificate,
+    certify_equal_gap_escape_time,
+    certify_escape_time,
+)
 from gw_envs.theory.clock import (
     equal_gap_escape_time,
     escape_time,
@@ -33,11 +38,14 @@ from gw_envs.theory.wells import (
 
 __all__ = [
     "WELL_FRACTION",
+    "Certificate",
     "GaussianInitialization",
     "StateAudit",
     "audit",
     "best_arm_and_gap",
     "ceiling_range",
+    "certify_equal_gap_escape_time",
+    "certify_escape_time",
     "drift_escape_bound",
     "drift_escape_updates",
     "equal_gap_escape_time",

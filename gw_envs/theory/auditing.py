@@ -22,6 +22,7 @@ from gw_envs.checks import (
     check_int,
     check_numbers,
     check_policy,
+    check_seconds,
 )
 from gw_envs.theory.drifting import drift_escape_updates, well_escape_updates
 from gw_envs.theory.printed_theorem import ceiling_range, check_rewards_path, printed_escape_time
@@ -148,7 +149,7 @@ def audit(
     initial_policy: ArrayLike,
     learning_rate: float,
     *,
-    optimal_action: int | Sequence[int] = 0,
+    optimal_action: int | Sequence[int] | None = None,
     reward_gap: float | Sequence[float] | None = None,
     constant: float | None = None,
     max_updates: int = 20_000,
@@ -157,18 +158,18 @@ def audit(
     """Hold both forms of Theorem 2 against the exact iteration of an instance.
 
     Args:
-        instance: rewards [K] or [T, K] (one state, last row held), a tabular MDP (`TabularWorld`),
-            or a function from the clock t = n to one.
+        instance: one of our environments; rewards [K] or [T, K] (one state, last row held); a
+            tabular MDP (`TabularWorld`); or a function from the clock t = n to one.
         initial_policy: [S, K], or [K] for every state alike.
         learning_rate: eta > 0.
-        optimal_action: a* of every state, or one per state.
-        reward_gap: Delta(s), one or one per state; default the smallest effective gap of s at
-            clock 0. At discount > 0 it enters the printed theorem only: the glossary's well then
-            uses the smallest gap of Q_n(s, .).
+        optimal_action: a* of every state, or one per state; default the environment's, else 0.
+        reward_gap: Delta(s), one or one per state; default the environment's, else the smallest
+            effective gap of s at clock 0. At discount > 0 it enters the printed theorem only: the
+            glossary's well then uses the smallest gap of Q_n(s, .).
         constant: the printed C; default 0.45/eta (printed_theorem.py says why).
         max_updates: budget; what has not happened by then is None.
         drift_horizon: clocks to look at even after every state has escaped; default T - 1 for a
-            rewards path, else 0.
+            rewards path, an environment's own (at most max_updates), else 0.
 
     Returns:
         One `StateAudit` per state.
@@ -179,16 +180,22 @@ def audit(
     eta = check_float("learning_rate", learning_rate, 0, open_low=True)
     printed_escape_time(0.5, 1.0, eta, constant)  # refuses a constant out of range
     budget = check_int("max_updates", max_updates, 0)
+    instance = getattr(instance, "unwrapped", instance)
+    if hasattr(instance, "mdp_at"):  # one of our environments names what it is about
+        optimal_action = instance.optimal_actions if optimal_action is None else optimal_action
+        reward_gap = instance.reward_gaps if reward_gap is None else reward_gap
+    check_seconds("max_updates", budget, 1e-5 * budget)
     world_at, horizon = _as_worlds(instance)
     if drift_horizon is not None:
         horizon = check_int("drift_horizon", drift_horizon, 0)
     policy = np.atleast_2d(check_policy("initial_policy", initial_policy))
     first = world_at(0)
-    shape = first.action_values(np.full_like(policy, 1 / policy.shape[1])).shape
+    states: Any = getattr(first, "num_states", policy.shape[0])
+    shape = first.action_values(np.full((states, policy.shape[1]), 1 / policy.shape[1])).shape
     if policy.shape[1] != shape[1] or policy.shape[0] not in (1, shape[0]):
         raise BadInput(f"initial_policy of shape {policy.shape} must be [S, K] = {shape} or [K].")
     policy = np.broadcast_to(policy, shape).copy()
-    best = _per_state("optimal_action", optimal_action, shape[0])
+    best = _per_state("optimal_action", 0 if optimal_action is None else optimal_action, shape[0])
     for action in best.tolist():
         check_int("optimal_action", action, 0, shape[1] - 1)
     path = _Path(first, policy, best.astype(int), reward_gap)
@@ -314,6 +321,8 @@ class _OneState:
 
 def _as_worlds(instance: Any) -> tuple[Callable[[int], TabularWorld], int]:
     """The instance as a function of the clock, and the clocks its own path spans."""
+    if hasattr(instance, "mdp_at"):
+        return instance.mdp_at, int(instance.drift_horizon)
     if hasattr(instance, "action_values"):
         return lambda clock: instance, 0
     if callable(instance):

@@ -23,7 +23,7 @@ from gw_envs.checks import (
     check_numbers,
     check_policy,
 )
-from gw_envs.theory.clock import flow_integral
+from gw_envs.theory.clock import flow_integral, quotient
 from gw_envs.theory.wells import best_arm_and_gap, escape_threshold
 
 
@@ -48,8 +48,22 @@ def escape_lower_bound(optimal_prob: ArrayLike, reward_gap: float, learning_rate
     """
     gap = check_float("reward_gap", reward_gap, 0, 1, open_low=True)
     eta = check_float("learning_rate", learning_rate, 0, open_low=True)
-    bound = np.asarray(equal_rewards_escape_bound(optimal_prob)) / (eta * gap)
-    return float(bound) if bound.ndim == 0 else bound
+    return in_updates(equal_rewards_escape_bound(optimal_prob), eta, gap)
+
+
+def in_updates(clock: ArrayLike, *factors: float) -> Any:
+    """A clock over eta and a gap, in updates: what a lower bound says, finite as the truth is.
+
+    Args:
+        clock: >= 0, any shape.
+        factors: positive.
+
+    Returns:
+        float or array; at most the largest float64.
+    """
+    most = np.finfo(np.float64).max
+    bound = np.minimum(quotient(np.minimum(clock, most), *factors), most)
+    return float(bound) if np.ndim(bound) == 0 else bound
 
 
 def equal_rewards_escape_bound(optimal_prob: ArrayLike) -> Any:
@@ -127,7 +141,7 @@ def reward_escape_bound(policy: ArrayLike, mean_rewards: ArrayLike, learning_rat
     # Equal to the bit: a difference of 1e-12 already rules the dynamics once x0 is below it.
     if np.ptp(gaps) == 0:
         clock = max(clock, equal_rewards_escape_bound(pi[best]))
-    return clock / (eta * float(gaps.max()))
+    return float(in_updates(clock, eta, float(gaps.max())))
 
 
 def uniform_start_escape_bound(
@@ -156,7 +170,7 @@ def uniform_start_escape_bound(
     gap = check_float("largest_gap", largest_gap, 0, 1, open_low=True)
     eta = check_float("learning_rate", learning_rate, 0, open_low=True)
     k = check_int("num_actions", num_actions, 2)
-    return max(0.0, (k - 1) / k * (1 - 10 * x0) / (eta * gap * x0))
+    return float(in_updates(max(0.0, (k - 1) / k * (1 - 10 * x0)), eta, gap, x0))
 
 
 def mdp_escape_bound(
@@ -191,7 +205,7 @@ def mdp_escape_bound(
     clock = drift_escape_bound(policy, optimal_action)
     if clock == 0 or share == 0:
         return math.inf if clock > 0 else 0.0
-    return clock * (1 - gamma) ** 2 / (eta * share)
+    return float(in_updates(clock * (1 - gamma) ** 2, eta, share))
 
 
 def check_one_policy(policy: ArrayLike) -> Floats:

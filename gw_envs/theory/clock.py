@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from decimal import Decimal, localcontext
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -38,13 +39,34 @@ def flow_integral(x: ArrayLike) -> Any:
         x: probability of the best arm, in (0, 1), any shape.
 
     Returns:
-        F(x), float or array of the same shape. F(0.1) = -13.283338043561328.
+        F(x), float or array of the same shape; -inf below 5.6e-309, where float64 ends.
+        F(0.1) = -13.283338043561328.
 
     Raises:
         ValueError: if an entry is outside (0, 1).
     """
     p = check_numbers("x", x, 0, 1, open_low=True, open_high=True)
-    value = 1 / (1 - p) - 1 / p + 2 * (np.log(p) - np.log1p(-p))
+    with np.errstate(over="ignore"):
+        value = 1 / (1 - p) - 1 / p + 2 * (np.log(p) - np.log1p(-p))
+    return float(value) if value.ndim == 0 else value
+
+
+def quotient(numerator: ArrayLike, *factors: float) -> Any:
+    """numerator / (product of positive factors), however small or large that product is.
+
+    Args:
+        numerator: any shape.
+        factors: positive numbers.
+
+    Returns:
+        float or array; infinite, or 0, where the result itself is beyond float64.
+    """
+    mantissa, exponent = np.frexp(np.asarray(numerator, dtype=np.float64))
+    for factor in factors:
+        part, power = math.frexp(factor)
+        mantissa, exponent = mantissa / part, exponent - power
+    with np.errstate(over="ignore", under="ignore"):
+        value = np.ldexp(mantissa, exponent)
     return float(value) if value.ndim == 0 else value
 
 
@@ -65,12 +87,11 @@ def flow_escape_time(
         escape_prob: xe; default the well's edge 0.1.
 
     Returns:
-        float or array; 0 where x0 is already above xe.
+        float or array; 0 where x0 is already above xe, inf beyond float64.
     """
     gap, eta, k, edge = _check_setting(reward_gap, learning_rate, num_actions, escape_prob)
     distance = flow_integral(edge) - flow_integral(_check_starts(optimal_prob))
-    time = np.maximum(distance / (k / (k - 1) * eta * gap), 0.0)
-    return float(time) if np.ndim(time) == 0 else time
+    return quotient(np.maximum(distance, 0.0), k / (k - 1), eta, gap)
 
 
 def equal_gap_escape_time(
@@ -198,7 +219,7 @@ def _abel(p: Decimal, h: Decimal) -> Decimal:
     odds = p / (1 - p)
     total = (odds + 2 * odds.ln() - 1 / odds) / h + (p * (1 - p)).ln() / 2
     power = Decimal(1)
-    for coefficients in _abel_polynomials():
+    for coefficients in _abel_decimals():
         power *= h
         value = Decimal(0)
         for coefficient in reversed(coefficients):
@@ -208,16 +229,25 @@ def _abel(p: Decimal, h: Decimal) -> Decimal:
 
 
 @lru_cache(maxsize=1)
-def _abel_polynomials() -> tuple[tuple[Decimal, ...], ...]:
-    """Coefficients (ascending in p) of the polynomial terms a_1, a_2, ... of the Abel series.
+def _abel_decimals() -> tuple[tuple[Decimal, ...], ...]:
+    """`abel_polynomials` in 50 digits."""
+    with localcontext() as context:
+        context.prec = 50
+        return tuple(
+            tuple(Decimal(c.numerator) / Decimal(c.denominator) for c in polynomial)
+            for polynomial in abel_polynomials()
+        )
+
+
+@lru_cache(maxsize=1)
+def abel_polynomials() -> tuple[tuple[Fraction, ...], ...]:
+    """Exact coefficients (ascending in p) of the terms a_1, a_2, ... of the Abel series.
 
     Recurrence from A(v + h f) = A(v) + 1 with A = a_{-1}/h + a_0 + h a_1 + ..., f = p(1-p), all
     derivatives by v (d/dv = f d/dp): a_k' = -(1/f) sum_{j>=2} f^j/j! a_{k+1-j}^{(j)}. The
     derivatives of a_{-1} and a_0 are 1/f and (1-2p)/2; the rest stays polynomial, so exact
     fractions suffice. Order n of h collects a_{n-j}^{(j)} over j = 1..n+1.
     """
-    from fractions import Fraction
-
     Poly = list[Fraction]
 
     def multiply(a: Poly, b: Poly) -> Poly:
@@ -246,7 +276,7 @@ def _abel_polynomials() -> tuple[tuple[Decimal, ...], ...]:
 
     orders = SERIES_TERMS + 2
     scaled: list[dict[int, Poly]] = []  # scaled[m][j] = f^j a_{m-1}^{(j)}
-    polynomials: list[tuple[Decimal, ...]] = []
+    polynomials: list[tuple[Fraction, ...]] = []
     for m in range(orders):
         # first derivative of a_{m-1}: f a_{m-1}' = - sum_{j>=2} f^j/j! a_{m-j}^{(j)}
         first: Poly = [Fraction(1)] if m == 0 else [Fraction(0)]
@@ -276,9 +306,6 @@ def _divide_by_f_squared(poly: list[Any]) -> list[Any]:
     return quotient
 
 
-def _integrate(poly: list[Any]) -> tuple[Decimal, ...]:
-    """Antiderivative with constant 0, as decimals."""
-    with localcontext() as context:
-        context.prec = 50
-        terms = [c / (i + 1) for i, c in enumerate(poly)]
-        return (Decimal(0), *(Decimal(t.numerator) / Decimal(t.denominator) for t in terms))
+def _integrate(poly: list[Fraction]) -> tuple[Fraction, ...]:
+    """Antiderivative with constant 0."""
+    return (Fraction(0), *(c / (i + 1) for i, c in enumerate(poly)))

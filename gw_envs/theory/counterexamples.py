@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gw_envs.checks import BadInput, Floats, check_float, check_int, check_policy
+from gw_envs.checks import BadInput, Floats, check_float, check_int, check_memory, check_policy
 from gw_envs.theory.auditing import StateAudit, audit
 from gw_envs.theory.printed_theorem import check_rewards_path
 
@@ -153,6 +153,7 @@ def alternating_arms(
     x0 = _check_start(optimal_prob, 1.0)
     share = check_float("second_share", second_share, 0, 1, open_low=True, open_high=True)
     pairs = -(-check_int("clocks", clocks, 2) // 2)
+    check_memory("clocks", clocks, 48 * pairs)
     return Counterexample(
         name="CE5 arms that take turns",
         claim="sub-optimality >= 0.0045 before t0 = 900/x0; it falls below at least five times "
@@ -171,7 +172,7 @@ def alternating_starts(lowest: float = 1e-5) -> list[tuple[float, float]]:
     Args:
         lowest: the deepest pi_1(a*), below 0.1.
     """
-    depths = np.geomspace(_check_start(lowest, 0.1), 0.1, 11)
+    depths = np.geomspace(_check_start(lowest, 0.1, "lowest"), 0.1, 11)
     splits = (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
     return [(float(x0), share) for x0 in depths for share in splits]
 
@@ -228,5 +229,5 @@ def flow_time(rewards: Floats, policy: Floats, escape_prob: float = 0.1) -> floa
     return float(flow.t_events[0][0])
 
 
-def _check_start(optimal_prob: float, below: float) -> float:
-    return check_float("optimal_prob", optimal_prob, 0, below, open_low=True, open_high=True)
+def _check_start(optimal_prob: float, below: float, name: str = "optimal_prob") -> float:
+    return check_float(name, optimal_prob, 0, below, open_low=True, open_high=True)

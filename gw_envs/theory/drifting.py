@@ -21,12 +21,13 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import BadInput, Floats, check_float, check_int, check_numbers
+from gw_envs.checks import BadInput, Floats, check_bool, check_float, check_int, check_numbers
 from gw_envs.theory.bounds import (
     check_one_policy,
     drift_escape_bound,
     equal_rewards_escape_bound,
     extended_flow,
+    in_updates,
     levelled_logit,
     logit,
 )
@@ -62,7 +63,7 @@ def drift_escape_updates(
     """
     pi = check_one_policy(policy)
     clock = drift_escape_bound(pi, optimal_action)
-    if equal_rewards:
+    if check_bool("equal_rewards", equal_rewards):
         clock = max(clock, equal_rewards_escape_bound(pi[optimal_action]))
     gaps = _check_path("gaps_path", gaps_path)
     speed = _clock_speed(gaps, _check_path("learning_rate", learning_rate, non_negative=True))
@@ -130,9 +131,12 @@ def _edge_logits(smallest_gap: Floats, reward_gap: Floats) -> Floats:
 
 
 def _clock_speed(gaps: Floats, rate: Floats) -> Floats:
-    """eta_t (G_t)_+ over the longer of the two paths."""
+    """eta_t (G_t)_+ over the longer of the two paths; what float64 cannot hold is rounded up."""
     size = max(gaps.size, rate.size)
-    return _hold(rate, size) * np.maximum(_hold(gaps, size), 0.0)
+    rates, largest = _hold(rate, size), np.maximum(_hold(gaps, size), 0.0)
+    least = np.where((rates > 0) & (largest > 0), np.nextafter(0.0, 1.0), 0.0)
+    with np.errstate(under="ignore"):
+        return np.maximum(rates * largest, least)
 
 
 def _hold(path: Floats, size: int) -> Floats:
@@ -147,7 +151,7 @@ def _updates_within(speed: Floats, allowed: Floats) -> float:
     over = np.flatnonzero(~(clock <= limit))
     if over.size == 0:
         left = limit[-1] - clock[-1]
-        return float(speed.size + left / speed[-1]) if speed[-1] > 0 else math.inf
+        return speed.size + float(in_updates(left, speed[-1])) if speed[-1] > 0 else math.inf
     n = int(over[0])
     if n == 0:
         return 0.0

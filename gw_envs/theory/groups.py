@@ -25,7 +25,7 @@ import math
 
 from gw_envs.checks import BadInput, check_choice, check_float, check_int
 from gw_envs.theory.functional import ExponentialFunctional
-from gw_envs.theory.sampled_law import SampledEscapeLaw, check_start
+from gw_envs.theory.sampled_law import SampledEscapeLaw, check_reach, check_start
 
 GROUP_RULES = ("rloo", "dr-grpo", "grpo", "max-rl", "ppo-clip")
 MOST_IN_SIGHT = 0.3  # G x0 above which two successes in a group are no longer rare
@@ -79,6 +79,7 @@ def group_escape_law(
         raise BadInput(f"reward_gap={gap!r} must be 1 for max-rl: its rewards are binary.")
     k = check_int("num_actions", num_actions, 2)
     step = _step(rule, size, learning_rate, gap, clip, k / (k - 1))
+    check_reach(start, step)
     scale = ((1 - start) / start - (1 - edge) / edge) / size
     return SampledEscapeLaw(
         ExponentialFunctional((step,), (1.0,), 0.0), scale, scale * size * start - 1

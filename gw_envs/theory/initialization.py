@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 
 from gw_envs.checks import Floats, check_float, check_int, check_numbers
 from gw_envs.theory.bounds import logit
-from gw_envs.theory.clock import flow_integral
+from gw_envs.theory.clock import flow_integral, quotient
 from gw_envs.theory.wells import escape_threshold
 
 GRID_STEP = 0.1  # of the trapezoid sums over u; they are exact to rounding for smooth integrands
@@ -197,7 +197,7 @@ class GaussianInitialization:
         if w > 700:
             return math.inf
         waited = flow_integral(escape_threshold()) + 2 * (w + math.sinh(w))
-        return max(0.0, waited / (c * eta * gap))
+        return float(quotient(max(0.0, waited), c, eta, gap))
 
     def freezing_sigma(self) -> float:
         """sqrt(2 ln(K-1)): above it the largest rival alone makes up S (random-energy model).

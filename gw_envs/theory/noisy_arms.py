@@ -28,9 +28,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gw_envs.checks import BadInput, Floats, check_float
+from gw_envs.theory.clock import quotient
 from gw_envs.theory.functional import ExponentialFunctional
 from gw_envs.theory.sampled_law import (
     check_noise,
+    check_reach,
     check_start,
     limit_baseline,
     reward_steps,
@@ -141,26 +143,38 @@ def noisy_wrong_arms_law(
             "noise on the wrong pulls: use sampled_escape_law."
         )
     gap = best - wrong
+    check_reach(start, eta * gap)
     jumps, chances = reward_steps(best, level, eta, reward_noise, std)
     other, shares = reward_steps(wrong, level, eta, reward_noise, std)
     functional = ExponentialFunctional(
         tuple(jumps.tolist()), tuple(chances.tolist()), eta * (wrong - level)
     )
-    spread = float(shares @ (np.expm1(-np.maximum(other, -700.0)) + other))
+    spread = float(shares @ _excess(other))
     return NoisyArmsLaw(
         exponent=size - 1,
         noise_mean=_noise_mean(functional, spread, size, start),
         drift_mean=_noise_mean(functional, 1.0, 2, start),
-        noise_scale=square / (4 * gap * start) ** 2 if size == 3 else math.nan,
-        drift_time=1 / (2 * eta * gap * start),
+        noise_scale=float(quotient(square / 16, gap, gap, start, start)) if size == 3 else math.nan,
+        drift_time=float(quotient(0.5, eta, gap, start)),
         step=float(chances @ np.abs(jumps)),
     )
+
+
+def _excess(x: Floats) -> Floats:
+    """e^-x - 1 + x, also where it is lost beside x: then x^2/2 - x^3/6 + x^4/24."""
+    near = np.abs(x) < 1e-3
+    small = np.where(near, x, 0.0)
+    with np.errstate(under="ignore"):
+        series = small**2 * (1 / 2 - small / 6 + small**2 / 24 - small**3 / 120)
+    return np.where(near, series, np.expm1(-np.maximum(x, -700.0)) + x)
 
 
 def _noise_mean(functional: ExponentialFunctional, spread: float, size: int, start: float) -> float:
     """(K-2)! q^(K-2)/(Psi(2)...Psi(K) ((K-1) x0)^(K-1)), infinite beyond float64."""
     if functional.tail_index <= size:
         return math.inf
+    if spread == 0:  # steps below 1e-162
+        return 0.0
     logarithm = (
         math.lgamma(size - 1)
         + (size - 2) * math.log(spread)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gw_envs.checks import BadInput, Floats, check_float, check_int, check_numbers
+from gw_envs.theory.clock import quotient
 
 CONSTANT_TIMES_RATE = 0.45
 
@@ -58,7 +59,7 @@ def printed_escape_time(
     gap = check_float("reward_gap", reward_gap, 0, 1, open_low=True)
     default = printed_constant(learning_rate)
     c = default if constant is None else check_float("constant", constant, 0, open_low=True)
-    return c / (gap * x0)
+    return float(quotient(c, gap, x0))
 
 
 def ceiling_range(

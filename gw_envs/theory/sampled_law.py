@@ -27,6 +27,7 @@ from gw_envs.theory.wells import escape_threshold
 
 LARGEST_CORRECTION = 0.3
 GAUSSIAN_ATOMS = 20
+SMALLEST = 1e-290
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,7 @@ def sampled_escape_law(
     functional = ExponentialFunctional(
         tuple(jumps.tolist()), tuple(chances.tolist()), pace * (wrong - level.value)
     )
+    check_reach(optimal_prob, functional.slope)
     scale = _scale(functional, pace * pace * second, pace * level.slope, optimal_prob, escape_prob)
     return SampledEscapeLaw(functional, scale, scale * float(optimal_prob) - 1)
 
@@ -214,6 +216,19 @@ def check_start(optimal_prob: float, escape_prob: float | None) -> tuple[float, 
     if start >= edge:
         raise BadInput(f"optimal_prob={start!r} must be below the edge {edge:g} of the well.")
     return start, edge
+
+
+def check_reach(start: float, step: float) -> None:
+    """Refuse a law whose times leave float64: they are of the order 1/(start * step).
+
+    Raises:
+        ValueError: naming both.
+    """
+    if not (step < 1e150 and step > 0 and start > SMALLEST / min(step, 1.0)):
+        raise BadInput(
+            f"optimal_prob={start!r} and a step of {step:g} (learning_rate times advantage) give "
+            f"times beyond float64; their product must be at least {SMALLEST:g}."
+        )
 
 
 def reward_steps(

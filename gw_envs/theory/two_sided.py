@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import BadInput, check_bool, check_float, check_int
+from gw_envs.checks import check_bool, check_float, check_int, check_numbers
 from gw_envs.theory.wells import escape_threshold
 
 DIGITS = 60
@@ -86,9 +86,7 @@ def escape_bounds(
     edge = escape_threshold()
     if escape_prob is not None:
         edge = check_float("escape_prob", escape_prob, 0, 0.5, open_low=True)
-    starts = np.asarray(optimal_prob, dtype=np.float64)
-    if not np.all((starts > 0) & (starts < 1)):
-        raise BadInput(f"optimal_prob={optimal_prob!r} must lie in (0, 1).")
+    starts = check_numbers("optimal_prob", optimal_prob, 0, 1, open_low=True, open_high=True)
     pairs = [_bounds(float(x), gap, eta, k, level, edge) for x in starts.ravel()]
     low, high = (np.array(side).reshape(starts.shape) for side in zip(*pairs, strict=True))
     return (float(low), float(high)) if starts.ndim == 0 else (low, high)

@@ -78,15 +78,16 @@ def escape_law(policy: ArrayLike, mean_rewards: ArrayLike, learning_rate: float)
             "law holds (equal_gap_escape_time if all wrong arms pay alike)."
         )
     gap, start = float(r[0] - r[1]), float(pi[0])
-    below = (r[1] - r[2:]) * pi[2:]
-    ratio = gap * start / float(below.min()) if k > 2 else start
+    below = np.log(r[1] - r[2:]) + np.log(pi[2:])  # logarithms: products may leave float64
+    log_push = math.log(gap) + math.log(start)
+    ratio = math.exp(min(log_push - float(below.min()), 0.0)) if k > 2 else start
     if ratio > LARGEST_RATIO:
         raise BadInput(
             f"policy starts with pi(a*)={start:g}, too much for the law of small starts: its ratio "
             f"{ratio:.2g} must be at most {LARGEST_RATIO}."
         )
-    log_kappa = (k - 1) * math.log(gap * start) - math.log(pi[1]) - float(np.sum(np.log(below)))
+    log_kappa = (k - 1) * log_push - math.log(pi[1]) - float(np.sum(below))
     fall = math.log(start)
     if k > 2:
         fall = k * math.log(k / 2) - (k - 2) * math.log((k - 2) / 2) + log_kappa - math.log(gap)
-    return EscapeLaw(k - 1, -math.log(k * (k - 1) * eta) - log_kappa, fall, ratio)
+    return EscapeLaw(k - 1, -math.log(k * (k - 1)) - math.log(eta) - log_kappa, fall, ratio)

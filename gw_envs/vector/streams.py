@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gw_envs.checks import BadInput, Floats, check_int
+from gw_envs.checks import BadInput, Floats, check_int, shown
 
 BLOCK = 256
 
@@ -31,9 +31,9 @@ def make_generators(seed: Seed, num_envs: int) -> list[np.random.Generator]:
     if seed is None:
         seeds: list[int | None] = [None] * num_envs
     elif isinstance(seed, Sequence):
-        seeds = list(seed)
-        if len(seeds) != num_envs:
-            raise BadInput(f"seed={seed!r} has {len(seeds)} entries; num_envs={num_envs}.")
+        if isinstance(seed, str) or len(seed) != num_envs:
+            raise BadInput(f"seed={shown(seed)} must be one seed, or num_envs={num_envs} of them.")
+        seeds = [None if s is None else check_int(f"seed[{i}]", s, 0) for i, s in enumerate(seed)]
     else:
         first = check_int("seed", seed, 0)
         seeds = [first + i for i in range(num_envs)]

@@ -10,7 +10,7 @@ import gymnasium as gym
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 from gymnasium.wrappers import TimeLimit
 
-from gw_envs.checks import check_int
+from gw_envs.checks import check_int, check_memory
 from gw_envs.vector.protocol import check_autoreset_mode
 
 
@@ -46,10 +46,12 @@ class WorkerVectorEnv(AsyncVectorEnv):
     ) -> None:
         if max_episode_steps is not None:
             check_int("max_episode_steps", max_episode_steps, 1)
+        count = check_int("num_envs", num_envs, 1)
+        check_memory("num_envs", num_envs, 5e7 * count)  # a process with torch, and more
         make = partial(_make, env_class, max_episode_steps, arguments)
         methods = multiprocessing.get_all_start_methods()
         super().__init__(
-            [make] * check_int("num_envs", num_envs, 1),
+            [make] * count,
             context="forkserver" if "forkserver" in methods else "spawn",
             autoreset_mode=check_autoreset_mode(autoreset_mode),
         )

@@ -9,10 +9,12 @@ import pytest
 
 from agents.policies import softmax
 from agents.simulation import simulate
+from benchmarks import __main__ as benchmarks
 from benchmarks import pg_limit, pg_numpy, precision_figure, setting
 from benchmarks import precision as drift
-from benchmarks.__main__ import BENCHMARKS, main, page
-from benchmarks.harness import Contender, Result, per_unit, race, speedup
+from benchmarks.__main__ import BENCHMARKS, ROWS, main, page
+from benchmarks.harness import Contender, Result, peak_memory, per_unit, race, speedup
+from benchmarks.stored import Row, load_rows, renewed
 
 
 def test_rounds_are_interleaved_and_ratios_are_medians():
@@ -38,8 +40,68 @@ def test_verdicts():
     assert Result("r", 1.0, 1.5, at_most=True).verdict == "pass"
     assert Result("r", 2.0).verdict == "reported"
     assert Result("r", None, 1.5).verdict == "not measured"
-    text = page({"pg-limit": ("title", "0.1 0.2", [Result("ratio", 2.0, 1.5, detail="d")])})
-    assert "| pg-limit | ratio | 2 x | >= 1.5 x | pass | d | 0.1 0.2 |" in text
+    result = Result("ratio", 2.0, 1.5, detail="d")
+    text = page([Row("pg-limit", result, "2026-01-02", "0.1 0.2", "a machine")])
+    assert "| pg-limit | ratio | 2 x | >= 1.5 x | pass | d | 2026-01-02 | 0.1 0.2 |" in text
+    assert "\nMachine: a machine.\n" in text
+
+
+def row(name, what, value, machine="m"):
+    return Row(name, Result(what, value), "2026-01-02", "9 9", machine)
+
+
+def test_what_could_not_be_measured_keeps_its_last_row():
+    order = ["pg-jax", "env-vec", "pg-limit", "agent"]
+    stored = [
+        row("pg-jax", "over JAX", 1.9),
+        row("env-vec", "over gymnax", 6.0),
+        row("pg-limit", "plain", 0.8),
+        row("pg-limit", "robust", 0.7),
+        row("agent", "renamed since", 1.0),
+    ]
+    outcomes = {
+        "pg-jax": ("1 1", [Result("over JAX", None, detail="not installed")]),
+        "env-vec": ("1 1", [Result("over gymnax", 7.0), Result("over another", None)]),
+        "pg-limit": ("1 1", [Result("plain", None, detail="no compiler")]),
+        "agent": ("1 1", [Result("engine", 2.0)]),
+    }
+    rows = renewed(stored, outcomes, order)
+    assert [(r.name, r.result.what, r.result.value) for r in rows] == [
+        ("pg-jax", "over JAX", 1.9),
+        ("env-vec", "over gymnax", 7.0),
+        ("env-vec", "over another", None),
+        ("pg-limit", "plain", 0.8),
+        ("pg-limit", "robust", 0.7),
+        ("agent", "engine", 2.0),
+    ]
+    assert [r.measured == "2026-01-02" for r in rows] == [True, False, False, True, True, False]
+    assert renewed(stored, {}, order) == stored
+
+
+def test_a_benchmark_without_its_contender_leaves_the_page_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmarks, "ROWS", tmp_path / "rows.json")
+    monkeypatch.setattr(benchmarks, "PAGE", tmp_path / "page.md")
+    module = importlib.import_module(BENCHMARKS["pg-jax"])
+    for value in (1.9, None):
+        monkeypatch.setattr(module, "run", lambda value=value: [Result("over JAX", value)])
+        assert main(["pg-jax", "--write"]) == 0
+    assert "| over JAX | 1.9 x |" in (tmp_path / "page.md").read_text()
+    assert load_rows(tmp_path / "rows.json")[0].result == Result("over JAX", 1.9)
+    with pytest.raises(SystemExit):
+        main(["diagnosis", "--write"])
+
+
+def test_peak_memory_is_that_of_a_process_of_its_own():
+    """Whatever this process holds; what the child holds is in it."""
+    held = np.ones(150 * 2**17)  # 150 MiB
+    small, large = (peak_memory(f"text = b'x' * ({n} * 2**20)") for n in (1, 100))
+    assert held[-1] == 1 and small < 0.1
+    assert 95 / 1024 < large - small < 105 / 1024
+
+
+def test_figures_of_a_benchmark_have_names_of_their_own():
+    keys = [(r.name, r.result.what) for r in load_rows(ROWS)]
+    assert len(set(keys)) == len(keys)
 
 
 def test_exit_status_tells_of_a_missed_target(monkeypatch, capsys):

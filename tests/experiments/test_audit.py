@@ -43,7 +43,7 @@ def test_every_state_has_its_row_and_its_sentence(capsys):
     ("line", "message"),
     [
         ("audti", "command='audti' is unknown; choose one of"),
-        ("audit --drift {law:", "is no YAML"),
+        ("audit --drift {law:", "is not YAML"),
         ("audit --drift 1.5", r"\[0, 1\]"),
         ("audit --drift [0.6,0.2,0.2]", "premise"),
         ("audit --reward-gaps 0.1 0.2", "reward_gaps"),
@@ -68,3 +68,27 @@ def test_bad_input_ends_with_code_2_and_one_sentence(line, message, capsys):
 def test_help_names_every_command(capsys):
     assert main([]) == 0
     assert "audit" in capsys.readouterr().out
+
+
+def test_the_options_of_a_run_will_do(capsys):
+    assert main(["audit", "--config", "configs/asr_well_letter.yaml", "--max-updates", "300"]) == 0
+    assert "State 2: " in capsys.readouterr().out
+
+
+def test_an_option_that_no_command_has_is_still_refused(tmp_path, capsys):
+    path = tmp_path / "run.yaml"
+    path.write_text("env_id: ASRWell-v0\ngradeint: exact\n")
+    assert main(["audit", "--config", str(path)]) == 2
+    assert "gradeint" in capsys.readouterr().err
+
+
+def test_an_environment_and_one_policy_for_every_state_are_audited():
+    import gymnasium as gym
+
+    import gw_envs  # noqa: F401 - registers the ids
+    from gw_envs.theory import audit
+
+    env = gym.make("ASRWell-v0", reward_gaps=[0.1, 0.2, 0.3], premise="ignore")
+    reports = audit(env, [0.01, 0.01, 0.98], 0.4, max_updates=200)
+    assert [r.reward_gap for r in reports] == [0.1, 0.2, 0.3]
+    assert [r.optimal_action for r in reports] == env.unwrapped.optimal_actions.tolist()

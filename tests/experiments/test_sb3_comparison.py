@@ -9,7 +9,16 @@ from matplotlib.image import imread
 from experiments.__main__ import main
 from experiments.options.config import make_config
 from experiments.runs.well import make_agents
-from experiments.sb3_comparison import SOLVED, Cell, NothingLeftError, Watched, table
+from experiments.sb3_comparison import (
+    SOLVED,
+    Cell,
+    NothingLeftError,
+    Watched,
+    load_cells,
+    price,
+    save_cells,
+    table,
+)
 
 
 def test_it_notes_escape_and_solution_in_environment_steps():
@@ -47,8 +56,27 @@ def test_censored_runs_are_counted_and_not_averaged():
     cell.solved[3] = np.nan
     row = table([cell]).splitlines()[-1]
     assert "> 500" in row
-    assert "0, 3 of 4" in row
-    assert "0 (starts outside)" in row
+    assert "3 of 4" in row
+    assert "starts outside" in row
+    assert "0 of 4" not in row
+
+
+def test_the_price_of_a_start_is_told_where_both_medians_are_known():
+    cells = [
+        Cell("ppo", "uniform", 500, [0.0] * 3, [100.0] * 3),
+        Cell("ppo", "pi(a*) = 0.01", 500, [200.0] * 3, [310.0] * 3),
+        Cell("ppo", "pi(a*) = 0.001", 500, [np.nan] * 3, [np.nan] * 3),
+        Cell("dqn", "uniform", 500, [0.0] * 3, [100.0] * 3),
+    ]
+    assert [price(cell, cells) for cell in cells] == ["-", "3.1 x", "-", "-"]
+    assert price(cells[1], cells[1:]) == "-"
+
+
+def test_stored_runs_are_the_runs(tmp_path):
+    cells = [Cell("ppo", "uniform", 500, [0.0, np.nan], [100.0, np.nan], 1.5)]
+    save_cells(cells, tmp_path / "sb3.json")
+    assert table(load_cells(tmp_path / "sb3.json")) == table(cells)
+    assert "NaN" not in (tmp_path / "sb3.json").read_text()
 
 
 def test_the_command_writes_table_and_figure(tmp_path, capsys):

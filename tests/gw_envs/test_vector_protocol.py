@@ -15,9 +15,10 @@ CASES = {
     "SoftmaxWell-v0": {"reward_noise": "bernoulli"},
     "ASRWell-v0": {"horizon": 4},
     "ChainWell-v0": {"horizon": 5, "start": "uniform"},
+    "VerifierWell-v0": {},
 }
 MODES = list(AutoresetMode)
-ACTIONS = {"SoftmaxWell-v0": 6, "ASRWell-v0": 3, "ChainWell-v0": 4}
+ACTIONS = {"SoftmaxWell-v0": 6, "ASRWell-v0": 3, "ChainWell-v0": 4, "VerifierWell-v0": 6}
 
 
 def pair(env_id, mode=AutoresetMode.SAME_STEP, num_envs=3, **kwargs):

@@ -120,6 +120,11 @@ class Page:
             raise RuntimeError(f"{script}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
+    def resize(self, width: int, height: int = 1560) -> None:
+        """Give the window another size, in CSS pixels; a narrow one is a telephone's."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.call("Emulation.setDeviceMetricsOverride", size)
+
     def screenshot(self, path: Path) -> None:
         """What a window shows of the page, as a PNG."""
         answer = self.call("Page.captureScreenshot")

@@ -19,7 +19,7 @@ from agents.diagnosis.policies.models import DEFAULT_LEARNING_RATE, ModelActor
 from agents.diagnosis.policies.observations import allowed_actions, bare
 from agents.diagnosis.policies.outputs import Logits, Reading, short
 from agents.diagnosis.policies.torch_agents import TorchActor, is_module
-from gw_envs.checks import BadInput, Floats, check_bool, check_float
+from gw_envs.checks import BadInput, Floats, check_bool, check_float, check_numbers
 
 
 class Actor(Protocol):
@@ -79,7 +79,11 @@ class SoftmaxTable:
         learning_rate: float = DEFAULT_LEARNING_RATE,
         discount: float | None = None,
     ) -> None:
-        table = np.asarray(logits)
+        table = (
+            np.asarray(logits)
+            if isinstance(logits, np.ndarray)
+            else check_numbers("logits", logits)
+        )
         if table.dtype not in (np.float16, np.float32):
             table = np.asarray(table, dtype=np.float64)
         table = np.atleast_2d(table)
@@ -90,7 +94,7 @@ class SoftmaxTable:
         self.theta: NDArray[Any] = table
         self.num_actions = int(table.shape[1])
         self.learning_rate = check_float("learning_rate", learning_rate, 0, open_low=True)
-        self.discount = discount
+        self.discount = None if discount is None else check_float("discount", discount, 0, 1)
         self.first_state = 0
 
     def probabilities(self, observations: Sequence[Any]) -> Floats:

@@ -22,6 +22,11 @@ class Logits:
 
     function: Any
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be asked."""
+        if not callable(self.function):
+            raise BadInput(f"function={self.function!r} must be a function or a torch module.")
+
 
 @dataclass
 class Reading:

@@ -48,7 +48,7 @@ from agents.simulation.kernels.lanes import (
     lane_exp,
     lane_log,
 )
-from gw_envs.rewards import NOISE_LAWS
+from gw_envs.vector.noise import NOISE_LAWS
 
 BERNOULLI, GAUSSIAN = NOISE_LAWS.index("bernoulli"), NOISE_LAWS.index("gaussian")
 VALUE, AVERAGE, OPTIMAL, CONSTANT, ORACLE = (

@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from agents import metrics
 from benchmarks.synthetic_results import write_synthetic_results
 from experiments.analysis.run_table import label, read_runs
-from experiments.analysis.scaling import scaling_axes, scalings
+from experiments.analysis.scaling import has_law, scaling_axes, scalings
 from experiments.analysis.statistics import kaplan_meier
 from experiments.results import read_results, write_results
 from gw_envs.theory import escape_lower_bound
@@ -81,18 +82,18 @@ def test_scaling_along_the_inverse_of_the_start(runs):
         np.testing.assert_allclose(s.theory, escape_lower_bound(1 / s.x, gap, 0.4))
 
 
-def test_the_theorys_slope_is_one_in_deep_wells(tmp_path):
-    write_synthetic_results(
-        tmp_path,
-        optimal_probs=(1e-3, 1e-4, 1e-5, 1e-6),
-        reward_gaps=(0.2,),
-        updates=("softmax-pg",),
-        seeds=200,
-        max_updates=10**9,
-    )
-    (series,) = scalings(read_runs(tmp_path), "optimal_prob")
-    slope = series.slope()
-    assert slope.low < 1 < slope.high or slope.slope == pytest.approx(1, abs=0.05)
+def test_no_law_is_claimed_of_sampled_gradients(runs):
+    assert all(series.slope() is None for series in scalings(runs, "optimal_prob"))
+    columns = runs.columns | {"gradient": ["exact"] * len(runs)}
+    for change, law in (
+        ({"update": ["softmax-pg"] * len(runs)}, True),
+        ({"update": ["softmax-pg"] * len(runs), "mean_rewards": [(1, 0.5, 0)] * len(runs)}, False),
+        ({"update": ["softmax-pg"] * len(runs), "learning_rate_power": [0.5] * len(runs)}, False),
+        ({}, False),
+    ):
+        changed = replace(runs, columns=columns | change)
+        assert has_law(changed, "optimal_prob") is law
+        assert not has_law(changed, "num_actions")
 
 
 def test_medians_beyond_the_budget_are_infinite_and_fit_no_slope(tmp_path):

@@ -17,6 +17,7 @@ from experiments.analysis.statistics import (
     log_rank,
 )
 from gw_envs.checks import BadInput
+from tests.experiments.analysis.test_beta_products import distribution
 
 # Freireich et al. 1963, weeks of remission of acute leukaemia; the censored are marked by a minus.
 DRUG = [6, 6, 6, -6, 7, -9, 10, -10, -11, 13, 16, -17, -19, -20, 22, 23, -25, -32, -32, -34, -35]
@@ -82,23 +83,21 @@ def test_without_censoring_the_interval_is_clopper_and_pearsons(times, confidenc
     assert curve.first_low == pytest.approx(ends.low)
 
 
-def test_with_censoring_the_ends_are_quantiles_of_products_of_beta_draws():
-    # Fay, Brittain and Proschan 2013: Beta(y - d + 1, d) per step, times Beta(y', 1) for the
-    # low. Two moments match the product to .005, Monte Carlo is good to .001.
+def test_with_censoring_the_ends_are_quantiles_of_products_of_beta_variables():
+    # Fay, Brittain and Proschan 2013: Beta(y, 1) ... Beta(y - d + 1, 1) per step of d escapes among
+    # y, times Beta(y', 1) for the low end; -ln of each is exponential of rate y. The last step has
+    # y' = 1 here: one run is watched to the end.
     curve = kaplan_meier(*split(DRUG))
     times, cut = split(DRUG)
-    rng = np.random.default_rng(6)
-    product = np.ones(400_000)
+    levels = []
     for i, t in enumerate(curve.times):
-        at_risk, events = (times >= t).sum(), ((times == t) & ~cut).sum()
-        product = product * rng.beta(at_risk - events + 1, events, product.size)
+        at_risk, events = int((times >= t).sum()), int(((times == t) & ~cut).sum())
+        levels += range(at_risk - events + 1, at_risk + 1)
         following = curve.times[i + 1] if i + 1 < len(curve.times) else times.max()
-        lower = product * rng.beta((times >= following).sum(), 1, product.size)
-        assert curve.high[i] == pytest.approx(np.quantile(product, 0.975), abs=0.006)
-        alone = (times >= following).sum() == 1  # two moments of so wide a law say less
-        assert curve.low[i] == pytest.approx(
-            np.quantile(lower, 0.025), abs=0.013 if alone else 0.006
-        )
+        left = int((times >= following).sum())
+        assert distribution(levels, curve.high[i]) == pytest.approx(0.975, abs=1e-7)
+        assert distribution([*levels, left], curve.low[i]) == pytest.approx(0.025, abs=1e-7)
+    assert left == 1
 
 
 samples = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_size=25)
@@ -154,6 +153,21 @@ def test_intervals_of_quantiles_cover_as_often_as_they_say(runs, censoring):
             covered[q] += estimate.low <= truth[q] <= estimate.high
     error = 3 * math.sqrt(0.95 * 0.05 / trials)
     assert min(covered.values()) / trials > 0.95 - error
+
+
+@pytest.mark.parametrize("runs", [3, 5, 10, 30])
+def test_the_interval_of_the_curve_covers_it_to_the_last_run(runs):
+    """Runs lost fast, so that few are left; at the time the last of them is still watched."""
+    rng = np.random.default_rng(runs)
+    at, missed, trials = np.array([0.1, 0.4, 1.0, 2.0]), np.zeros((2, 4)), 400
+    for _ in range(trials):
+        times, ends = rng.exponential(size=runs), rng.exponential(0.7, size=runs)
+        curve = kaplan_meier(np.minimum(times, ends), times > ends)
+        step = np.searchsorted(curve.times, at, side="right")
+        low = np.array([curve.first_low, *curve.low])[step] * (at <= curve.last)
+        high = np.array([1.0, *curve.high])[step]
+        missed += [np.exp(-at) < low, np.exp(-at) > high]
+    assert missed.max() / trials <= 0.025 + 3 * math.sqrt(0.025 * 0.975 / trials)
 
 
 def test_thirty_runs_are_enough_for_a_median_that_says_something():
@@ -266,19 +280,19 @@ def test_median_ratio_of_pairs():
     ("call", "text"),
     [
         (lambda: kaplan_meier([], []), "at least 1"),
-        (lambda: kaplan_meier([1.0, math.inf], [False, True]), "budget"),
+        (lambda: kaplan_meier([1.0, math.inf], [False, True]), r"times\[1\]=inf is not"),
         (lambda: kaplan_meier([1.0], [False, True]), "one length"),
         (lambda: kaplan_meier([1.0], [False]).quantile(1.0), r"q=1\.0"),
         (lambda: log_rank([1], [True], [1], [True]), "without an escape"),
-        (lambda: kaplan_meier([1], ["no"]), r"censored=\['no'\] must be numbers"),
+        (lambda: kaplan_meier([1], ["no"]), r"censored holds 'no'"),
         (lambda: kaplan_meier([1], [math.nan]), "censored holds nan"),
         (lambda: kaplan_meier([1], [5]), "censored holds 5"),
         (lambda: iqm([]), r"values=\[\] must hold finite scores"),
-        (lambda: iqm([1.0, math.nan]), "finite scores"),
+        (lambda: iqm([1.0, math.nan]), r"values\[1\]=nan is not"),
         (lambda: bootstrap_iqm(5), "scores=5 must be a list of tasks"),
         (lambda: bootstrap_iqm([[1.0], []]), "finite scores"),
         (lambda: log_log_slope([1, 2], [1, 2]), "at least 3"),
-        (lambda: log_log_slope([1, 2, 3], [1, -2, 3]), "positive"),
+        (lambda: log_log_slope([1, 2, 3], [1, -2, 3]), r"y\[1\]=-2.0 is not"),
         (lambda: compare_pairs([1], [False], [1, 2], [False, False]), "pairs need both"),
     ],
 )

@@ -95,5 +95,5 @@ def test_one_number_or_one_per_state():
 
 
 def test_a_drift_that_is_no_yaml_is_named():
-    with pytest.raises(ValueError, match=r"drift='\{law' is no YAML"):
+    with pytest.raises(ValueError, match=r"drift='\{law' is not YAML"):
         make_config(env_id="ASRWell-v0", drift="{law").env.kwargs()

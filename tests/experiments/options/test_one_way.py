@@ -3,8 +3,9 @@
 import pytest
 import yaml
 
-from experiments.options.config import make_config, parse_config
-from experiments.sweeps.specification import make_sweep
+from experiments.options.config import SETTINGS_FILE, make_config, parse_config
+from experiments.runs.checkpoints import write_settings
+from experiments.sweeps.specification import make_sweep, read_sweep
 
 BASE = {"gradient": "sampled"}
 VALUES = {
@@ -82,3 +83,42 @@ def test_the_line_wins_however_it_is_written(word, tmp_path):
     path.write_text("max_updates: 5\nuntil_escape: true\n")
     config = parse_config(["--config", str(path), word, "--no-until-escape"])
     assert (config.run.max_updates, config.run.until_escape) == (9, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "learning_rate: 0.1\nseed: 1\nlearning_rate: 0.2\n",
+            r"'learning_rate' .*twice \(line 3\)",
+        ),
+        ("env_id: ASRWell-v0\ndrift: {law: abrupt, law: linear}\n", r"'law' .*twice \(line 2\)"),
+        ("seed: 010\n", r"010 \(line 1\)"),
+    ],
+)
+def test_what_a_file_would_lose_is_refused(text, message, tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"config='.*run.yaml': .*{message}"):
+        parse_config(["--config", str(path)])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("grid: {seed: [1]}\nname: a\ngrid: {reward_gap: [0.1]}\n", r"'grid' .*twice \(line 3\)"),
+        ("blocks:\n- base: {seed: 1, seed: 2}\n", r"'seed' .*twice \(line 2\)"),
+    ],
+)
+def test_what_a_sweep_would_lose_is_refused(text, message, tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"sweep file '.*a.yaml': .*{message}"):
+        read_sweep(path)
+
+
+@pytest.mark.parametrize("name", ["1e-3", "010", "1:30", "true", "null", "word", "0x10", ".5"])
+def test_what_a_run_writes_down_is_read_back(name, tmp_path):
+    config = make_config(exp_name=name, learning_rate=1e-7, reward_noise="none")
+    write_settings(tmp_path, config)
+    assert parse_config(["--config", str(tmp_path / SETTINGS_FILE)]) == config

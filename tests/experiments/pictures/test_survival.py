@@ -1,5 +1,7 @@
 """Escape curves and scaling pictures: what stands on the axes, and the commands that draw."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -10,7 +12,10 @@ from experiments.__main__ import main
 from experiments.analysis.run_table import read_runs
 from experiments.analysis.scaling import scalings
 from experiments.analysis.statistics import kaplan_meier
+from experiments.pictures.command import PICTURES
 from experiments.pictures.survival import escape_curves_on, medians_on, steps
+from experiments.report.command import ReportOptions
+from experiments.sb3_comparison import ComparisonOptions
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +114,11 @@ def test_bad_input_is_refused_before_anything_is_written(words, named, folder, t
     assert main(["plots", *words, "--output", str(output)]) == 2
     assert named in capsys.readouterr().err
     assert not output.exists()
+
+
+def test_pictures_go_where_git_does_not_look():
+    assert {options.output.parent for options, _ in PICTURES.values()} == {Path("runs")}
+    assert ReportOptions(()).output.parent == ComparisonOptions().output.parent == Path("runs")
 
 
 def test_help_lists_the_pictures(capsys):

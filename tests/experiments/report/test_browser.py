@@ -76,6 +76,23 @@ def test_everything_is_drawn_and_answers(open_report, tmp_path):
     assert page.requests == [path.as_uri()]
 
 
+@pytest.mark.parametrize("width", [400, 1280])
+def test_nothing_is_wider_than_the_window(width, open_report, tmp_path):
+    write_synthetic_results(tmp_path / "results", seeds=2)
+    page, path = open_report(tmp_path / "results")
+    page.resize(width)
+    page.open(path.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    wide = "[...document.querySelectorAll('.js-plotly-plot')].map(e => e.clientWidth)"
+    figures = json.loads(page.evaluate(f"JSON.stringify({wide})"))
+    assert len(figures) == 4 and all(0.6 * width < each < width for each in figures)
+    assert page.evaluate("document.getElementById('escape')._fullLayout._size.w") > 0.6 * width
+    shown = "DATA.problems[0].escape.data.filter(t => t.name && t.showlegend !== false)"
+    names = json.loads(page.evaluate(f"JSON.stringify({shown}.map(t => t.name))"))
+    assert texts(page, "#escape + .legend li") == (names if width == 400 else [])
+    assert page.problems == []
+
+
 def test_ten_thousand_runs_fit_and_open(open_report, tmp_path):
     count = write_synthetic_results(
         tmp_path / "results",

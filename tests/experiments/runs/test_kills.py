@@ -16,7 +16,7 @@ from experiments.runs.checkpoints import CHECKPOINT_FILE
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.slow
-OPTIONS = ["--gradient", "exact", "--optimal-prob", "0.02", "--max-updates", "1000000000000"]
+OPTIONS = ["--gradient", "exact", "--optimal-prob", "0.02", "--max-updates", "100000000000"]
 OPTIONS += ["--checkpoint-seconds", "0.2"]
 
 

@@ -1,10 +1,18 @@
 """The protocol: runs one by one, resumed, joined; the shipped results."""
 
-import numpy as np
 import pytest
 
+from experiments.__main__ import main
 from experiments.sampling import protocol
-from experiments.sampling.protocol import CELLS, Cell, join, missing, run_cell, run_protocol
+from experiments.sampling.protocol import (
+    CELLS,
+    JUDGED,
+    Cell,
+    join,
+    missing,
+    run_cell,
+    run_protocol,
+)
 
 TINY = {
     "dataset": "digits",
@@ -36,12 +44,12 @@ def test_all_agents_start_a_seed_from_the_same_network(agent):
 
 
 def test_what_is_there_is_not_made_again(tmp_path, monkeypatch):
-    run_protocol(tmp_path, cells=[CELL], num_seeds=1, settings=TINY)
+    run_protocol(tmp_path, TINY, cells=[CELL], num_seeds=1)
     assert len(missing(tmp_path, [CELL], range(100, 102))) == 1
     made = []
     real = protocol.run_cell
     monkeypatch.setattr(protocol, "run_cell", lambda *a: made.append(a[1]) or real(*a))
-    run_protocol(tmp_path, cells=[CELL], num_seeds=2, settings=TINY)
+    run_protocol(tmp_path, TINY, cells=[CELL], num_seeds=2)
     assert made == [101]
     path = tmp_path / "joined" / "all.parquet"
     path.parent.mkdir()
@@ -60,14 +68,46 @@ def test_refuses_folders_without_runs_or_with_a_damaged_one(tmp_path):
     with pytest.raises(ValueError, match="is damaged"):
         join(tmp_path, tmp_path / "all.parquet")
     with pytest.raises(ValueError, match="num_seeds=0"):
-        run_protocol(tmp_path, num_seeds=0)
+        run_protocol(tmp_path, TINY, num_seeds=0)
 
 
-def test_the_shipped_results_are_whole():
-    table = protocol.stored_results()
-    assert table.num_rows == len(CELLS) * 10 * 61
-    kinds = set(zip(table["distribution"].to_pylist(), table["agent"].to_pylist(), strict=True))
-    assert kinds == {(cell.name, cell.agent) for cell in CELLS}
+@pytest.mark.parametrize(
+    ("dataset", "seeds"),
+    [
+        ("letter", {cell: 30 if cell in JUDGED else 10 for cell in CELLS}),
+        ("digits", dict.fromkeys(JUDGED, 10)),
+    ],
+)
+def test_the_shipped_results_are_whole(dataset, seeds):
+    """Every seed that was fixed beforehand is there, and no other."""
+    table = protocol.stored_results(dataset)
+    names = ("distribution", "agent", "seed", "epoch")
+    keys = list(zip(*(table[name].to_pylist() for name in names), strict=True))
+    expected = {
+        (cell.name, cell.agent, 100 + i, epoch)
+        for cell, count in seeds.items()
+        for i in range(count)
+        for epoch in range(61)
+    }
+    assert len(keys) == len(expected) and set(keys) == expected
     assert set(table["failure"].to_pylist()) == {""}
-    starts = np.asarray(table["recall_at_1"])[np.asarray(table["epoch"]) == 0]
-    assert len(np.unique(starts)) == 10  # one start per seed, whatever the cell
+    recall = dict(zip(keys, table["recall_at_1"].to_pylist(), strict=True))
+    starts = {(seed, value) for (_, _, seed, epoch), value in recall.items() if epoch == 0}
+    assert len(starts) == max(seeds.values())  # one start per seed, whatever the cell
+
+
+def test_results_of_other_data_are_not_shipped():
+    with pytest.raises(ValueError, match=r"dataset='letters' is unknown.*'letter'"):
+        protocol.stored_results("letters")
+
+
+@pytest.mark.slow
+def test_the_command_judges_and_draws_the_stored_digits(tmp_path, capsys):
+    words = ["asr-protocol", "--stored", "--dataset", "digits", "--output", str(tmp_path)]
+    assert main(words) == 0
+    assert "| normal_low | ppo | 10 | 0.979 |" in capsys.readouterr().out
+    written = {path.name for path in tmp_path.iterdir()}
+    names = ("findings_digits.md", "curves_digits.png", "returns_digits.png")
+    assert written == {f"asr_{name}" for name in names}
+    assert main(["asr-protocol", "--dataset", "digit"]) == 2
+    assert "dataset='digit' is unknown" in capsys.readouterr().err

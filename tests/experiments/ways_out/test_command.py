@@ -148,6 +148,8 @@ def test_censored_is_not_a_number():
     assert result.deep_exponent == pytest.approx(0.957, abs=1e-3)  # a law needs no budget
     row = compare_rules([Contender("softmax-pg")], max_updates=60).rows()[0]
     assert row["escape_time"] is None and row["fitted_exponent"] is None
+    armijo = compare_rules([Contender("armijo-pg")], max_updates=60).rows()[0]
+    assert armijo["deep_exponent"] is None
 
 
 def test_in_several_states_with_discount_the_gradient_stays_and_the_natural_one_leaves():

@@ -18,7 +18,7 @@ def image_folder(tmp_path):
     return tmp_path
 
 
-def test_the_shipped_data_set():
+def test_the_shipped_letters():
     rows, labels = datasets.load("letter")
     assert rows.shape == (20_000, 16)
     assert rows.dtype == np.float32
@@ -28,10 +28,17 @@ def test_the_shipped_data_set():
     assert (counts.min(), counts.max()) == (734, 813)
 
 
-def test_digits_and_folders_of_images(image_folder):
+def test_the_shipped_digits_are_those_of_scikit_learn():
+    from sklearn.datasets import load_digits
+
     rows, labels = datasets.load("digits")
-    assert rows.shape[1:] == (64,)
-    assert len(np.unique(labels)) == 10
+    known = load_digits()
+    assert np.array_equal(rows, (known.data / 8 - 1).astype(np.float32))
+    assert np.array_equal(labels, known.target)
+    assert len(labels) == 1797 and len(np.unique(labels)) == 10
+
+
+def test_folders_of_images(image_folder):
     rows, labels = datasets.load(f"folder:{image_folder}", image_size=16)
     assert rows.shape == (24, 3, 16, 16)
     assert np.bincount(labels).tolist() == [6] * 4
@@ -86,7 +93,7 @@ def test_a_missing_or_damaged_file_says_what_to_do(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ValueError, match=r"letter_recognition.npz: the file is .*install"):
-        datasets._letter(path)
+        datasets._shipped("letter", path, 7.5)
 
 
 def test_a_truncated_copy_of_the_shipped_file_is_refused(tmp_path):
@@ -94,7 +101,7 @@ def test_a_truncated_copy_of_the_shipped_file_is_refused(tmp_path):
     path = tmp_path / "letter_recognition.npz"
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match="damaged; install"):
-        datasets._letter(path)
+        datasets._shipped("letter", path, 7.5)
 
 
 def test_without_a_network_the_error_says_what_to_place_where(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from gw_envs.theory import (
     escape_lower_bound,
     escape_threshold,
     escape_time,
+    flow_escape_time,
     flow_integral,
     in_well,
     mdp_escape_bound,
@@ -219,7 +221,27 @@ def test_path_updates_interpolate_hold_and_reach_infinity():
     assert drift_escape_updates(policy, [0.9, 0.0], 1.0) == math.inf
     assert drift_escape_updates(policy, [0.9, -0.4], 1.0) == math.inf
     assert drift_escape_updates(policy, 0.5, [1.0, 0.0]) == math.inf
-    assert drift_escape_updates([5e-324, 1.0 - 1e-16], 0.5, 1.0) == math.inf
+    assert drift_escape_updates([5e-324, 1.0 - 1e-16], 0.5, 1.0) == np.finfo(float).max
+
+
+@pytest.mark.parametrize(
+    "eta, gap", [(1e-200, 1e-200), (5e-324, 1.0), (1e300, 1e-320), (1.0, 1e-17)]
+)
+def test_products_that_float64_cannot_hold_are_divided_by_all_the_same(eta, gap):
+    """Against 400 digits; a lower bound stays finite, as the truth is."""
+    with mpmath.workdps(400):
+        x = mpmath.mpf(1e-3)
+        edge = mpmath.mpf(escape_threshold())
+        flow = [1 / (1 - p) - 1 / p + 2 * mpmath.log(p / (1 - p)) for p in (edge, x)]
+        true = (flow[0] - flow[1]) / 2 / mpmath.mpf(eta) / mpmath.mpf(gap)
+        most = np.finfo(float).max
+        expected = float(true) if true < most else most
+    assert escape_lower_bound(1e-3, gap, eta) == pytest.approx(expected, rel=1e-12)
+    assert reward_escape_bound([1e-3, 1 - 1e-3], [gap, 0], eta) == pytest.approx(
+        expected, rel=1e-12
+    )
+    time = flow_escape_time(1e-3, gap, eta)
+    assert time == pytest.approx(expected, rel=1e-12) if true < most else time == math.inf
 
 
 def test_equal_rewards_flag_helps_a_corner():
