@@ -34,7 +34,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[:60]}...{text[-20:]}"
 
 
-def check_int(name: str, value: Any, minimum: int, maximum: int | None = None) -> int:
+def check_int(name: str, value: Any, minimum: int, maximum: float | None = None) -> int:
     """Return `value` as an int within [minimum, maximum], by default at most 2^63 - 1.
 
     Numbers of Python and numpy will do, 3.0 too; text, True and False, and lists will not.

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from agents import metrics
 from agents.evaluation import log_spaced
-from gw_envs.checks import Floats
+from gw_envs.checks import Floats, check_int
 
 
 def update_grid(last: int, points: int = 60) -> NDArray[np.int64]:
     """Log-spaced whole updates from 1 to `last`, at most `points`."""
-    return log_spaced(max(last, 1), count=points)[1:]
+    end = max(check_int("last", last, 0), 1)
+    return log_spaced(end, count=check_int("points", points, 1, 10**6))[1:]
 
 
 def last_seen(

@@ -147,7 +147,8 @@ def sampled_escape_law(
     functional = ExponentialFunctional(
         tuple(jumps.tolist()), tuple(chances.tolist()), pace * (wrong - level.value)
     )
-    check_reach(optimal_prob, functional.slope)
+    start = check_float("optimal_prob", optimal_prob, 0, 1, open_low=True, open_high=True)
+    check_reach(start, functional.slope)
     scale = _scale(functional, pace * pace * second, pace * level.slope, optimal_prob, escape_prob)
     return SampledEscapeLaw(functional, scale, scale * float(optimal_prob) - 1)
 

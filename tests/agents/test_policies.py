@@ -59,6 +59,7 @@ USES = {
     "uniform_suboptimal": {"optimal_prob"},
     "corner": {"optimal_prob", "corner_action"},
     "normal": {"sigma"},
+    "prompts": set(),
 }
 
 

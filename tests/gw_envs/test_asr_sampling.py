@@ -208,7 +208,7 @@ def test_importing_the_package_loads_no_torch():
         ({"warm_start": -1}, "warm_start=-1 must be"),
         ({"learnin_rate": 1.0}, "argument='learnin_rate' is unknown.*'learning_rate'"),
         ({"network": "cnn"}, "network='cnn' needs images"),
-        ({"samples_per_class": 3}, "rows_per_class=3 must be"),
+        ({"samples_per_class": 3}, "samples_per_class=3 must be"),
     ],
 )
 def test_refuses_arguments_out_of_range(arguments, message):

@@ -197,6 +197,20 @@ LINES = {
         ("nowhere.zip --env-id CartPole-v1 --figure x.xyz", "figure"),
     ],
     "files": [("--output /dev/null", "output"), ("--output /proc/nowhere", "output")],
+    "certify": [
+        ("--learning-rate -1", "learning_rate"),
+        ("--optimal-prob 2", "optimal_prob"),
+        ("--count -1", "count"),
+        ("--env-id ASRWell-v0", "env_id"),
+    ],
+    "groups": [
+        ("nowhere.jsonl", "nowhere.jsonl"),
+        (".", "."),
+    ],
+    "playground": [
+        ("--port 0", "port"),
+        ("--port 65536", "port"),
+    ],
     "asr-drift": [
         ("--num-seeds 2", "num_seeds"),
         ("--seed -1", "seed"),
@@ -234,7 +248,6 @@ PARSER = [
     ("train", "--max-updates", "max-updates"),
     ("audit", "--counterexample CE9", "counterexample"),
     ("sweep", "", "FILE|PATH"),
-    ("report", "", "PATH"),
     ("sb3", "--num-seeds x", "num-seeds"),
     ("compare", "--instance nope", "instance"),
     ("diagnose", "m.zip", "env-id"),

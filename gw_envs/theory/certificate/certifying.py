@@ -8,6 +8,7 @@ that does not help nothing is claimed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -219,7 +220,7 @@ def check_flint() -> None:
 
 def _certify(count: int, problem: _Problem, method: str, max_updates: int) -> Certificate:
     """Try the ways to a proof, from the quickest."""
-    claim = check_int("count", count, 0)
+    claim = check_int("count", count, 0, math.inf)
     check_choice("method", method, METHODS)
     most = check_int("max_updates", max_updates, 0)
     check_flint()

@@ -92,7 +92,7 @@ CASES = {
     ),
     "num_envs": (lambda: WellVecEnv("SoftmaxWell-v0", 0), "num_envs=0.*at least 1"),
     "well's argument": (lambda: well(num_actions=1), "num_actions=1"),
-    "algorithm": (lambda: make_baseline("pp", well()), "agent='pp'.*mean 'ppo'"),
+    "algorithm": (lambda: make_baseline("pp", well()), "name='pp'.*mean 'ppo'"),
     "start of a DQN": (
         lambda: start_from(make_baseline("dqn", well()), "corner", optimal_prob=0.1),
         "initial_policy='corner' does not go with DQN",

@@ -7,8 +7,8 @@ THETA = [-3.0, 0.0, 0.5]
 GOOD = {"mean_rewards": [0.9, 0.5, 0.1], "initial_theta": THETA, "learning_rate": 0.5}
 
 BAD = [
-    ({"initial_theta": [np.nan, 0, 0]}, r"initial_theta=.*must be finite"),
-    ({"initial_theta": [np.inf, 0, 0]}, r"initial_theta=.*must be finite"),
+    ({"initial_theta": [np.nan, 0, 0]}, r"initial_theta=.*be finite"),
+    ({"initial_theta": [np.inf, 0, 0]}, r"initial_theta=.*be finite"),
     ({"initial_theta": [0, 0]}, r"initial_theta has shape \(2,\).*K=3"),
     ({"initial_theta": np.zeros((2, 2, 3))}, r"initial_theta has shape \(2, 2, 3\)"),
     ({"mean_rewards": [0.5], "initial_theta": [0]}, r"mean_rewards=.*at least 2"),

@@ -65,7 +65,7 @@ def test_blocks_inherit_base_and_grid_add_tags_and_replace_seeds():
     assert {p.tags for p in first} == {("all", "big")}
     assert {p.tags for p in second} == {("all",)}
     assert {(p.config.agent.batch_size, p.config.env.num_actions) for p in first} == {(4, 3)}
-    assert {(p.config.agent.batch_size, p.config.env.num_actions) for p in second} == {(1, 5)}
+    assert {(p.config.agent.batch_size, p.config.env.num_actions) for p in second} == {(None, 5)}
     assert [len(p.seeds) for p in first] == [3, 3]
     assert [list(p.seeds) for p in second] == [[7], [7]]
     assert set(second[0].axes) == {"reward_gap", "sigma"}
