@@ -18,14 +18,16 @@ from gw_envs.theory import in_well
 
 
 def choose_rule(
-    update: str, options: Mapping[str, Any] | None, given: Mapping[str, bool]
+    update: str, options: Mapping[str, Any] | None, gradient: str, dtype: str, robust: bool | None
 ) -> ExactRule | None:
     """The exact rule of a run; None for softmax-pg, which has kernels of its own.
 
     Args:
         update: its name.
         options: its hyper-parameters.
-        given: settings that only softmax-pg has, by their text, and whether they were asked for.
+        gradient: "sampled", as the next two, goes with softmax-pg only.
+        dtype: "float32".
+        robust: True.
 
     Raises:
         ValueError: naming the argument.
@@ -33,7 +35,12 @@ def choose_rule(
     rule = check_options(update, options)
     if update == "softmax-pg":
         return None
-    for text, asked in given.items():
+    only_softmax = {
+        f"gradient={gradient!r}": gradient == "sampled",
+        f"dtype={dtype!r}": dtype == "float32",
+        f"robust={robust!r}": bool(robust),
+    }
+    for text, asked in only_softmax.items():
         if asked:
             raise BadInput(
                 f"{text} goes with update='softmax-pg' only; update={update!r} runs with exact "

@@ -178,15 +178,7 @@ def simulate(
         ValueError: naming the argument, its value and what would be right.
         PrecisionError: see `on_precision` (a ValueError).
     """
-    rule = rule_runs.choose_rule(
-        update,
-        update_options,
-        {
-            f"gradient={gradient!r}": gradient == "sampled",
-            f"dtype={dtype!r}": dtype == "float32",
-            f"robust={robust!r}": bool(robust),
-        },
-    )
+    rule = rule_runs.choose_rule(update, update_options, gradient, dtype, robust)
     budget = check_int("max_updates", max_updates, 0, INT64_MAX)
     rate = check_float("learning_rate", learning_rate, 0, open_low=True)
     sampling = make_sampling(

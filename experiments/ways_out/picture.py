@@ -88,10 +88,10 @@ def law_text(result: RuleResult) -> tuple[str, str, str]:
     proved = result.rate.escape_exponent
     if proved == 0:
         near = slice(None, result.num_near)
-        fitted = updates_per_decade(result.optimal_probs[near], result.escape_times[near])
-        deep = math.nan if math.isnan(result.deep_exponent) else result.updates_per_decade
+        steps = updates_per_decade(result.optimal_probs[near], result.escape_times[near])
+        below = math.nan if math.isnan(result.deep_exponent) else result.updates_per_decade
         word = "logarithm" if result.rate.log_exponent > 0 else "bounded"
-        return _decade_text(fitted), _decade_text(deep), word
+        return _decade_text(steps), _decade_text(below), word
     fitted = "-" if result.exponent is None else f"{result.exponent.slope:.2f}"
     deep = "-" if math.isnan(result.deep_exponent) else f"{result.deep_exponent:.3f}"
     return fitted, deep, f"{proved:.2f}"
