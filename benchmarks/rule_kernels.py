@@ -39,8 +39,8 @@ def contenders(name: str, rate: float) -> tuple[Contender, Contender]:
 
     work = ARMS * BATCH
     return (
-        Contender("kernel", kernel, work * UPDATES),
-        Contender("batched numpy", numpy, work * NUMPY_UPDATES),
+        Contender(f"{name} kernel", kernel, work * UPDATES),
+        Contender(f"{name} numpy", numpy, work * NUMPY_UPDATES),
     )
 
 
@@ -49,7 +49,7 @@ def run() -> list[Result]:
     results = []
     for name, rate in RATES.items():
         seconds = race(*contenders(name, rate))
-        ratio = speedup(seconds, "kernel", "batched numpy")
+        ratio = speedup(seconds, f"{name} kernel", f"{name} numpy")
         detail = per_unit(seconds, "action-update", *seconds)
         results.append(Result(f"{name}: kernel over batched numpy", ratio, detail=detail))
     return results
