@@ -83,9 +83,8 @@ def print_audit(reports: tuple[StateAudit, ...]) -> None:
 
     Within: the updates at which pi(a*) passes 0.1 by the two-sided theorem, where gaps are equal.
     """
-    heads = ("state", "pi(a*)", "Delta", "gaps seen", "printed t0", "true bound", "escape", "within")
-    print(f"{heads[0]:>5} {heads[1]:>9} {heads[2]:>7} {heads[3]:>17} {heads[4]:>12}", end="")
-    print(f" {heads[5]:>12} {heads[6]:>10} {heads[7]:>16}  premise")
+    print(f"{'state':>5} {'pi(a*)':>9} {'Delta':>7} {'gaps seen':>17} {'printed t0':>12}", end="")
+    print(f" {'true bound':>12} {'escape':>10} {'within':>16}  premise")
     for r in reports:
         gaps = f"{r.effective_gaps[0]:.3g}..{r.effective_gaps[1]:.3g}"
         within = "-" if r.prob_range is None else "{:,}..{:,}".format(*r.prob_range)

@@ -151,7 +151,8 @@ class StateAudit:
             f"pi(a*) > 0.1 up to {self.prob_bound:.6g}"
         )
         if self.prob_range is not None:
-            corrected += "; gaps being equal, that comes at update {} to {}".format(*self.prob_range)
+            first, last = self.prob_range
+            corrected += f"; gaps being equal, that comes at update {first} to {last}"
         return f"State {self.state}: {printed}; {measured}; {corrected}."
 
 
