@@ -27,7 +27,7 @@ class Record:
         state_suboptimality: [R, S].
         state_optimal_prob: pi(a*|s), [R, S].
         policy: [R, S, K].
-        pass_at_k: chance that one of k answers passes, [R]; None where there is no verifier.
+        pass_at_k: chance that one of k answers passes, [R, S]; None where there is no verifier.
     """
 
     update: int

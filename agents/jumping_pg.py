@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from agents.escape import CENSORED, EscapeEvent
 from agents.evaluation import Record, evaluate, log_spaced
-from agents.softmax_pg import SoftmaxPG
+from agents.softmax_pg import SoftmaxPG, check_calls
 from agents.updates import ExactRule
 from gw_envs.checks import BadInput, Floats, check_int
 
@@ -79,6 +79,7 @@ class JumpingPG(SoftmaxPG):
             raise BadInput("record_at must be None, and learn be called once, when jumping.")
         if max_updates is not None:
             max_updates = check_int("max_updates", max_updates, 1, INT64_MAX)
+        check_calls(on_record=on_record, on_event=on_event, on_update=on_update)
         updates, thetas = self._history(max_updates)
         records = []
         for n, theta in zip(updates, thetas, strict=True):

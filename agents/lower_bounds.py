@@ -28,9 +28,9 @@ def escape_lower_bounds(well: Any, policy: Floats, learning_rate: float) -> Floa
     """
     states = range(well.num_states)
     best = well.optimal_actions
+    values, weight = well.action_values(policy, 0)
     if well.num_states == 1 and well.discount == 0 and well.drift_horizon == 0:
-        return np.array([reward_escape_bound(policy[0], well.mean_rewards, learning_rate)])
-    _, weight = well.action_values(policy, 0)
+        return np.array([reward_escape_bound(policy[0], values[0], learning_rate)])
     if well.discount > 0:
         return np.array(
             [mdp_escape_bound(policy[s], learning_rate, well.discount, best[s]) for s in states]

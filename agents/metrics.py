@@ -165,14 +165,20 @@ def policy_columns(record: Record, run: int) -> dict[str, float]:
         **_well_columns(record.suboptimality[run], record.optimal_prob[run]),
         ENTROPY: float(record.entropy[run]),
         GRADIENT_NORM: float(record.gradient_norm[run]),
-        **({} if record.pass_at_k is None else {PASS_AT_K: float(record.pass_at_k[run])}),
+        **_passing(record, run, slice(None)),
     }
 
 
 def state_columns(record: Record, run: int, state: int) -> dict[str, float]:
     """Those of the keys `policy/*` that one of the run's states has of its own."""
     subopt, prob = record.state_suboptimality[run, state], record.state_optimal_prob[run, state]
-    return _well_columns(subopt, prob)
+    return _well_columns(subopt, prob) | _passing(record, run, state)
+
+
+def _passing(record: Record, run: int, states: int | slice) -> dict[str, float]:
+    """pass@k of a state, or its mean over all, where there is a verifier."""
+    chances = record.pass_at_k
+    return {} if chances is None else {PASS_AT_K: float(chances[run, states].mean())}
 
 
 def _well_columns(subopt: float, prob: float) -> dict[str, float]:

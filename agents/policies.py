@@ -9,7 +9,18 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int, check_numbers
+from gw_envs.checks import (
+    BadInput,
+    Floats,
+    check_choice,
+    check_float,
+    check_instance,
+    check_int,
+    check_list,
+    check_memory,
+    check_numbers,
+    check_unused,
+)
 
 # What each start is made of, beside its name.
 FIELDS_USED: dict[str, tuple[str, ...]] = {
@@ -73,11 +84,11 @@ class Start:
         used = FIELDS_USED[check_choice("initial_policy", self.initial_policy, INITIAL_POLICIES)]
         for field in fields(self)[1:]:
             value = getattr(self, field.name)
-            if value != field.default and field.name not in used:
+            if field.name not in used:
                 users = [repr(name) for name, own in FIELDS_USED.items() if field.name in own]
-                raise BadInput(
-                    f"{field.name}={value!r} does not go with initial_policy="
-                    f"{self.initial_policy!r}; use {' or '.join(users)}, or leave it out."
+                other = f"does not go with initial_policy={self.initial_policy!r}"
+                check_unused(
+                    f"{other}; use {' or '.join(users)}", {field.name: (value, field.default)}
                 )
         if "optimal_prob" in used:
             check_float("optimal_prob", self.optimal_prob, 0, 1, open_low=True, open_high=True)
@@ -106,8 +117,9 @@ class Start:
         if self.initial_policy == "uniform":
             return np.zeros(k)
         if self.initial_policy == "normal":
-            if rng is None:
-                raise BadInput("rng=None: initial_policy='normal' needs a numpy Generator.")
+            check_instance("rng", rng, np.random.Generator, "a numpy Generator")
+            assert rng is not None
+            check_memory("num_actions", num_actions, 8.0 * k)
             return self.sigma * rng.standard_normal(k)
         if self.initial_policy == "prompts":
             raise BadInput(
@@ -158,8 +170,12 @@ class Start:
             named = [Start("uniform_suboptimal", float(x0)) for x0 in initial_probs]
             pairs = zip(named, optimal_actions, strict=True)
             return np.stack([start.theta(num_actions, int(best)) for start, best in pairs])
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
-        return np.stack([self.theta(num_actions, int(best), rng) for best in optimal_actions])
+        best_actions = check_list("optimal_actions", optimal_actions, "a list of actions")
+        if len(best_actions) == 0:
+            raise BadInput("optimal_actions=[] must name the best arm of at least one state.")
+        entropy = np.random.SeedSequence(check_int("seed", seed, 0), spawn_key=(0,))
+        rng = np.random.default_rng(entropy)
+        return np.stack([self.theta(num_actions, best, rng) for best in best_actions])
 
 
 def as_start(initial_policy: str | Start, **fields_of_start: Any) -> Start:

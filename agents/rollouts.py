@@ -11,8 +11,15 @@ from numpy.typing import NDArray
 
 from agents.baselines import BASELINES, exact_baseline
 from agents.updates import Batch, SampledRule, make_sampled_rule
-from agents.updates.groups import GroupRule
-from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int, check_memory
+from gw_envs.checks import (
+    BadInput,
+    Floats,
+    check_choice,
+    check_float,
+    check_int,
+    check_memory,
+    shown,
+)
 from gw_envs.registration import make_well
 from gw_envs.vector.streams import Streams
 
@@ -28,8 +35,8 @@ def check_baseline(baseline: str, baseline_value: float | None) -> tuple[str, fl
     check_choice("baseline", baseline, BASELINES)
     if (baseline == "constant") != (baseline_value is not None):
         raise BadInput(
-            f"baseline_value={baseline_value!r} with baseline={baseline!r}: a number goes with "
-            "baseline='constant', and only with it."
+            f"baseline_value={shown(baseline_value)} with baseline={baseline!r}: a number "
+            "goes with baseline='constant', and only with it."
         )
     number = 0.0 if baseline_value is None else baseline_value
     return baseline, check_float("baseline_value", number)
@@ -75,6 +82,7 @@ class Rollouts:
         self.envs = self.well = make_well(env_id, self.runs * self.batch_size, env_kwargs)
         self.horizon = self.well.horizon
         self.steps_per_update = self.horizon * self.batch_size
+        check_memory("horizon", self.horizon, 32.0 * self.runs * self.steps_per_update)
         self._streams = Streams([np.random.default_rng(s) for s in actions])
         self._run = np.repeat(np.arange(self.runs), self.batch_size)
         env_seeds: Any = [int(s.generate_state(1)[0]) for s in worlds]
@@ -127,9 +135,9 @@ class Rollouts:
 
         Drawn at random, prompts would leave most groups incomplete.
         """
-        if not (isinstance(self.rule, GroupRule) and hasattr(self.well, "initial_probs")):
+        prompts, size = self.well.num_states, self.rule.episodes_together
+        if size == 1 or not hasattr(self.well, "initial_probs"):
             return None
-        prompts, size = self.well.num_states, self.rule.finite_size
         if self.batch_size % (prompts * size):
             raise BadInput(
                 f"batch_size={self.batch_size} must be a multiple of {prompts * size}: "

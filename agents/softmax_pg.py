@@ -19,21 +19,28 @@ from agents.precision import lowest_trusted
 from agents.rollouts import Rollouts, check_baseline
 from agents.updates import (
     ExactRule,
+    SoftmaxGradient,
+    TiedRule,
     UpdateRule,
     check_rule,
     make_rule,
     make_sampled_rule,
+    rule_options,
     soft_action_values,
 )
 from gw_envs.checks import (
     BadInput,
     Floats,
+    check_bool,
+    check_callable,
     check_choice,
     check_float,
-    check_instance,
     check_int,
+    check_list,
+    check_memory,
     check_policy,
     check_seconds,
+    check_unused,
     shown,
 )
 from gw_envs.registration import make_well
@@ -67,6 +74,9 @@ class SoftmaxPG:
         baseline: of the sampled gradient (`agents.baselines.BASELINES`); "constant" takes
             `baseline_value`.
         batch_size: pulls or rollouts per sampled update.
+        shared_policy: one row of logits for all states, added to each state's first logits, which
+            stay; for rules that add a gradient to logits (`agents.updates.TiedRule`). False: a row
+            for each state.
         seeds: one independent run each; a run depends on its own seed only.
         **start: the other fields of `Start`: `optimal_prob`, `corner_action`, `sigma`.
 
@@ -91,38 +101,26 @@ class SoftmaxPG:
         baseline: str = "value",
         baseline_value: float | None = None,
         batch_size: int = 1,
+        shared_policy: bool = False,
         seeds: Sequence[int] = (0,),
         **start: Any,
     ) -> None:
+        shared = check_bool("shared_policy", shared_policy)
         self.gradient = check_choice("gradient", gradient, ("exact", "sampled"))
         self.update = update
         self.learning_rate = _check_learning_rate(learning_rate)
         self.seeds = check_seeds(seeds)
         self._check_sampling(baseline, baseline_value, batch_size)
         self.well = make_well(env_id, 1, env_kwargs)
-        wanted = "a mapping of the rule's options"
-        options = check_instance("update_options", update_options or {}, dict, wanted)
-        self.rule: UpdateRule
+        options = rule_options("update_options", update_options)
+        make = make_rule if self.gradient == "exact" else make_sampled_rule
+        rule: Any = make(check_rule("update", update, self.gradient), **options)
+        self.rule: UpdateRule = TiedRule(rule) if shared else rule
         self.rollouts: Rollouts | None = None
-        if self.gradient == "exact":
-            self.rule = make_rule(check_rule("update", update, "exact"), **options)
-        else:
-            self.rule = rule = make_sampled_rule(check_rule("update", update, "sampled"), **options)
-            kwargs = dict(env_kwargs or {})
-            if self.well.discount == 0 and self.well.horizon > 1:
-                kwargs["horizon"] = 1  # only the first reward of an episode counts
-            if self.well.drift_horizon > 0:
-                # An environment sees its steps, not our updates: one tick per update.
-                kwargs["steps_per_tick"] = kwargs.get("horizon", self.well.horizon)
-            self.rollouts = Rollouts(
-                env_id,
-                kwargs,
-                self.seeds,
-                batch_size,
-                baseline,
-                baseline_value,
-                rule,
-            )
+        if self.gradient == "sampled":
+            kwargs = self._world(dict(env_kwargs or {}))
+            sampling = (batch_size, baseline, baseline_value)
+            self.rollouts = Rollouts(env_id, kwargs, self.seeds, *sampling, self.rule)
         self.theta = self._theta(as_start(initial_policy, **start), policy)
         self._stepper: Stepper | None = None
         if self._has_fixed_values():
@@ -137,6 +135,15 @@ class SoftmaxPG:
             stuck = self.rule.stuck(self.policy, self._now.values, 1 - WELL_FRACTION)
             if stuck:
                 warnings.warn(stuck, stacklevel=2)
+
+    def _world(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Arguments of the environment that is sampled."""
+        if self.well.discount == 0 and self.well.horizon > 1:
+            kwargs["horizon"] = 1  # only the first reward of an episode counts
+        if self.well.drift_horizon > 0:
+            # An environment sees its steps, not our updates: one tick per update.
+            kwargs["steps_per_tick"] = kwargs.get("horizon", self.well.horizon)
+        return kwargs
 
     @property
     def policy(self) -> Floats:
@@ -183,6 +190,7 @@ class SoftmaxPG:
         max_updates = check_int("max_updates", max_updates, 0, MOST_UPDATES)
         self.check_budget(max_updates)
         points = check_record_at(record_at, max_updates)
+        check_calls(on_record=on_record, on_event=on_event, on_update=on_update)
         wanted = set(points[(points >= self.updates) & (points <= max_updates)].tolist())
         records: list[Record] = []
 
@@ -213,6 +221,8 @@ class SoftmaxPG:
             ValueError: naming the budget and the estimate.
         """
         each = 1e-8 * self.theta.size if self._has_fixed_values() else 2e-5
+        if self.rollouts is not None:
+            each += 2e-6 * self.rollouts.horizon
         check_seconds("max_updates", max_updates, each * (max_updates - self.updates))
 
     def measure(self) -> Record:
@@ -230,14 +240,15 @@ class SoftmaxPG:
         check_baseline(baseline, value)
         pulls = check_int("batch_size", batch_size, 1)
         if self.gradient == "exact":
-            for name, given, default in (("batch_size", pulls, 1), ("baseline", baseline, "value")):
-                if given != default:
-                    raise BadInput(f"{name}={given!r} needs gradient='sampled'; leave it out.")
+            given = {"batch_size": (pulls, 1), "baseline": (baseline, "value")}
+            check_unused("needs gradient='sampled'", given)
 
     def _theta(self, start: Start, policy: ArrayLike | None) -> Floats:
         """Initial theta [R, S, K]; random starts come from each run's own seed."""
         states, actions = self.well.num_states, self.well.num_actions
         if policy is not None:
+            named = {"initial_policy": (start.initial_policy, "uniform")}
+            check_unused("does not go with policy, which is the whole start", named)
             rows = np.log(check_policy("policy", policy))
             if rows.shape not in (
                 (actions,),
@@ -257,7 +268,7 @@ class SoftmaxPG:
     def _bounds(self) -> Floats:
         """Lower bounds on the escape time under exact gradients, [R, S]; 0 where none is known."""
         bounds = np.zeros(self.theta.shape[:2])
-        if isinstance(self.learning_rate, float) and self.update == "softmax-pg":
+        if isinstance(self.learning_rate, float) and type(self.rule) is SoftmaxGradient:
             for run, pi in enumerate(self.policy):
                 bounds[run] = escape_lower_bounds(self.well, pi, self.learning_rate)
         return bounds
@@ -271,7 +282,7 @@ class SoftmaxPG:
 
     def _has_fixed_values(self) -> bool:
         """Whether this is exact softmax PG whose rewards and rates are known beforehand."""
-        exact = self.gradient == "exact" and self.update == "softmax-pg"
+        exact = self.gradient == "exact" and type(self.rule) is SoftmaxGradient
         return exact and self.well.discount == 0 and not callable(self.learning_rate)
 
     def _advance(self, stop: int) -> None:
@@ -344,11 +355,17 @@ def check_seeds(value: Sequence[int]) -> tuple[int, ...]:
     Raises:
         ValueError: if it is no list of whole numbers from 0 on.
     """
-    kinds = (list, tuple, range, np.ndarray)
-    seeds = check_instance("seeds", value, kinds, "a list of whole numbers, one for each run")
+    seeds = check_list("seeds", value, "a list of whole numbers, one for each run")
     if len(seeds) == 0:
         raise BadInput("seeds=() must name at least one seed.")
+    check_memory("seeds", value, 5000.0 * len(seeds))
     return tuple(check_int("seeds", seed, 0) for seed in seeds)
+
+
+def check_calls(**functions: Any) -> None:
+    """Refuse what is given to be called and cannot be."""
+    for name, function in functions.items():
+        check_callable(name, function)
 
 
 def check_record_at(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-from experiments.options.values import check_digits
+from experiments.options.values import check_words
 from gw_envs.checks import BadInput, check_choice
 from gw_envs.threads import one_thread_each
 
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     one_thread_each()
     try:
-        check_digits(words)
+        check_words(words)
         from experiments.runs.tracking import graceful_termination
 
         module, _ = COMMANDS[check_choice("command", words[0], tuple(COMMANDS))]

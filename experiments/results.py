@@ -4,8 +4,9 @@
 a half table cannot pass for a whole one; pages carry checksums and the file its number of rows, so
 that no flipped bit is read as a result.
 
-One run and a sweep of ten thousand write the same three tables; runs on ASRSampling-v0 have a
-fourth, `sampling`, a row per step. Of each row in `runs`
+One run and a sweep of ten thousand write the same three tables. Runs on ASRSampling-v0 have a
+fourth, `sampling`, a row per step; those on VerifierWell-v0 have `prompts`, pass@k of whole runs
+and, with their `state`, of prompts. Of each row in `runs`
 
 * `config` is JSON: every option by name, as `RunConfig.flat` gives them, of this run alone: its own
   `seed`, and 1 for `num_seeds`, whichever runs were made with it;
@@ -32,7 +33,7 @@ SCHEMA_VERSION = 2
 VERSION_KEY = "gravity_wells_schema"
 ROWS_KEY = "gravity_wells_rows"
 TABLES = ("trajectories", "escapes", "runs")  # of every run
-MORE_TABLES = ("sampling",)  # of runs on ASRSampling-v0 too
+MORE_TABLES = ("sampling", "prompts")  # of runs on ASRSampling-v0 and VerifierWell-v0 too
 
 _RUNS = {
     "run_id": "string",
@@ -88,14 +89,22 @@ _SAMPLING = {
     **{key: "bool" if key in _FLAGS else "float64" for key in metrics.SAMPLING_KEYS},
     metrics.BINS: "list",  # of float64
 }
+_PROMPTS = {
+    "run_id": "string",
+    "state": "int64",
+    metrics.UPDATE: "int64",
+    metrics.GLOBAL_STEP: "int64",
+    metrics.PASS_AT_K: "float64",
+}
 COLUMNS = {
     "runs": _RUNS,
     "trajectories": _TRAJECTORIES,
     "escapes": _ESCAPES,
     "sampling": _SAMPLING,
+    "prompts": _PROMPTS,
 }
 
-NEVER_NULL = {"trajectories": ("run_id", metrics.UPDATE), "sampling": ("run_id", metrics.UPDATE)}
+NEVER_NULL = {name: ("run_id", metrics.UPDATE) for name in ("trajectories", "sampling", "prompts")}
 COUNTS = (
     "seed",
     "state",

@@ -114,6 +114,7 @@ class ASRWellVectorEnv(WellVectorEnv):
 
     def action_values(self, policy: Floats, clock: int = 0) -> tuple[Floats, Floats]:
         """As every well's; at discount 0 Q is the mean reward and the weight 1/S, whatever pi."""
+        self.check_table(policy)
         if self.discount == 0:
             values = np.broadcast_to(self.rewards.at(clock), policy.shape)
             return values, np.full((*policy.shape[:-1], 1), 1 / self.num_states)

@@ -74,6 +74,7 @@ class ChainWellVectorEnv(WellVectorEnv):
 
     def mdp_at(self, clock: int) -> TabularMDP:
         """The chain, the same at every clock."""
+        check_int("clock", clock, 0)
         return self._chain
 
     @property
@@ -93,6 +94,7 @@ class ChainWellVectorEnv(WellVectorEnv):
 
         Both of the infinite discounted sum; nothing drifts, so the clock does not matter.
         """
+        self.check_table(policy)
         values, visits = line_walk(policy[..., FORWARD], self._chain.initial, self.discount)
         onward = np.concatenate([values[..., 1:], values[..., -1:]], axis=-1)
         back = np.concatenate([values[..., :1], values[..., :-1]], axis=-1)

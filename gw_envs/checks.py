@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import os
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
@@ -115,15 +116,16 @@ def check_numbers(
     """Return a number, or an array or nested list of numbers, as float64; finite, in the range.
 
     Raises:
-        ValueError: for text, flags, a list whose rows differ in length, or a number out of range.
+        ValueError: for text, flags, nothing, a list whose rows differ in length, or a number out of
+            range.
     """
     try:
         given = np.asarray(value)
-        numeric = given.dtype.kind in "iuf" and not _has_flag(value)
+        numeric = given.dtype.kind in "iuf" and given.size > 0 and not _has_flag(value)
     except (TypeError, ValueError, OverflowError):  # rows of different length
         numeric = False
     if not numeric:
-        wanted = "must be a finite number, or a list of them with rows of equal length."
+        wanted = "must be a finite number, or a list of one or more with rows of equal length."
         raise BadInput(f"{name}={shown(value)} {wanted}")
     array = np.array(given, dtype=np.float64)
     if array.ndim == 0:
@@ -230,6 +232,44 @@ def check_instance(name: str, value: Any, kind: Any, wanted: str) -> Any:
     if not isinstance(value, kind):
         raise BadInput(f"{name}={shown(value)} must be {wanted}.")
     return value
+
+
+def check_list(name: str, value: Any, wanted: str) -> Any:
+    """Return `value` if it is a list, tuple, range or array of numpy, whatever it holds.
+
+    Raises:
+        ValueError: for anything else: a set has no order, and text and bytes are words.
+    """
+    is_array = isinstance(value, np.ndarray) and value.ndim > 0
+    if not is_array and not isinstance(value, (list, tuple, range)):
+        raise BadInput(f"{name}={shown(value)} must be {wanted}.")
+    return value
+
+
+def check_callable(name: str, value: Any) -> None:
+    """Refuse what is neither None nor a function.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    if value is not None and not callable(value):
+        raise BadInput(f"{name}={shown(value)} must be a function, or None.")
+
+
+def check_unused(reason: str, given: Mapping[str, tuple[Any, Any]]) -> None:
+    """Refuse arguments that are set though nothing would read them.
+
+    Args:
+        reason: why nothing would, as "needs gradient='sampled'".
+        given: value and default of each argument, by name; at its default it is not set.
+
+    Raises:
+        ValueError: naming the first that is set.
+    """
+    for name, (value, default) in given.items():
+        plain = isinstance(value, (int, float, str))
+        if value is not default and not (plain and value == default):
+            raise BadInput(f"{name}={shown(value)} {reason}; leave it out.")
 
 
 def check_device(name: str, value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import gymnasium as gym
@@ -73,7 +74,20 @@ def make_well(env_id: str, num_envs: int, env_kwargs: Any = None) -> Any:
     )
     if env_id == "ASRSampling-v0" or gym.spec(env_id).vector_entry_point is None:
         raise BadInput(message)
+    _check_kwargs(env_id, kwargs)
     well: Any = gym.make_vec(env_id, num_envs=num_envs, **kwargs).unwrapped
     if not hasattr(well, "action_values") or not hasattr(well, "optimal_actions"):
         raise BadInput(message)
     return well
+
+
+def _check_kwargs(env_id: str, kwargs: dict[Any, Any]) -> None:
+    """Refuse a key that is no argument of the environment's constructor."""
+    entry: Any = gym.spec(env_id).vector_entry_point
+    made = gym.envs.registration.load_env_creator(entry) if isinstance(entry, str) else entry
+    known = inspect.signature(made).parameters
+    if any(item.kind is item.VAR_KEYWORD for item in known.values()):
+        return
+    names = tuple(name for name in known if name != "num_envs")
+    for key in kwargs:
+        check_choice("env_kwargs: argument", key, names)

@@ -16,6 +16,8 @@ from gw_envs.checks import (
     check_int,
     check_mean_rewards,
     check_memory,
+    check_unused,
+    shown,
 )
 from gw_envs.tabular import TabularMDP
 from gw_envs.vector.drawing import bar_frame
@@ -43,6 +45,24 @@ def equal_gap_rewards(
     return rewards
 
 
+DEFAULTS = {"num_actions": 6, "base_reward": 0.5, "reward_gap": 0.2, "optimal_action": 0}
+
+
+def _check_agreement(rewards: Floats, **others: Any) -> None:
+    """Refuse arguments that are set and say another thing than the mean rewards beside them."""
+    best, second = np.sort(rewards)[:-3:-1]
+    said = {
+        "num_actions": rewards.size,
+        "reward_gap": float(best - second),
+        "optimal_action": int(np.argmax(rewards)),
+    }
+    for name, value in others.items():
+        alike = isinstance(value, (int, float)) and abs(value - said.get(name, np.inf)) < 1e-9
+        if not alike:
+            reason = f"does not go with mean_rewards={shown(rewards.tolist())}"
+            check_unused(reason, {name: (value, DEFAULTS[name])})
+
+
 class SoftmaxWellVectorEnv(WellVectorEnv):
     """`num_envs` bandits pulled at once; `SoftmaxWellEnv` documents the environment."""
 
@@ -68,6 +88,13 @@ class SoftmaxWellVectorEnv(WellVectorEnv):
             rewards = equal_gap_rewards(num_actions, base_reward, reward_gap, optimal_action)
         else:
             rewards = check_mean_rewards("mean_rewards", mean_rewards)
+            _check_agreement(
+                rewards,
+                num_actions=num_actions,
+                base_reward=base_reward,
+                reward_gap=reward_gap,
+                optimal_action=optimal_action,
+            )
         self.mean_rewards = rewards
         self.mean_rewards.setflags(write=False)
         super().__init__(
@@ -108,11 +135,13 @@ class SoftmaxWellVectorEnv(WellVectorEnv):
 
         One pull per episode: Q is the mean reward and the weight 1, whatever the policy and clock.
         """
+        self.check_table(policy)
         values = np.broadcast_to(self.mean_rewards, policy.shape)
         return values, np.ones((*policy.shape[:-1], 1))
 
     def mdp_at(self, clock: int) -> TabularMDP:
         """The bandit as a one-state MDP at discount 0, the same at every clock."""
+        check_int("clock", clock, 0)
         stay = np.ones((1, self.num_actions, 1))
         return TabularMDP(stay, self.mean_rewards[None], np.ones(1), self.discount)
 

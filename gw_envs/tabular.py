@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import BadInput, Floats, check_float, check_int, check_numbers
+from gw_envs.checks import BadInput, Floats, check_float, check_int, check_memory, check_numbers
 
 # How far a row of probabilities may be from one.
 ROW_TOLERANCE = 1e-9
@@ -172,6 +172,7 @@ class TabularMDP:
     def _values_to_go(self, pi: Floats, horizon: int) -> list[Floats]:
         """Q with 1, 2, ..., horizon steps to go, each [..., S, A]."""
         steps = check_int("horizon", horizon, 1)
+        check_memory("horizon", horizon, 8.0 * steps * pi.size)
         values_to_go = [np.broadcast_to(self.rewards, pi.shape)]
         for _ in range(steps - 1):
             values = np.einsum("...sa,...sa->...s", pi, values_to_go[-1])
@@ -180,7 +181,7 @@ class TabularMDP:
 
     def advantages(self, policy: ArrayLike, horizon: int | None = None) -> Floats:
         """A(s,a) = Q(s,a) - V(s) [..., S, A] of the policy [..., S, A]."""
-        return _advantages(np.asarray(policy, float), self.action_values(policy, horizon))
+        return _advantages(self._checked(policy), self.action_values(policy, horizon))
 
     def visitation(self, policy: ArrayLike) -> Floats:
         """d(s) [..., S] = (1-gamma) sum_k gamma^k Pr(s_k = s), summing to one."""

@@ -16,6 +16,7 @@ from gw_envs.checks import (
     check_int,
     check_memory,
     check_numbers,
+    check_unused,
     shown,
 )
 from gw_envs.hardness import check_for_each
@@ -34,7 +35,7 @@ def spread_probs(num_prompts: int, lowest: float, highest: float) -> Floats:
     high = check_float("highest_prob", highest, 0, 1, open_low=True, open_high=True)
     if high < low:
         raise BadInput(f"highest_prob={high} must be at least lowest_prob={low}.")
-    return np.geomspace(low, high, num_prompts)
+    return np.geomspace(low, high, check_int("num_prompts", num_prompts, 1))
 
 
 def check_probs(name: str, value: Sequence[float], count: int) -> Floats:
@@ -73,14 +74,15 @@ class VerifierWellVectorEnv(WellVectorEnv):
     ) -> None:
         prompts = check_int("num_prompts", num_prompts, 1)
         answers = check_int("num_answers", num_answers, 2)
-        check_memory("num_prompts", num_prompts, 8.0 * prompts * prompts * answers)
+        check_memory("num_prompts * num_answers", prompts * answers, 8.0 * prompts**2 * answers)
         self.right_answer = check_int("right_answer", right_answer, 0, answers - 1)
         self.pass_k = check_int("pass_k", pass_k, 1)
-        self.initial_probs = (
-            spread_probs(prompts, lowest_prob, highest_prob)
-            if initial_probs is None
-            else check_probs("initial_probs", initial_probs, prompts)
-        )
+        if initial_probs is None:
+            self.initial_probs = spread_probs(prompts, lowest_prob, highest_prob)
+        else:
+            self.initial_probs = check_probs("initial_probs", initial_probs, prompts)
+            ends = {"lowest_prob": (lowest_prob, 1e-4), "highest_prob": (highest_prob, 0.03)}
+            check_unused("is not read where initial_probs is given", ends)
         super().__init__(
             num_envs,
             prompts,
@@ -99,20 +101,22 @@ class VerifierWellVectorEnv(WellVectorEnv):
 
     def action_values(self, policy: Floats, clock: int = 0) -> tuple[Floats, Floats]:
         """Exact Q [..., S, K], the verdicts, and the weight 1/S [..., S, 1] of every prompt."""
+        self.check_table(policy)
         values = np.broadcast_to(self._rewards, policy.shape)
         return values, np.full((*policy.shape[:-1], 1), 1 / self.num_states)
 
     def mdp_at(self, clock: int) -> TabularMDP:
         """Prompts as states at discount 0: an episode is one answer, the next prompt is drawn."""
+        check_int("clock", clock, 0)
         count = self.num_states
         moves = np.full((count, self.num_actions, count), 1 / count)
         return TabularMDP(moves, self._rewards, np.full(count, 1 / count), self.discount)
 
     def pass_at_k(self, policy: Floats) -> Floats:
-        """1 - (1-p)^k, k = `pass_k`, averaged over the prompts of policies [..., S, K], [...]."""
+        """1 - (1-p)^k, k = `pass_k`, of each prompt of policies [..., S, K], [..., S]."""
         right = policy[..., self.right_answer]
         with np.errstate(divide="ignore"):  # p = 1 passes
-            return np.asarray(-np.expm1(self.pass_k * np.log1p(-right)).mean(axis=-1))
+            return np.asarray(-np.expm1(self.pass_k * np.log1p(-right)))
 
     def begin(self, options: Mapping[str, Any]) -> States:
         """The prompt that is drawn, or that `options["state"]` names."""
@@ -153,8 +157,12 @@ class VerifierWellEnv(WellEnv):
     (actions), a verifier that pays 1 for the right answer and 0 for others. Each prompt has a
     policy of its own, so each is a well of its own with Delta = 1; `initial_probs` says where each
     starts: evenly spaced in the logarithm from `lowest_prob` to `highest_prob`, or a list. Agents
-    start there with `initial_policy="prompts"`, the wrong answers alike. The objective is the mean
-    over prompts: in an exact update each moves by eta/N.
+    start there with `initial_policy="prompts"`, the wrong answers alike, and `train.py` unless told
+    otherwise. The objective is the mean over prompts: in an exact update each moves by eta/N.
+
+    `SoftmaxPG(shared_policy=True)`, `train.py --shared-policy`, has one row of logits for all
+    prompts instead, added to each prompt's first logits, which stay: what is learnt at one prompt
+    moves all, so that easy prompts pull hard ones out of their wells.
 
     Sampled group rules take one group per prompt and update: `batch_size` = N * `group_size`, or a
     multiple, is dealt evenly over the prompts.
@@ -198,3 +206,4 @@ class VerifierWellEnv(WellEnv):
     """
 
     vector_class = VerifierWellVectorEnv
+    initial_policy = "prompts"  # where train.py starts unless told otherwise

@@ -17,7 +17,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from gw_envs.checks import BadInput, Floats, check_choice, check_int, check_memory
+from gw_envs.checks import BadInput, Floats, check_choice, check_int, check_memory, shown
 from gw_envs.ground_truth import GroundTruth
 from gw_envs.vector.actions import whole_numbers
 from gw_envs.vector.protocol import check_autoreset_mode, check_options, masked, split_mask
@@ -137,6 +137,19 @@ class WellVectorEnv(GroundTruth, VectorEnv[NDArray[Any], Actions, NDArray[Any]])
     @abstractmethod
     def line(self, index: int) -> str:
         """One environment as a line of text."""
+
+    def check_table(self, policy: Any) -> None:
+        """Refuse what is no array of policies [..., S, K]; its numbers are not looked at.
+
+        Raises:
+            ValueError: naming the policy and the shape that would be right.
+        """
+        shape = (self.num_states, self.num_actions)
+        if not isinstance(policy, np.ndarray) or policy.shape[-2:] != shape:
+            raise BadInput(
+                f"policy={shown(policy)} must be an array of probabilities [..., S, K] with "
+                f"[S, K] = {list(shape)}."
+            )
 
     def drawn(self) -> Floats:
         """The next random number of each environment that begins or acts now, [num_envs]."""
@@ -295,7 +308,7 @@ class WellVectorEnv(GroundTruth, VectorEnv[NDArray[Any], Actions, NDArray[Any]])
             or whole.view(np.uint64).max() >= self.num_actions
         ):
             raise BadInput(
-                f"action={actions!r} must hold one of 0..{self.num_actions - 1} for each of "
+                f"action={shown(actions)} must hold one of 0..{self.num_actions - 1} for each of "
                 f"{self.num_envs} environments."
             )
         return whole

@@ -12,7 +12,15 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, ClassVar
 
-from gw_envs.checks import BadInput, check_bool, check_device, check_float, check_int, check_memory
+from gw_envs.checks import (
+    BadInput,
+    check_bool,
+    check_device,
+    check_float,
+    check_int,
+    check_memory,
+    check_seconds,
+)
 
 
 @dataclass(frozen=True)
@@ -168,6 +176,9 @@ RANGES: dict[str, Callable[[str, Any], Any]] = {
     "exploration_initial_eps": _share,
     "exploration_final_eps": _share,
 }
+# Seconds that one of them takes at least, within one update.
+SECONDS = {"n_epochs": 1e-4, "gradient_steps": 1e-4, "n_steps": 1e-5, "learning_starts": 1e-6}
+SECONDS |= {"batch_size": 1e-8, "n_critic_updates": 1e-4}
 SCHEDULES = ("learning_rate", "clip_range", "clip_range_vf")  # may be functions
 BYTES_PER_TRANSITION = 64.0  # two observations, an action, a reward, an end
 
@@ -187,11 +198,15 @@ def check_settings(name: str, settings: Mapping[str, Any], n_envs: int) -> None:
         is_schedule = key in SCHEDULES and callable(value)
         if key in RANGES and (value is not None or key == "device") and not is_schedule:
             RANGES[key](key, value)
+    for key, seconds in SECONDS.items():
+        check_seconds(key, settings.get(key), seconds * (settings.get(key) or 0))
+    size = BYTES_PER_TRANSITION * (settings.get("n_steps") or 0) * n_envs
+    check_memory("n_steps", settings.get("n_steps"), size)
     if settings.get("gradient_steps") == 0:
         raise BadInput("gradient_steps=0 never learns; it must be at least 1, or -1: as collected.")
     if "buffer_size" in settings:
-        size = BYTES_PER_TRANSITION * settings["buffer_size"]
-        check_memory("buffer_size", settings["buffer_size"], size)
+        held = BYTES_PER_TRANSITION * settings["buffer_size"]
+        check_memory("buffer_size", settings["buffer_size"], held)
     if name in ("ppo", "trpo") and settings.get("normalize_advantage", True):
         rollout = settings.get("n_steps", 2048) * n_envs
         if rollout < 2:

@@ -33,6 +33,7 @@ from agents.updates import (
     GradientRule,
     SampledRule,
     UpdateRule,
+    rule_options,
     sampled_rules,
     soft_action_values,
 )
@@ -42,8 +43,8 @@ from gw_envs.checks import (
     check_bool,
     check_choice,
     check_float,
-    check_instance,
     check_int,
+    shown,
 )
 
 
@@ -140,15 +141,15 @@ class SoftmaxPG(OnPolicyAlgorithm):
         names = EXACT_UPDATES if gradient == "exact" else SAMPLED_UPDATES
         self.update = check_choice("update", update, names)
         rule: Any = RULES[update]
-        check_instance("update_options", update_options or {}, Mapping, "a mapping")
-        for option in update_options or {}:
+        options = rule_options("update_options", update_options)
+        for option in options:
             check_choice("update_options", option, tuple(field.name for field in fields(rule)))
-        self.rule = rule(**(update_options or {}))
+        self.rule = rule(**options)
         self.baseline = check_choice("baseline", baseline, SB3_BASELINES)
         if (baseline == "constant") != (baseline_value is not None):
             raise BadInput(
-                f"baseline_value={baseline_value!r} with baseline={baseline!r}: a number goes with "
-                "baseline='constant', and only with it."
+                f"baseline_value={shown(baseline_value)} with baseline={baseline!r}: a number "
+                "goes with baseline='constant', and only with it."
             )
         self.baseline_value = check_float("baseline_value", baseline_value or 0.0)
         self.episodic = check_bool("episodic", episodic)

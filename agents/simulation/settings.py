@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from agents.baselines import BASELINES
 from agents.evaluation import log_spaced
-from agents.updates import ExactRule, check_rule, make_rule
+from agents.updates import ExactRule, check_rule, make_rule, rule_options
 from gw_envs.checks import (
     BadInput,
     Floats,
@@ -20,11 +20,14 @@ from gw_envs.checks import (
     check_int,
     check_memory,
     check_numbers,
+    check_unused,
+    shown,
 )
 from gw_envs.theory import best_arm_and_gap
 from gw_envs.vector.noise import RewardNoise
 
 INT64_MAX = 2**63 - 1
+DRIFT_HORIZON = 10_000  # last update for which a law of rewards is asked, unless it is said
 RewardPath = ArrayLike | Callable[[NDArray[np.int64]], ArrayLike]
 
 
@@ -103,11 +106,14 @@ def make_bandits(
     arms = _arms(theta.shape[1], rule)
     if reward_path is not None:
         return _drifting(theta, arms, reward_path, optimal_action, reward_gap, drift_horizon)
-    if optimal_action is not None or reward_gap is not None:
-        raise BadInput(
-            f"optimal_action={optimal_action!r} and reward_gap={reward_gap!r} go with reward_path; "
-            "constant mean_rewards define both."
-        )
+    check_unused(
+        "goes with reward_path, constant mean_rewards define it",
+        {
+            "optimal_action": (optimal_action, None),
+            "reward_gap": (reward_gap, None),
+            "drift_horizon": (drift_horizon, DRIFT_HORIZON),
+        },
+    )
     assert mean_rewards is not None
     rewards = _check_rewards("mean_rewards", mean_rewards, arms)
     if 1 not in (len(theta), len(rewards)) and len(theta) != len(rewards):
@@ -123,10 +129,8 @@ def make_bandits(
 
 def check_options(update: str, options: Mapping[str, Any] | None) -> ExactRule:
     """The exact rule of a name and its options."""
-    check_rule("update", update, "exact")
-    if options is not None and not isinstance(options, Mapping):
-        raise BadInput(f"update_options={options!r} must be a dict of the rule's options.")
-    return make_rule(update, **(options or {}))
+    given = rule_options("update_options", options)
+    return make_rule(check_rule("update", update, "exact"), **given)
 
 
 def parameters(rule: ExactRule | None, num_actions: int) -> int:
@@ -158,7 +162,9 @@ def _drifting(
     """Bandits whose rewards follow a path; the well is that of its first row unless stated."""
     batch = len(theta)
     if callable(reward_path):
-        ticks = np.arange(check_int("drift_horizon", drift_horizon, 0) + 1)
+        horizon = check_int("drift_horizon", drift_horizon, 0)
+        check_memory("drift_horizon", drift_horizon, 8.0 * (arms + 1) * horizon)
+        ticks = np.arange(horizon + 1)
         path = check_numbers("reward_path", reward_path(ticks))
         if path.shape != (ticks.size, arms):
             raise BadInput(
@@ -166,6 +172,8 @@ def _drifting(
                 f"one row of {arms} mean rewards for each."
             )
     else:
+        law = {"drift_horizon": (drift_horizon, DRIFT_HORIZON)}
+        check_unused("goes with a reward_path that is a function", law)
         path = check_numbers("reward_path", reward_path)
     path = _check_rewards("reward_path", path, arms)
     first = path[0]
@@ -216,16 +224,20 @@ def make_sampling(
     if seed is not None:
         check_int("seed", seed, 0)
     if check_choice("gradient", gradient, ("exact", "sampled")) == "exact":
-        given = {"reward_noise": reward_noise, "baseline": baseline, "batch_size": pulls}
-        defaults = {"reward_noise": "none", "baseline": "none", "batch_size": 1}
-        for name, value in given.items():
-            if value != defaults[name]:
-                raise BadInput(f"{name}={value!r} needs gradient='sampled'.")
+        given = {
+            "reward_noise": (reward_noise, "none"),
+            "baseline": (baseline, "none"),
+            "baseline_value": (baseline_value, None),
+            "batch_size": (pulls, 1),
+        }
+        check_unused("needs gradient='sampled'", given)
         return None
     if baseline == "constant":
         number = check_float("baseline_value", baseline_value)
     elif baseline_value is not None:
-        raise BadInput(f"baseline_value={baseline_value!r} goes with baseline='constant' only.")
+        raise BadInput(
+            f"baseline_value={shown(baseline_value)} goes with baseline='constant' only."
+        )
     else:
         number = 0.0
     return Sampling(noise, pulls, baseline, number, seed, stream)

@@ -19,6 +19,7 @@ from agents.simulation.kernels import blocks, entry
 from agents.simulation.kernels.counters import stream_key
 from agents.simulation.kernels.lanes import LANES
 from agents.simulation.settings import (
+    DRIFT_HORIZON,
     INT64_MAX,
     Bandits,
     RewardPath,
@@ -114,7 +115,7 @@ def simulate(
     reward_path: RewardPath | None = None,
     optimal_action: int | None = None,
     reward_gap: float | None = None,
-    drift_horizon: int = 10_000,
+    drift_horizon: int = DRIFT_HORIZON,
     baseline: str = "none",
     baseline_value: float | None = None,
     reward_noise: str = "none",
@@ -196,7 +197,7 @@ def simulate(
         marks=history_marks(budget, history),
         **_edge(escape_fraction, escape_prob),
     )
-    threads = _check_threads(num_threads, budget * bandits.theta.size)
+    threads = _check_threads(num_threads, budget * bandits.theta.size, sampling)
     record = blocks.new_record(problem, bool(history))
     if rule is not None and in_numpy:
         rule_runs.iterate(rule, problem, bandits.optimal_action, record)
@@ -249,15 +250,16 @@ def _floor(dtype: str, compensated: bool, on_precision: str) -> float:
     return lowest_trusted(dtype, compensated) if on_precision == "raise" else 0.0
 
 
-def _check_threads(num_threads: int | None, numbers_moved: int) -> int:
-    """The threads of a run that moves so many numbers, a nanosecond each."""
+def _check_threads(num_threads: int | None, numbers_moved: int, sampling: Sampling | None) -> int:
+    """The threads of a run that moves so many numbers, a nanosecond each and each pull."""
     if num_threads is not None:
         threads = check_int("num_threads", num_threads, 1)
     elif hasattr(os, "sched_getaffinity"):
         threads = len(os.sched_getaffinity(0))
     else:
         threads = os.cpu_count() or 1
-    check_seconds("max_updates", numbers_moved, 1e-9 * numbers_moved / threads)
+    pulls = numbers_moved * (sampling.batch_size if sampling else 1)
+    check_seconds("max_updates * batch_size * logits", pulls, 1e-9 * pulls / threads)
     return threads
 
 

@@ -41,6 +41,7 @@ from agents.updates.registry import (
     make_rule,
     make_sampled_rule,
     register,
+    rule_options,
     sampled_rules,
 )
 from agents.updates.regularized import EntropyGradient, LogBarrierGradient, soft_action_values
@@ -53,6 +54,7 @@ from agents.updates.rule import (
     code_options,
     option,
 )
+from agents.updates.tied import TiedRule
 from agents.updates.transforms import EscortGradient, TsallisGradient
 
 __all__ = [
@@ -91,6 +93,7 @@ __all__ = [
     "SampledRule",
     "SoftmaxGradient",
     "TemperatureGradient",
+    "TiedRule",
     "TrustRegion",
     "TsallisGradient",
     "UpdateRule",
@@ -102,6 +105,7 @@ __all__ = [
     "make_sampled_rule",
     "option",
     "register",
+    "rule_options",
     "sampled_rules",
     "soft_action_values",
 ]

@@ -16,7 +16,7 @@ from agents.updates.batch import Batch
 from agents.updates.gradient import SoftmaxGradient, softmax_gradient
 from agents.updates.memory import Remembering
 from agents.updates.mirror import NaturalGradient
-from agents.updates.registry import check_rule, make_rule, register
+from agents.updates.registry import check_rule, make_rule, register, rule_options
 from agents.updates.rule import (
     CODE_ONLY,
     ExactRule,
@@ -78,7 +78,8 @@ class AdamGradient(Remembering, GradientRule, SampledRule):
     @cached_property
     def base(self) -> ExactRule:
         """The rule that gives the direction."""
-        return make_rule(check_rule("of", self.of, "exact"), **self.of_options)
+        options = rule_options("of_options", self.of_options)
+        return make_rule(check_rule("of", self.of, "exact"), **options)
 
     @cached_property
     def sampled_base(self) -> SampledRule:
@@ -115,6 +116,11 @@ class AdamGradient(Remembering, GradientRule, SampledRule):
     def pulls(self, policy: Floats, values: Floats) -> Floats | float:
         """Those of the rule `of`."""
         return self.base.pulls(policy, values)
+
+    @property
+    def episodes_together(self) -> int:
+        """Those of the rule `of`."""
+        return self.sampled_base.episodes_together
 
     def check_batch_size(self, batch_size: int) -> None:
         """What the rule `of` asks for."""

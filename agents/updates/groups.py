@@ -61,6 +61,11 @@ class GroupRule(SoftmaxGradient):
             )
         return int(self.size)
 
+    @property
+    def episodes_together(self) -> int:
+        """G."""
+        return self.finite_size
+
     def check_batch_size(self, batch_size: int) -> None:
         """At least one group."""
         if batch_size < self.finite_size:

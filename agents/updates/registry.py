@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from agents.updates.rule import ExactRule, SampledRule, UpdateRule
-from gw_envs.checks import BadInput, check_choice
+from gw_envs.checks import BadInput, check_choice, check_instance
 
 RULES: dict[str, type[UpdateRule]] = {}
 FORMS: dict[str, type[UpdateRule]] = {"exact": ExactRule, "sampled": SampledRule}
-Form = Literal["exact", "sampled"]
 RuleClass = TypeVar("RuleClass", bound=type[UpdateRule])
 
 
@@ -24,6 +23,7 @@ def register(name: str) -> Callable[[RuleClass], RuleClass]:
     Raises:
         ValueError: if another class already has the name, or the class has neither form.
     """
+    check_instance("name", name, str, "a word")
 
     def enter(rule: RuleClass) -> RuleClass:
         if name in RULES:
@@ -54,7 +54,7 @@ def _names(form: str) -> tuple[str, ...]:
     return tuple(name for name, rule in RULES.items() if issubclass(rule, FORMS[form]))
 
 
-def check_rule(argument: str, name: Any, form: Form) -> str:
+def check_rule(argument: str, name: Any, form: str) -> str:
     """Return `name` if it is that of a rule with this form.
 
     Raises:
@@ -82,6 +82,19 @@ def make_rule(name: str, /, **options: Any) -> ExactRule:
 def make_sampled_rule(name: str, /, **options: Any) -> SampledRule:
     """As `make_rule`, for one of `sampled_rules()`."""
     return cast(SampledRule, _make(check_rule("name", name, "sampled"), options))
+
+
+def rule_options(argument: str, value: Any) -> dict[str, Any]:
+    """The hyper-parameters that an argument gives, by name; None gives none.
+
+    Raises:
+        ValueError: naming `argument`, if it is no mapping, or a key is no word.
+    """
+    right = "a mapping from names of the rule's options to their values, or None"
+    options = check_instance(argument, {} if value is None else value, Mapping, right)
+    for key in options:
+        check_instance(f"{argument}: key", key, str, "the name of an option")
+    return dict(options)
 
 
 def _make(name: str, options: dict[str, Any]) -> UpdateRule:

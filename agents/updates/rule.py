@@ -234,6 +234,11 @@ class SampledRule(UpdateRule, ABC):
         """
         return optimal_baseline(policy, values)
 
+    @property
+    def episodes_together(self) -> int:
+        """Episodes from one state that the rule looks at as a group; 1: it takes each by itself."""
+        return 1
+
     def check_batch_size(self, batch_size: int) -> None:
         """Refuse a number of episodes per run and update from which the rule cannot learn.
 

@@ -41,6 +41,8 @@ class SoftmaxPGOptions(StartOptions):
     batch_size: int | None = None
     """Pulls (or episodes) per sampled update. Default 1, or a group per state for rules that learn
     from groups."""
+    shared_policy: bool = False
+    """One row of logits for all states, added to each state's first ones; default a row each."""
 
     @property
     def update_options(self) -> dict[str, Any]:
@@ -49,12 +51,13 @@ class SoftmaxPGOptions(StartOptions):
 
     def batch(self, num_states: int) -> int:
         """Episodes per sampled update: those asked for, or a group of every state, or 1."""
-        from agents.updates import RULES
+        from agents.updates import RULES, SampledRule
 
         if self.batch_size is not None:
             return self.batch_size
         rule: Any = RULES[check_choice("update", self.update, tuple(RULES))](**self.update_options)
-        return num_states * int(rule.finite_size) if hasattr(type(rule), "finite_size") else 1
+        size = rule.episodes_together if isinstance(rule, SampledRule) else 1
+        return num_states * size if size > 1 else 1
 
     def make(self, run: RunOptions, env_kwargs: dict[str, Any]) -> list[Agent]:
         """One exact run, a batch of sampled seeds, or both.
@@ -64,13 +67,13 @@ class SoftmaxPGOptions(StartOptions):
         """
         from agents.jumping_pg import JumpingPG
         from agents.rollouts import check_baseline
-        from agents.schedules import PowerSchedule
+        from agents.schedules import LARGEST_POWER, PowerSchedule
         from agents.softmax_pg import SoftmaxPG
         from gw_envs.registration import make_well
 
         gradient = check_choice("gradient", self.gradient, ("exact", "sampled", "both"))
         check_float("learning_rate", self.learning_rate, 0, open_low=True)
-        power = check_float("learning_rate_power", self.learning_rate_power, 0)
+        power = check_float("learning_rate_power", self.learning_rate_power, 0, LARGEST_POWER)
         rate: Any = self.learning_rate
         if power > 0:
             schedule = PowerSchedule(rate, power)
@@ -98,6 +101,7 @@ class SoftmaxPGOptions(StartOptions):
                     gradient=kind,
                     learning_rate=rate,
                     initial_policy=self.start,
+                    shared_policy=self.shared_policy,
                     **({} if kind == "exact" and gradient == "both" else sampling),
                     seeds=run.seeds[:1] if kind == "exact" else run.seeds,
                 )

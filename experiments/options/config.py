@@ -15,7 +15,8 @@ from typing import Any
 from experiments.options.agents import RunOptions, SoftmaxPGOptions, with_rule
 from experiments.options.environments import AGENTS, env_options
 from experiments.options.parsing import parse_options, peek
-from experiments.options.values import check_digits, make_options
+from experiments.options.start import StartOptions, starting_at
+from experiments.options.values import check_words, make_options
 from gw_envs.checks import BadInput, check_choice
 from gw_envs.registration import ENVIRONMENTS
 
@@ -100,6 +101,8 @@ def option_groups(
     agents = env.agents
     agent = next(iter(agents)) if agent is None else agent
     options = agents[check_choice("agent", agent, tuple(agents))]
+    if env.initial_policy is not None and issubclass(options, StartOptions):
+        options = starting_at(options, env.initial_policy)
     if hasattr(options, "update"):
         options = with_rule(options, options.update if update is None else update)
     return options.run_options, env, options
@@ -159,7 +162,7 @@ def parse_config(arguments: list[str]) -> RunConfig:
     def groups(env_id: str, agent: str | None, update: str) -> dict[str, type]:
         return dict(zip(("run", "env", "agent"), option_groups(env_id, agent, update), strict=True))
 
-    check_digits(arguments)
+    check_words(arguments)
     resume = peek(arguments, "--resume")
     if resume is not None:
         if not (Path(resume) / SETTINGS_FILE).is_file():

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type
 from experiments.options.agents import AGENT_OPTIONS
 from experiments.options.sampling import SAMPLING_AGENT_OPTIONS
 from experiments.options.yaml_text import load_yaml
-from gw_envs.checks import check_choice
+from gw_envs.checks import check_choice, shown
 from gw_envs.registration import ENVIRONMENTS
 
 # Arguments that a run or `gym.make_vec` sets.
@@ -41,12 +41,14 @@ class EnvOptions:
     """Shared by all environments.
 
     Attributes:
+        initial_policy: where agents start unless told otherwise; None: as anywhere.
         agents: the options of the agents that may act there, by name.
         as_yaml: options that are text here and any YAML value for the constructor.
     """
 
     agents: ClassVar[dict[str, Any]] = AGENT_OPTIONS
     as_yaml: ClassVar[tuple[str, ...]] = ()
+    initial_policy: ClassVar[str | None] = None
 
     def kwargs(self) -> dict[str, Any]:
         """Arguments for `gym.make`; a YAML option that is not set is left to the constructor.
@@ -58,7 +60,7 @@ class EnvOptions:
         for name in self.as_yaml:
             text = arguments.pop(name)
             if text is not None:
-                arguments[name] = load_yaml(text, f"{name}={text!r}")
+                arguments[name] = load_yaml(text, f"{name}={shown(text)}")
         own_names = {option: argument for argument, option in RENAMED.items()}
         return {own_names.get(name, name): value for name, value in arguments.items()}
 
@@ -83,6 +85,7 @@ def _made_options(env_id: str) -> type:
     ]
     options = dataclasses.make_dataclass(f"{name}Options", fields, bases=(EnvOptions,), frozen=True)
     options.agents = AGENTS.get(env_id, AGENT_OPTIONS)  # type: ignore[attr-defined]
+    options.initial_policy = getattr(env_class, "initial_policy", None)  # type: ignore[attr-defined]
     as_yaml = [name for name, kind, _ in arguments if kind is Any]
     options.as_yaml = tuple(as_yaml)  # type: ignore[attr-defined]
     options.__doc__ = _help(env_id, env_class)

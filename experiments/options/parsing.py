@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from experiments.options.values import make_options, refuse_unknown
 from experiments.options.yaml_text import load_yaml, read_yaml
-from gw_envs.checks import BadInput
+from gw_envs.checks import BadInput, shown
 
 
 def parse_options(
@@ -101,7 +101,7 @@ def spelt_out(arguments: Sequence[str], groups: Sequence[type]) -> list[str]:
             elif equals:
                 raise BadInput(f"{option}={value} must be true or false.")
         elif _is_list(kind) and value.startswith("[") and value.endswith("]"):
-            listed = load_yaml(value, f"{option}={value}")
+            listed = load_yaml(value, f"{option}={shown(value)}")
             word, more = option, [str(one) for one in listed]
             words.extendleft(reversed(more))
         spelt.append(word)

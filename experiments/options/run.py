@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Literal
 
-from gw_envs.checks import check_int, check_memory
+from gw_envs.checks import LARGEST, check_int, check_memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,7 @@ class RunOptions:
         Raises:
             ValueError: for a negative seed or fewer than one run.
         """
-        first = check_int("seed", self.seed, 0)
         count = check_int("num_seeds", self.num_seeds, 1)
+        first = check_int("seed", self.seed, 0, LARGEST + 1 - count)
         check_memory("num_seeds", count, 5000.0 * count)
         return tuple(range(first, first + count))

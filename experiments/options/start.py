@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from typing import Any
 
 from agents.policies import Start
@@ -35,6 +36,17 @@ class StartOptions:
             ValueError: naming the option that is out of range or that the start does not use.
         """
         return Start(self.initial_policy, self.optimal_prob, self.corner_action, self.sigma)
+
+
+@cache
+def starting_at(options: type, initial_policy: str) -> type:
+    """An agent's options with another default start."""
+    default = dataclasses.field(default=initial_policy)
+    started = dataclasses.make_dataclass(
+        options.__name__, [("initial_policy", str, default)], bases=(options,), frozen=True
+    )
+    started.__doc__ = options.__doc__
+    return started
 
 
 def added_options(options: Any, base: type) -> dict[str, Any]:

@@ -124,13 +124,18 @@ def _ascii(value: Any) -> Any:
     return value
 
 
-def check_digits(words: Sequence[str]) -> None:
-    """Refuse a word of a command line that is a number in digits other than 0 to 9.
+def check_words(words: Sequence[str]) -> None:
+    """Refuse a word of a command line that is empty, or a number in digits other than 0 to 9.
 
     Raises:
-        ValueError: naming the word.
+        ValueError: naming the option, or the word.
     """
-    for word in words:
+    for before, word in zip(("", *words), words, strict=False):
+        option, _, value = word.rpartition("=") if word.startswith("--") else (before, "", word)
+        if not value:
+            is_option = option.startswith("--") and "=" not in option
+            name = option[2:].replace("-", "_") if is_option else "a word of the line"
+            raise BadInput(f"{name}='' is empty; give it a value, or leave it out.")
         try:
             float(word.rpartition("=")[2])
         except ValueError:

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from agents.policies import softmax
+from agents.updates import RULES
 from experiments.options.config import RunConfig
+from experiments.runs.flow_law import flow_escape_time, moves_logits
 from gw_envs.checks import BadInput, Floats
 from gw_envs.registration import make_well
 from gw_envs.theory import (
@@ -57,18 +59,17 @@ def expectations(config: RunConfig, gradient: str, well: Any) -> list[Expectatio
     evenly.
     """
     agent, count = config.agent, well.num_states
-    if gradient == "sampled" and hasattr(agent, "batch"):
-        agent = replace(agent, batch_size=agent.batch(count))
-        config = replace(config, agent=agent)
-    independent = hasattr(well, "initial_probs") and hasattr(agent, "update")
+    independent = hasattr(well, "initial_probs") and hasattr(agent, "batch")
+    if getattr(agent, "shared_policy", False) and count > 1:
+        why = "States that share a policy have no law of their own."
+        return [Expectation(notes=(why,))] * count
     if not independent or (gradient == "sampled" and agent.update not in GROUP_RULES):
         return [expectation(config, gradient, well)] * count
     found = []
     for state, x0 in enumerate(well.initial_probs):
-        own: dict[str, Any] = {
-            "learning_rate": agent.learning_rate / count,
-            "batch_size": max((agent.batch_size or 1) // count, 1),
-        }
+        own: dict[str, Any] = {"learning_rate": agent.learning_rate / count}
+        if gradient == "sampled":
+            own["batch_size"] = agent.batch(count) // count
         if agent.initial_policy == "prompts":
             own |= {"initial_policy": "uniform_suboptimal", "optimal_prob": float(x0)}
         rewards = well.mdp_at(0).rewards[state].tolist()
@@ -85,8 +86,10 @@ def expectation(config: RunConfig, gradient: str, well: Any) -> Expectation:
         return Expectation(notes=(why,))
     start = config.agent.start.theta(well.num_actions, int(well.optimal_actions[0]))
     policy = softmax(start)
-    if gradient == "exact":
+    if gradient == "exact" and config.agent.update == "softmax-pg":
         return _exact(policy, well, config.agent.learning_rate)
+    if gradient == "exact":
+        return _flow(config.agent, policy, well)
     try:
         return _sampled(config, policy, well)
     except BadInput as error:
@@ -105,8 +108,11 @@ def _outside(config: RunConfig, gradient: str, well: Any) -> str:
         return f"{kind} a schedule of step sizes."
     if agent.initial_policy == "normal":
         return f"{kind} a start that each seed draws (see theory.GaussianInitialization)."
-    rules = ("softmax-pg",) if gradient == "exact" else ("softmax-pg", *GROUP_RULES)
-    return "" if agent.update in rules else f"{kind} --update {agent.update}; see docs/ways_out.md."
+    if gradient == "exact":
+        known = moves_logits(RULES[agent.update](**agent.update_options))
+    else:
+        known = agent.update in ("softmax-pg", *GROUP_RULES)
+    return "" if known else f"{kind} --update {agent.update}; see docs/ways_out.md."
 
 
 def _exact(policy: Floats, well: Any, eta: float) -> Expectation:
@@ -131,6 +137,22 @@ def _exact(policy: Floats, well: Any, eta: float) -> Expectation:
     return Expectation(law=law.escape_time, notes=(note,))
 
 
+def _flow(agent: Any, policy: Floats, well: Any) -> Expectation:
+    """Other gradient rules where the wrong arms are alike: the rise of the log-odds as a flow."""
+    rewards = np.asarray(well.mean_rewards)
+    best, _ = best_arm_and_gap(rewards)
+    others, rest = np.delete(rewards, best), np.delete(policy, best)
+    if np.ptp(others) > 0 or np.ptp(rest) > 1e-12 * rest.max():
+        return Expectation(
+            notes=(f"No law of {agent.update} is known unless wrong arms pay and start alike.",)
+        )
+    rule: Any = RULES[agent.update](**agent.update_options)
+    values = np.r_[rewards[best], others]
+    time = flow_escape_time(rule, float(policy[best]), values, agent.learning_rate)
+    note = "Law: the log-odds of a* as a flow; a count of updates differs by its last steps."
+    return Expectation(law=time, notes=(note,))
+
+
 def _sampled(config: RunConfig, policy: Floats, well: Any) -> Expectation:
     """The law of single pulls, of noisy wrong arms or of groups."""
     agent, rewards = config.agent, np.asarray(well.mean_rewards)
@@ -139,8 +161,9 @@ def _sampled(config: RunConfig, policy: Floats, well: Any) -> Expectation:
     alike = bool(np.ptp(rest) <= 1e-12 * rest.max())
     if agent.update != "softmax-pg":
         return _groups(config, start, gap, well, alike)
-    if agent.batch_size != 1:
-        raise BadInput(f"batch_size={agent.batch_size} must be 1, a pull an update.")
+    pulls = agent.batch(well.num_states)
+    if pulls != 1:
+        raise BadInput(f"batch_size={pulls} must be 1, a pull an update.")
     setting: dict[str, Any] = {
         "baseline": agent.baseline,
         "baseline_value": agent.baseline_value,
@@ -200,8 +223,9 @@ def _groups(config: RunConfig, start: float, gap: float, well: Any, alike: bool)
     agent = config.agent
     size = int(getattr(agent, "group_size", getattr(agent, "rollouts", 0)))
     rewards = np.delete(np.asarray(well.mean_rewards), int(well.optimal_actions[0]))
-    if agent.update == "ppo-clip" or agent.batch_size != size:
-        raise BadInput(f"batch_size={agent.batch_size} must be one group of {size} pulls.")
+    pulls = agent.batch(well.num_states)
+    if agent.update == "ppo-clip" or pulls != size:
+        raise BadInput(f"batch_size={pulls} must be one group of {size} pulls.")
     if np.ptp(rewards) > 0 or well.noise.law != "none" or not alike:
         raise BadInput("groups have a law where wrong arms pay and start alike, without noise.")
     if size * start > RARE:

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from agents import metrics
 from agents.escape import CENSORED, EscapeEvent
 from agents.evaluation import Record
 from agents.interface import Agent
 from agents.softmax_pg import MOST_UPDATES, log_spaced
 from experiments.options.config import RunConfig
+from experiments.results import Rows
 from experiments.runs.laws import expectations
 from experiments.runs.recording import RecordedRun
 from experiments.runs.summary import censored_note, escape_table
@@ -68,6 +70,17 @@ class Run(RecordedRun):
                     trace.state_escape_times = [_time(t) for t in agent.detector.escape_time[i]]
                     trace.relative_error = agent.relative_error
                     trace.updates = agent.updates
+
+    def tables(self) -> dict[str, Rows]:
+        """The three tables; where there is a verifier also pass@k, of the run and its prompts."""
+        keys = ("state", metrics.UPDATE, metrics.GLOBAL_STEP, metrics.PASS_AT_K)
+        prompts = [
+            {"run_id": trace.run_id} | {key: row.get(key) for key in keys}
+            for trace in self.traces
+            for row in trace.rows
+            if metrics.PASS_AT_K in row
+        ]
+        return super().tables() | ({"prompts": prompts} if prompts else {})
 
     def _draw(self, path: Path) -> None:
         from experiments.runs.picture import draw_run

@@ -12,7 +12,7 @@ from experiments.options.config import parse_well_command
 from experiments.options.yaml_text import load_yaml
 from experiments.ways_out.comparison import Comparison, compare_rules
 from experiments.ways_out.contenders import Contender
-from gw_envs.checks import BadInput
+from gw_envs.checks import BadInput, shown
 from gw_envs.theory.instances import INSTANCES
 
 # Columns of the table; Comparison.rows says what they hold.
@@ -116,7 +116,7 @@ def read_contender(text: str) -> Contender:
         key, equals, value = setting.partition("=")
         if not equals or key in closed:
             raise BadInput(f"rules={text!r}: {setting!r} must be option=value.")
-        options[key] = load_yaml(value, f"rules={text!r}: {setting!r}")
+        options[key] = load_yaml(value, f"rules={shown(text)}: {shown(setting)}")
     rate = options.pop("learning_rate", None)
     return Contender(name, options, rate)
 

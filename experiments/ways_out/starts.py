@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from agents.policies import Start, softmax
 from agents.updates import ExactRule
-from gw_envs.checks import Floats, check_int, check_numbers
+from gw_envs.checks import Floats, check_instance, check_int, check_memory, check_numbers
 
 NAMES = ("uniform_suboptimal", "corner")
 
@@ -62,7 +62,9 @@ def policy_at_distance(rule: ExactRule, distance: ArrayLike, num_actions: int) -
     Returns:
         Probabilities [..., K].
     """
-    check_int("num_actions", num_actions, 2)
+    check_instance("rule", rule, ExactRule, "an exact rule, as make_rule gives")
+    arms = check_int("num_actions", num_actions, 2)
+    check_memory("num_actions", num_actions, 16.0 * arms)
     above = check_numbers("distance", distance, 0, open_low=True)[..., None]
     theta = rule.theta_from_policy(np.full((*above.shape[:-1], num_actions), 1 / num_actions))
     theta[..., :num_actions] = 1 + above * (np.arange(num_actions) > 0)  # the rest is memory

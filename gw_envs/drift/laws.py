@@ -28,8 +28,10 @@ from gw_envs.checks import (
     check_choice,
     check_float,
     check_int,
+    check_list,
     check_memory,
     check_numbers,
+    shown,
 )
 
 # Rounding may carry a law that touches an end this far beyond it; it is then set to the end.
@@ -81,13 +83,13 @@ class DriftLaw(ABC):
         if isinstance(clip, bool):
             return clip
         try:
-            low, high = (check_float("clip", end) for end in clip)
+            low, high = (check_float("clip", end) for end in check_list("clip", clip, ""))
         except (TypeError, ValueError):
             low, high = 1.0, 0.0
         if not 0 <= low < high <= 1:
             raise BadInput(
-                f"{self.law}.clip={clip!r} must be True, False or two numbers (low, high) with "
-                "0 <= low < high <= 1."
+                f"{self.law}.clip={shown(clip)} must be True, False or two numbers "
+                "(low, high) with 0 <= low < high <= 1."
             )
         return low, high
 
@@ -253,15 +255,13 @@ class Abrupt(DriftLaw):
     levels: tuple[float, ...]
 
     def _check(self, name: str, value: Any) -> tuple[float, ...]:
-        try:
-            numbers = tuple(check_float(f"abrupt.{name}", number) for number in value)
-        except TypeError:
-            raise BadInput(f"abrupt.{name}={value!r} must be a list of numbers.") from None
+        given = check_list(f"abrupt.{name}", value, "a list of numbers")
+        numbers = tuple(check_float(f"abrupt.{name}", number) for number in given)
         if name == "times" and (min(numbers, default=1) <= 0 or np.any(np.diff(numbers) <= 0)):
-            raise BadInput(f"abrupt.times={value!r} must increase and be above 0.")
+            raise BadInput(f"abrupt.times={shown(value)} must increase and be above 0.")
         if name == "levels" and len(numbers) != len(self.times) + 1:
             raise BadInput(
-                f"abrupt.levels={value!r} has {len(numbers)} entries; with {len(self.times)} "
+                f"abrupt.levels={shown(value)} has {len(numbers)} entries; with {len(self.times)} "
                 f"change times it must have {len(self.times) + 1}."
             )
         return numbers
@@ -330,9 +330,8 @@ class Sum(DriftLaw):
     terms: tuple[DriftLaw, ...]
 
     def _check(self, name: str, value: Any) -> tuple[DriftLaw, ...]:
-        if isinstance(value, (str, Mapping, DriftLaw)) or not hasattr(value, "__iter__"):
-            raise BadInput(f"sum.terms={value!r} must be a list of drift laws.")
-        terms = tuple(drift_law(term, f"sum.terms[{i}]") for i, term in enumerate(value))
+        given = check_list("sum.terms", value, "a list of drift laws")
+        terms = tuple(drift_law(term, f"sum.terms[{i}]") for i, term in enumerate(given))
         if not terms:
             raise BadInput("sum.terms=[] must hold at least one drift law.")
         return terms
@@ -368,7 +367,7 @@ def drift_law(form: Any, name: str = "drift") -> DriftLaw:
             return Constant(check_float(name, form))
         except ValueError:
             raise BadInput(
-                f"{name}={form!r} must be a number, a drift law or a dict such as "
+                f"{name}={shown(form)} must be a number, a drift law or a dict such as "
                 '{"law": "linear", "start": 0.2, "slope": 0.001}.'
             ) from None
     arguments = {str(key): value for key, value in form.items()}
@@ -378,7 +377,7 @@ def drift_law(form: Any, name: str = "drift") -> DriftLaw:
         check_choice(f"{name}: argument of law {law.law!r}", key, tuple(known))
     missing = [k for k, i in known.items() if i.default is MISSING and k not in arguments]
     if missing:
-        raise BadInput(f"{name}={dict(form)!r} lacks {', '.join(missing)} of law {law.law!r}.")
+        raise BadInput(f"{name}={shown(dict(form))} lacks {', '.join(missing)} of law {law.law!r}.")
     return law(**arguments)
 
 

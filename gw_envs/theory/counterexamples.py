@@ -97,6 +97,7 @@ def gap_above_delta(optimal_prob: float = 1e-3, switch: int = 0) -> Counterexamp
     """
     x0 = _check_start(optimal_prob, 1.0)
     quiet = check_int("switch", switch, 0)
+    check_memory("switch", switch, 100.0 * quiet)
     return Counterexample(
         name="CE3 a gap larger than Delta",
         claim="sub-optimality >= 0.045 before t0 = 9/x0; it falls below some sixteen times sooner.",
@@ -121,6 +122,7 @@ def draining_mass(optimal_prob: float = 1e-3, num_medium: int = 400) -> Countere
     """
     x0 = _check_start(optimal_prob, 0.3)
     m = check_int("num_medium", num_medium, 1)
+    check_memory("num_medium", num_medium, 100.0 * m)
     medium = np.sqrt(x0)
     return Counterexample(
         name="CE4 mass draining from a bad arm",

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import BadInput, Floats
+from gw_envs.checks import BadInput, Floats, check_numbers, check_share
 
 CELLS = 3000
 CELLS_OF_MANY_JUMPS = 1200  # of laws with more than two jumps, whose equations are dense
@@ -99,7 +99,7 @@ class ExponentialFunctional:
     def survival(self, t: ArrayLike) -> Any:
         """P(I > t), any shape of t >= 0; absolute error below 1e-4."""
         with np.errstate(divide="ignore"):
-            place = np.log(np.asarray(t, dtype=np.float64))
+            place = np.log(check_numbers("t", t, 0))
         if self.variation < NARROW:
             from scipy.special import ndtr
 
@@ -116,6 +116,7 @@ class ExponentialFunctional:
 
         The relative error is below 1e-3 for .01 <= q <= .99.
         """
+        check_share("q", q)
         if self.variation < NARROW:
             from scipy.special import ndtri
 

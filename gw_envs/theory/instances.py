@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gw_envs.checks import Floats, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_float, check_int, check_numbers, shown
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,10 @@ class SharedBernoulli:
     """
 
     rewards: tuple[float, float] = (10.0, -100.0)
+
+    def __post_init__(self) -> None:
+        if check_numbers("rewards", self.rewards).shape != (2,):
+            raise BadInput(f"rewards={shown(self.rewards)} must be two numbers, one per state.")
 
     def logits(self, theta: float) -> Floats:
         """The tabular logits [2 states, 2 actions] = (0, theta) in each state."""

@@ -21,7 +21,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_mean_rewards
+from gw_envs.checks import (
+    BadInput,
+    Floats,
+    check_choice,
+    check_float,
+    check_mean_rewards,
+    check_numbers,
+)
 from gw_envs.theory.functional import ExponentialFunctional
 from gw_envs.theory.wells import escape_threshold
 
@@ -83,7 +90,7 @@ class SampledEscapeLaw:
 
     def survival(self, updates: ArrayLike) -> Any:
         """P(T > updates), any shape of updates >= 0."""
-        return self.functional.survival(np.asarray(updates, dtype=np.float64) / self.scale)
+        return self.functional.survival(check_numbers("updates", updates, 0) / self.scale)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def make_generators(seed: Seed, num_envs: int) -> list[np.random.Generator]:
     if seed is None:
         seeds: list[int | None] = [None] * num_envs
     elif isinstance(seed, Sequence):
-        if isinstance(seed, str) or len(seed) != num_envs:
+        if isinstance(seed, (str, bytes)) or len(seed) != num_envs:
             raise BadInput(f"seed={shown(seed)} must be one seed, or num_envs={num_envs} of them.")
         seeds = [None if s is None else check_int(f"seed[{i}]", s, 0) for i, s in enumerate(seed)]
     else:

@@ -7,7 +7,7 @@ from gw_envs import drift_law, fit_drift
 from gw_envs.drift import AR1, Abrupt, Constant, Linear, Logistic, Saturating, Seasonal, Sum, Well
 from tests.invalid.storm import INF, NAN, NO_COUNT, NO_NUMBER, refused, spoil
 
-NO_CLIP = (0.5, "yes", [0.5, 0.2], [0, 2], [NAN, 1], ["0", "1"], [0.1], None, [0, 1, 2])
+NO_CLIP = ({0, 1}, 0.5, "yes", [0.5, 0.2], [0, 2], [NAN, 1], ["0", "1"], [0.1], None, [0, 1, 2])
 NO_TIME = (*NO_NUMBER, 0, -1)  # no width, period or time constant
 LINEAR = {"start": 0.3, "slope": 0.001}
 T = np.arange(20)
@@ -33,8 +33,8 @@ TABLE = [
         Abrupt,
         {"times": [3], "levels": [0, 1]},
         {
-            "times": ("x", 3, None, [3, 2], [0], [NAN], ["3"], [[3]]),
-            "levels": ("x", 3, None, [0], [0, 1, 2], [0, NAN], [0, "1"], {}),
+            "times": ("x", 3, None, [3, 2], [0], [NAN], ["3"], [[3]], [[3], [3, 4]], {3}, b"3"),
+            "levels": ("x", 3, None, [0], [0, 1, 2], [0, NAN], [0, "1"], {}, {0, 1}, b"01"),
         },
     ),
     (
@@ -51,7 +51,7 @@ TABLE = [
             "correlation": (*NO_NUMBER, 1, -1),
         },
     ),
-    (Sum, {}, {"terms": (0.3, "x", None, [], [0.3, "x"], {}, [NAN])}),
+    (Sum, {}, {"terms": (0.3, "x", None, [], [0.3, "x"], {}, [NAN], {0.1}, b"1")}),
     (
         drift_law,
         {},

@@ -8,7 +8,7 @@ import pytest
 from agents import JumpingPG, SoftmaxPG, Start, softmax
 from agents.sampling_agents import SamplerSettings, train_sampler
 from agents.schedules import PowerSchedule
-from agents.updates import RULES, make_rule, make_sampled_rule
+from agents.updates import RULES, AdamGradient, make_rule, make_sampled_rule, register
 from tests.invalid.storm import (
     INF,
     NAN,
@@ -22,9 +22,9 @@ from tests.invalid.storm import (
 
 COMMON = {
     "env_id": ("CartPole-v1", "SoftmaxWel-v0", "", None, 5, "ASRSampling-v0"),
-    "env_kwargs": ("x", 5, ["x"]),
+    "env_kwargs": ("x", 5, ["x"], {"nope": 1}, {5: 1}, {"num_envs": 2}),
     "update": NO_CHOICE,
-    "update_options": ("x", 5),
+    "update_options": ("x", 5, 0, [], {5: 1}),
     "learning_rate": ("fast", None, True, 0, -1.0, NAN, INF, [0.1, 0], [], [0.1, NAN], {}),
     "initial_policy": NO_CHOICE,
     "policy": ("x", 5, [0.5, 0.5], [0.5, 0.1, 0.1, 0.1, 0.1, 0.2], [NAN] * 6, [1, 0, 0, 0, 0, 0]),
@@ -41,7 +41,7 @@ TABLE = [
             "baseline": ("nope", 5),
             "baseline_value": ("0.5", NAN, True, 0.5),
             "batch_size": (0, "2", 2.5, NAN, 2, True),
-            "seeds": (5, (), "1", (-1,), (0.5,), (NAN,), None, (2**70,), (True,)),
+            "seeds": (range(10**12), 5, (), "1", (-1,), (0.5,), (NAN,), None, (2**70,), (True,)),
         },
     ),
     (
@@ -59,6 +59,20 @@ TABLE = [
         {"corner_action": ("1", 0, 6, 2.5, True, NAN), "sigma": (2.0, NAN)},
     ),
     (JumpingPG, {}, COMMON),
+    (SoftmaxPG, {"policy": [1 / 6] * 6}, {"initial_policy": ("normal", "prompts")}),
+    (SoftmaxPG, {}, {"optimal_prob": (10**5000,), "baseline_value": (10**5000,)}),
+    (
+        Start("uniform").table,
+        {"optimal_actions": [0, 1], "num_actions": 3},
+        {
+            "optimal_actions": ("x", 5, None, [], {}),
+            "num_actions": (*NO_COUNT, 1),
+            "seed": ("x", -1, 1.5, True, NAN, None),
+        },
+    ),
+    (Start("normal").theta, {"num_actions": 3}, {"rng": ("x", 5, None)}),
+    (AdamGradient, {}, {"of_options": ("x", 5, ["a"], {5: 1})}),
+    (register, {}, {"name": (None, 5, [], b"npg")}),
     (
         Start,
         {"initial_policy": "corner", "optimal_prob": 0.01},
@@ -70,8 +84,8 @@ TABLE = [
     ),
     (Start, {"initial_policy": "normal"}, {"sigma": NO_RATE, "optimal_prob": (0.1,)}),
     (Start("normal").theta, {}, {"num_actions": (*NO_COUNT, 1)}),
-    (PowerSchedule, {"rate": 0.1, "power": 0.5}, {"rate": NO_RATE, "power": (*NO_NUMBER, -1)}),
-    (softmax, {}, {"theta": ("x", None, [NAN, 0.0], [True, False], [[0.0], [0.0, 1.0]], {})}),
+    (PowerSchedule, {"rate": 0.1, "power": 0.5}, {"rate": NO_RATE, "power": (*NO_NUMBER, -1, 17)}),
+    (softmax, {}, {"theta": ([], "x", None, [NAN, 0.0], [True, False], [[0.0], [0.0, 1.0]], {})}),
     (
         SamplerSettings,
         {},
@@ -116,6 +130,18 @@ def test_learning(name, value, gradient):
     refused(
         partial(learn, name, value, gradient=gradient, policy=[1e-6] + [(1 - 1e-6) / 5] * 5), name
     )
+
+
+@pytest.mark.parametrize("name", ["on_record", "on_event", "on_update"])
+@pytest.mark.parametrize("value", [5, "x", [], {}], ids=str)
+@pytest.mark.parametrize("agent", [SoftmaxPG, JumpingPG])
+def test_what_cannot_be_called(name, value, agent):
+    refused(lambda: agent().learn(3, **{name: value}), name)
+
+
+def test_an_episode_that_fills_the_memory():
+    chain = {"env_id": "ChainWell-v0", "gradient": "sampled", "env_kwargs": {"horizon": 10**11}}
+    refused(lambda: SoftmaxPG(**chain), "horizon")
 
 
 @pytest.mark.parametrize("value", [NAN, -0.1, INF, "0.1", None], ids=str)

@@ -27,7 +27,7 @@ ROWS = {
     "ppo": {
         **ON_POLICY,
         "ent_coef": (*NO_NUMBER, -1.0),
-        "n_epochs": NO_STEPS,
+        "n_epochs": (*NO_STEPS, 10**12),
         "batch_size": NO_STEPS,
         "clip_range": (*NO_NUMBER, 0, -1.0),
         "target_kl": ("1", 0, -1.0, NAN),
@@ -35,7 +35,7 @@ ROWS = {
     "a2c": {**ON_POLICY, "ent_coef": (*NO_NUMBER, -1.0)},
     "trpo": {
         "learning_rate": ("fast", 0, -1.0, NAN),
-        "n_steps": NO_STEPS,
+        "n_steps": (*NO_STEPS, 10**12),
         "target_kl": (*NO_NUMBER, 0, -1.0),
         "batch_size": NO_STEPS,
     },
@@ -48,7 +48,7 @@ ROWS = {
         "exploration_fraction": NO_UNIT,
         "exploration_initial_eps": NO_UNIT,
         "exploration_final_eps": NO_UNIT,
-        "learning_starts": (*NO_NUMBER, -1, 2.5),
+        "learning_starts": (*NO_NUMBER, -1, 2.5, 10**15),
         "target_update_interval": NO_STEPS,
     },
 }
@@ -85,7 +85,7 @@ TABLE = [
             "gamma": NO_UNIT,
             "gae_lambda": NO_UNIT,
             "update": NO_CHOICE,
-            "update_options": ("x", 5),
+            "update_options": ("x", 5, 0, [], {5: 1}, {"nope": 1}),
             "gradient": NO_CHOICE,
             "baseline": NO_CHOICE,
             "baseline_value": ("1", NAN),

@@ -16,11 +16,23 @@ from tests.invalid.storm import INF, NAN, NO_CHOICE, NO_COUNT, NO_FLAG, NO_RATE,
 
 BANDIT = {"mean_rewards": [1.0, 0.5], "initial_theta": [0.0, 8.0], "learning_rate": 0.5}
 NO_REWARDS = ("x", [0.5], [0.5, 0.5], [0.5, NAN], [0.5, 1.5], [0.5, "1"], [True, False], 5, {})
-NO_THETA = ("x", None, [0.0], [0.0, NAN], [0.0, INF], [0.0, "1"], 5, {}, [[[0.0, 1.0]]])
+NO_THETA = (
+    np.zeros((0, 2)),
+    "x",
+    None,
+    [0.0],
+    [0.0, NAN],
+    [0.0, INF],
+    [0.0, "1"],
+    5,
+    {},
+    [[[0.0, 1.0]]],
+)
 NO_SHARE = ("0.9", 0, 1.1, NAN, None, True)
 EDGES = {"escape_fraction": NO_SHARE, "escape_prob": ("0.1", 0, 1, NAN, True)}
 WRONG = {"mean_rewards": NO_REWARDS, "initial_theta": NO_THETA, "learning_rate": NO_RATE, **EDGES}
-RULE = {"update": (*NO_CHOICE, "trpo-x"), "update_options": ("x", 5)}
+RULE = {"update": (*NO_CHOICE, "trpo-x"), "update_options": ("x", 5, [], {5: 1})}
+NO_RULE = (None, 5, "npg", [], make_rule)
 NO_TIME = ("9", True, NAN, -1, [], {}, 1j)
 
 TABLE = [
@@ -37,12 +49,14 @@ TABLE = [
             "baseline": (*NO_CHOICE, "value"),
             "reward_noise": (*NO_CHOICE, "bernoulli"),
             "batch_size": ("2", 0, 2.5, 2, NAN, True),
+            "baseline_value": ("0.5", NAN, 0.5, [], 10**5000),
+            "drift_horizon": ("x", 5, -1, NAN, None, True),
             "num_threads": ("2", 0, 2.5, NAN, True),
             "dtype": NO_CHOICE,
             "robust": (1, "yes"),
             "on_precision": NO_CHOICE,
             "optimal_action": ("1", 1, 5, NAN),
-            "reward_gap": ("0.1", 0.1, NAN),
+            "reward_gap": ("0.1", 0.1, NAN, 10**5000),
         },
     ),
     (
@@ -53,12 +67,22 @@ TABLE = [
             "baseline_value": ("0.5", NAN, 0.5),
             "reward_noise": NO_CHOICE,
             "noise_std": ("1", NAN, 0.1, -1),
-            "batch_size": (*NO_COUNT, 0),
+            "batch_size": (*NO_COUNT, 0, 10**15),
             "seed": ("1", -1, 2.5, NAN, True),
             "first_stream": NO_COUNT,
             "robust": (False, 1),
             "max_updates": (10**18,),
         },
+    ),
+    (
+        simulate,
+        {
+            **BANDIT,
+            "mean_rewards": None,
+            "max_updates": 10,
+            "reward_path": lambda t: np.tile([1.0, 0.5], (len(t), 1)),
+        },
+        {"drift_horizon": ("x", -1, NAN, None, True, 10**15)},
     ),
     (
         simulate,
@@ -74,6 +98,7 @@ TABLE = [
             "optimal_action": ("0", 2, 2.5, NAN),
             "reward_gap": ("0.1", 0, NAN),
             "mean_rewards": ([1.0, 0.5],),
+            "drift_horizon": ("x", 5, -1, NAN, None),
         },
     ),
     (
@@ -112,7 +137,11 @@ TABLE = [
     (
         policy_at_distance,
         {"rule": make_rule("softmax-pg"), "distance": 3.0, "num_actions": 3},
-        {"distance": ("x", None, NAN, [0.1, NAN]), "num_actions": (*NO_COUNT, 1)},
+        {
+            "rule": NO_RULE,
+            "distance": ("x", None, NAN, [0.1, NAN], []),
+            "num_actions": (*NO_COUNT, 1, 10**13),
+        },
     ),
 ]
 

@@ -5,6 +5,7 @@ import pytest
 
 from gw_envs import theory
 from gw_envs.theory import counterexamples
+from gw_envs.theory.instances import SharedBernoulli
 from tests.invalid.storm import (
     INF,
     NAN,
@@ -20,6 +21,8 @@ from tests.invalid.storm import (
 CLOCK = {"optimal_prob": 0.01, "reward_gap": 0.2, "learning_rate": 1.0}
 POLICY = {"policy": [0.01, 0.49, 0.5]}
 REWARDS = [0.7, 0.5, 0.5]
+EMPTY = ([], np.zeros(0), np.zeros((0, 2)))
+LATER = ("9", None, True, NAN, -1.0, [], {}, [1.0, -1.0], ["1"])
 NO_GAP = ("0.2", None, True, NAN, 0, -0.1, 1.5)
 NO_ARM = ("0", 2.5, -1, 3, True, NAN)
 NO_POLICY = ("high", None, [0.5], [0.5, 0.6, 0.1], [0, 0.5, 0.5], [NAN, 0.5, 0.5], [True, False])
@@ -40,6 +43,10 @@ WRONG_SAMPLED = {
 }
 
 TABLE = [
+    (theory.flow_integral, {}, {"x": EMPTY}),
+    (theory.escape_lower_bound, CLOCK, {"optimal_prob": EMPTY}),
+    (theory.escape_bounds, CLOCK, {"optimal_prob": EMPTY}),
+    (theory.equal_gap_escape_time, CLOCK, {"optimal_prob": EMPTY}),
     (theory.flow_integral, {}, {"x": ("0.5", None, 0, 1, NAN, [0.5, NAN], [[0.5], [0.1, 0.2]])}),
     (theory.equal_gap_escape_time, CLOCK, WRONG_TIME),
     (theory.flow_escape_time, CLOCK, WRONG_TIME),
@@ -141,8 +148,12 @@ TABLE = [
         {"num_actions": (*NO_COUNT, 1), "sigma": (*NO_RATE, 51)},
     ),
     (counterexamples.all_arms_equal, {}, {"optimal_prob": (*NO_PROB, None)}),
-    (counterexamples.gap_above_delta, {}, {"optimal_prob": NO_PROB, "switch": NO_COUNT}),
-    (counterexamples.draining_mass, {}, {"optimal_prob": NO_PROB, "num_medium": (*NO_COUNT, 0)}),
+    (counterexamples.gap_above_delta, {}, {"optimal_prob": NO_PROB, "switch": (*NO_COUNT, 10**12)}),
+    (
+        counterexamples.draining_mass,
+        {},
+        {"optimal_prob": NO_PROB, "num_medium": (*NO_COUNT, 0, 10**12)},
+    ),
     (
         counterexamples.alternating_arms,
         {},
@@ -152,7 +163,17 @@ TABLE = [
 ]
 
 LAW = theory.GaussianInitialization(3, 1.0)
+SAMPLED_LAW = theory.sampled_escape_law([0.7, 0.5], 0.001, 1.0)
 LAWS = [
+    (SAMPLED_LAW.survival, {}, {"updates": LATER}),
+    (SAMPLED_LAW.quantile, {}, {"q": (*NO_PROB, None, [])}),
+    (SAMPLED_LAW.functional.survival, {}, {"t": LATER}),
+    (SAMPLED_LAW.functional.quantile, {}, {"q": (*NO_PROB, None)}),
+    (
+        SharedBernoulli,
+        {},
+        {"rewards": ("x", None, 5, [], [1], [1, NAN], ["1", "2"], [True, False])},
+    ),
     (LAW.quantile, {}, {"q": (*NO_PROB, None, [])}),
     (LAW.cornish_fisher_quantile, {}, {"q": (*NO_PROB, None)}),
     (LAW.cdf_log_odds, {}, {"w": ("0", None, NAN)}),

@@ -9,8 +9,10 @@ import pytest
 import gw_envs  # noqa: F401 - registers the ids
 from gw_envs.asr_well import ASRWellVectorEnv
 from gw_envs.chain_well import ChainWellVectorEnv, chain_mdp
+from gw_envs.registration import make_well
 from gw_envs.softmax_well import SoftmaxWellVectorEnv
 from gw_envs.tabular import TabularMDP
+from gw_envs.verifier_well import VerifierWellVectorEnv
 from tests.invalid.storm import INF, NAN, NO_CHOICE, NO_COUNT, NO_NUMBER, refused, spoil
 
 WELLS = ("SoftmaxWell-v0", "ChainWell-v0", "ASRWell-v0")
@@ -87,7 +89,38 @@ TABLE = [
     (
         TabularMDP(**MDP).objective,
         {"policy": np.full((2, 2), 0.5)},
-        {"policy": (*NO_ARRAY, [[1, 2], [0.5, 0.5]]), "horizon": ("3", 0, 2.5, NAN)},
+        {"policy": (*NO_ARRAY, [[1, 2], [0.5, 0.5]]), "horizon": ("3", 0, 2.5, NAN, 10**18)},
+    ),
+    (TabularMDP(**MDP).advantages, {}, {"policy": (*NO_ARRAY, [["0.5", "0.5"]] * 2)}),
+    (TabularMDP(**MDP).visitation, {}, {"policy": NO_ARRAY}),
+    (
+        VerifierWellVectorEnv,
+        {},
+        {
+            **SHARED,
+            "num_prompts": (*NO_COUNT, 0, 10**13),
+            "num_answers": (*NO_COUNT, 1, 10**13),
+            "right_answer": (*NO_COUNT, 6),
+            "lowest_prob": (*NO_NUMBER, 0, 1, 0.1),
+            "highest_prob": (*NO_NUMBER, 0, 1),
+            "initial_probs": ("x", 0.1, [0.1], [0.1] * 5, [0, 0.1, 0.1, 0.1], ["0.1"] * 4),
+            "pass_k": (*NO_COUNT, 0),
+        },
+    ),
+    (
+        VerifierWellVectorEnv,
+        {"initial_probs": [0.1] * 4},
+        {"lowest_prob": (0.2, "x"), "highest_prob": (0.2, None)},
+    ),
+    (
+        SoftmaxWellVectorEnv,
+        {"mean_rewards": [0.9, 0.5, 0.1]},
+        {
+            "num_actions": (4, "3", None),
+            "base_reward": (0.1, None, NAN),
+            "reward_gap": (0.3, "0.4", NAN),
+            "optimal_action": (1, "0", None),
+        },
     ),
 ]
 
@@ -177,14 +210,31 @@ def test_resets(env_id, name, value, many):
         refused(partial(env.reset, options=value), name)
 
 
-@pytest.mark.parametrize("value", [[1, 2, 3], [1, "2"], [1, -2], [1, NAN], [[1], [2]]])
+@pytest.mark.parametrize("value", [[1, 2, 3], [1, "2"], [1, -2], [1, NAN], [[1], [2]], b"12"])
 def test_lists_of_seeds(value):
     env = gym.make_vec("ASRWell-v0", num_envs=2)
     refused(partial(env.reset, seed=value), "seed")
 
 
-@pytest.mark.parametrize("clock", ["0", None, -1, 0.5, NAN, True])
+NO_CLOCK = ("0", None, -1, 0.5, NAN, True, [], 10**30)
+
+
+@pytest.mark.parametrize("clock", NO_CLOCK, ids=map(str, range(len(NO_CLOCK))))
 def test_clocks(clock):
     env = gym.make("ASRWell-v0").unwrapped
-    for method in (env.base_rewards, env.mean_rewards_at, env.mdp_at):
+    for method in (env.base_rewards, env.mean_rewards_at):
         refused(partial(method, clock), "clock")
+    for env_id in (*WELLS, "VerifierWell-v0"):
+        refused(partial(gym.make(env_id).unwrapped.mdp_at, clock), "clock")
+
+
+@pytest.mark.parametrize("env_id", (*WELLS, "VerifierWell-v0"))
+def test_tables_of_policies(env_id):
+    env = gym.make(env_id).unwrapped
+    for policy in ("x", None, 5, [], {}, np.full((99, 9), 1 / 9), [[0.5, 0.5]]):
+        refused(partial(env.action_values, policy), "policy")
+
+
+@pytest.mark.parametrize("key", ["nope", 5, None, "num_envs", "Num_actions"])
+def test_names_of_arguments(key):
+    refused(partial(make_well, "SoftmaxWell-v0", 1, {key: 1}), "env_kwargs")

@@ -39,7 +39,7 @@ CASES = [
     ("discount=1.0", partial(theory.mdp_escape_bound, GOOD, 1.0, 1.0)),
     ("visitation=1.2", partial(theory.mdp_escape_bound, GOOD, 1.0, 0.9, 0, 1.2)),
     # drifting
-    ("gaps_path of shape", partial(theory.drift_escape_updates, GOOD, [], 1.0)),
+    ("gaps_path=[]", partial(theory.drift_escape_updates, GOOD, [], 1.0)),
     ("gaps_path=[0.1, inf]", partial(theory.drift_escape_updates, GOOD, [0.1, np.inf], 1.0)),
     ("learning_rate=[1.0, -1.0]", partial(theory.drift_escape_updates, GOOD, 0.5, [1.0, -1.0])),
     ("effective_gaps of shape", partial(theory.well_escape_updates, GOOD, [[0.5]], 1.0)),

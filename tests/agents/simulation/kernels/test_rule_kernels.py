@@ -109,7 +109,7 @@ def test_escort_at_zero_stays_where_the_class_says():
         ({"update": "adam-pg"}, "initial_theta has 2 numbers a row, which fit no number of arms"),
         ({"update_options": {"power": 2.0}}, "'power' is no option of entropy-pg"),
         ({"update_options": {"temperature": 0.0}}, "temperature=0.0"),
-        ({"update_options": 3}, "update_options=3 must be a dict"),
+        ({"update_options": 3}, "update_options=3 must be a mapping"),
         ({"update": "softmax-pg", "update_options": {"p": 1}}, "'p' is no option of softmax-pg"),
         ({"gradient": "sampled"}, "gradient='sampled' goes with update='softmax-pg' only"),
         ({"dtype": "float32"}, "dtype='float32' goes with"),
