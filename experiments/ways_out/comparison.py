@@ -180,8 +180,8 @@ def compare_rules(
 ) -> Comparison:
     """Race rules with exact gradients out of one well, and fit how their times grow with depth.
 
-    The law is fitted over starts with pi(a*) a decade above and below the given one, the other
-    arms in proportion. In one state the rules that are smooth maps are followed, by jumps, also
+    The law is fitted over starts with pi(a*) a decade above and below the given one (half a decade
+    below where every update is made), the other arms in proportion. In one state the rules that are smooth maps are followed, by jumps, also
     from pi(a*) = 1e-6, 1e-9 and 1e-12, whatever the budget. In several states the last one to
     escape counts, as in every run.
 
@@ -246,7 +246,9 @@ def _race_rule(
     rule, rate = contender.rule, contender.learning_rate
     if rate is None:
         rate = rule.default_learning_rate(track.advantage_bound)
-    near = optimal_prob * DEPTHS[(optimal_prob * DEPTHS < 0.9) | (DEPTHS == 1)]
+    # Iterated, the deepest start would take longer than all others together.
+    depths = DEPTHS if track.jumps(rule) else DEPTHS[:-1]
+    near = optimal_prob * depths[(optimal_prob * depths < 0.9) | (depths == 1)]
 
     def entry(probs: Floats, updates: int = max_updates) -> Entry:
         return Entry(
