@@ -44,13 +44,13 @@ updates, the silent groups that dapo draws again included; - where it has none, 
 star where they are fewer than 1/pi(a*): a sampled run has hardly seen a* by then and does not
 follow the exact gradient that was raced. T*: T where the parameters, not the policies, start as far
 apart as softmax's; - where there is no such start.
-fitted: growth of T with 1/pi(a*) over starts from a decade above this one to a decade below it (half
-a decade for rules whose updates cannot be jumped over), as an exponent, or in updates a decade where
-a logarithm is proved. to 1e-12: the same between the deepest two of 1e-6, 1e-9 and 1e-12 that
-float64 can follow; - for rules whose updates cannot be jumped over. proved: the exponent for
-pi(a*) -> 0 on wells of equal gaps, which a start of any size only comes near. bias: sub-optimality at
-the budget of a rule that optimises something else, 0 for the others. us/update: wall time of one
-update, in microseconds."""
+fitted: growth of T with 1/pi(a*) over starts from a decade above this one to a decade below it
+(half a decade for rules whose updates cannot be jumped over), as an exponent, or in updates a
+decade where a logarithm is proved. to 1e-12: the same between the deepest two of 1e-6, 1e-9 and
+1e-12 that float64 can follow; - for rules whose updates cannot be jumped over. proved: the
+exponent for pi(a*) -> 0 on wells of equal gaps, which a start of any size only comes near. bias:
+sub-optimality at the budget of a rule that optimises something else, 0 for the others. us/update:
+wall time of one update, in microseconds."""
 
 
 @dataclass(frozen=True)

@@ -181,9 +181,9 @@ def compare_rules(
     """Race rules with exact gradients out of one well, and fit how their times grow with depth.
 
     The law is fitted over starts with pi(a*) a decade above and below the given one (half a decade
-    below where every update is made), the other arms in proportion. In one state the rules that are smooth maps are followed, by jumps, also
-    from pi(a*) = 1e-6, 1e-9 and 1e-12, whatever the budget. In several states the last one to
-    escape counts, as in every run.
+    below where every update is made), the other arms in proportion. In one state the rules that are
+    smooth maps are followed, by jumps, also from pi(a*) = 1e-6, 1e-9 and 1e-12, whatever the
+    budget. In several states the last one to escape counts, as in every run.
 
     Args:
         contenders: the rules; default `all_contenders`, with discount those without verdicts.
