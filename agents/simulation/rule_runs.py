@@ -13,8 +13,10 @@ from agents.simulation.kernels import blocks, rule_kernels
 from agents.simulation.settings import check_options
 from agents.updates import ExactRule, UpdateRule
 from agents.updates.regularized import log_softmax
-from gw_envs.checks import BadInput, Floats
+from gw_envs.checks import BadInput, Floats, check_seconds
 from gw_envs.theory import in_well
+
+LEAST_SECONDS = 2e-5  # of an update in numpy, whatever the batch
 
 
 def choose_rule(
@@ -85,12 +87,17 @@ def iterate(rule: ExactRule, problem: blocks.Problem, best: Any, record: blocks.
         problem: theta [B, N] and rewards as the kernels have them, but arms in any order.
         best: a* of each trajectory [B].
         record: what is written.
+
+    Raises:
+        ValueError: for a budget of more than a day.
     """
+    budget = int(problem.marks[-1])
+    check_seconds("max_updates", budget, LEAST_SECONDS * budget)
     rows, marks, rate = np.arange(len(problem.theta)), problem.marks, problem.learning_rate
     moved, mark, lowest = np.zeros_like(problem.theta), 0, record.lowest_prob
     record.escape_time[:], lowest[:] = -1, 1.0
     resting = np.zeros(len(rows), dtype=bool)
-    for n in range(int(marks[-1]) + 1):
+    for n in range(budget + 1):
         policy = rule.policy(problem.theta + moved)
         values = problem.rewards
         if problem.path_length:

@@ -76,3 +76,8 @@ def test_budgets_without_end():
         solve_escape_time([0.7, 0.5], theta, 0.4, update="clip-cov", max_updates=1e300)
     with pytest.raises(ValueError, match="max_updates=1e\\+300 must be"):
         JumpingPG("ASRWell-v0", **START).learn(1e300)
+
+
+def test_a_budget_of_more_than_a_day_in_numpy_is_refused():
+    with pytest.raises(ValueError, match="max_updates=100000000000 would take about 23.1 days"):
+        simulate([1, 0.5], [-5.0, 0.0], "trpo", learning_rate=0.1, max_updates=10**11)
