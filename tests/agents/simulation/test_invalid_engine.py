@@ -79,5 +79,5 @@ def test_budgets_without_end():
 
 
 def test_a_budget_of_more_than_a_day_in_numpy_is_refused():
-    with pytest.raises(ValueError, match="max_updates=100000000000 would take about 23.1 days"):
+    with pytest.raises(ValueError, match=r"max_updates=\d+ would take about [\d.]+ days"):
         simulate([1, 0.5], [-5.0, 0.0], "trpo", learning_rate=0.1, max_updates=10**11)
