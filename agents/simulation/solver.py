@@ -276,6 +276,11 @@ def _follow_finer(
 
     def look(level: int) -> Seen:
         outcome = follow_level(exit_, theta, levels[level], end, work)
+        if outcome.top_rate == math.inf:
+            raise BadInput(
+                f"learning_rate={exit_.learning_rate!r} is too large: update {outcome.n:g} "
+                "leaves float64."
+            )
         name = ("jump" if outcome.jumps else "direct") + (
             " (no flow)" if outcome.top_rate > NO_FLOW_RATE else ""
         )
