@@ -71,6 +71,7 @@ def test_the_exact_value_of_blackjack_is_that_of_gymnasiums():
     assert abs(np.mean(values) - exact) < 4 * np.std(values) / np.sqrt(len(values))
 
 
+@pytest.mark.slow
 def test_the_cards_of_a_diagnosis_are_states():
     book = next(world for world in worlds() if world.name == "Blackjack, by the book")
     for probe in replace(book, max_steps=4_000).diagnose(0).probes:
@@ -99,6 +100,7 @@ def test_grids_turn_walk_and_hide():
     assert grid(["####", "#SG#", "####"], seeing=False).seen.tolist() == [9, 5, 5, 5]
 
 
+@pytest.mark.slow
 def test_twins_are_exactly_as_good_and_worlds_are_enough():
     for number in range(3):
         world = twins(number)
@@ -145,6 +147,7 @@ def test_a_masked_action_is_left_to_the_policy():
     assert table.advantage(solution, 1.0, 0, 1, 1) == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_a_model_in_parts_does_what_it_is_said_to_do():
     world = next(w for w in worlds() if w.name == "MultiDiscrete, PPO, learned")
     assert world.policy.shape == (2, 6)
@@ -156,6 +159,7 @@ def test_a_model_in_parts_does_what_it_is_said_to_do():
     )
 
 
+@pytest.mark.slow
 def test_a_model_is_asked_at_observations_as_its_wrappers_show_them():
     world = next(w for w in worlds() if w.name == "VecNormalize, learned")
     env = world.make()

@@ -138,7 +138,7 @@ def test_the_gradient_under_masks_is_that_of_finite_differences():
     assert kept.last()[keys.PLATEAU_GRADIENT_NORM] == pytest.approx(right[0], rel=1e-3)
 
 
-@pytest.mark.parametrize("algorithm", [DQN, QRDQN])
+@pytest.mark.parametrize("algorithm", [DQN, pytest.param(QRDQN, marks=pytest.mark.slow)])
 def test_value_based_algorithms_get_the_keys_that_make_sense(algorithm):
     settings = {"buffer_size": 5_000, "learning_starts": 2_500, "seed": 0, "device": "cpu"}
     model = algorithm("MlpPolicy", "CartPole-v1", **settings)

@@ -135,7 +135,12 @@ ONE = Bound()
 WORLDS = [Legacy, Python, Bound, Global, SeedsGlobal, Unseeded, Lazy, Tape, Sharing, lambda: ONE]
 
 
-@pytest.mark.parametrize("world", WORLDS)
+SWAPPED = {Global, SeedsGlobal}  # the state of numpy's generator is put in and out at each step
+
+
+@pytest.mark.parametrize(
+    "world", [pytest.param(w, marks=[pytest.mark.slow] * (w in SWAPPED)) for w in WORLDS]
+)
 def test_whatever_the_luck_limits_hold(world):
     before = np.random.get_state()[1].tobytes(), random.getstate()
     found = [diagnose(STAY, world, max_steps=3_000, seed=100 * seed) for seed in range(6)]

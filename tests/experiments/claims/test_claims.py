@@ -80,7 +80,13 @@ def test_every_claim_is_tested_here():
     assert set(SMALL) == set(CLAIMS)
 
 
-@pytest.mark.parametrize("name", CLAIMS)
+LONG = {"ways-out"}  # each rule's kernel is compiled
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in CLAIMS],
+)
 def test_every_claim_runs_judges_and_draws(name, evidence):
     claim = SMALL[name]
     assert isinstance(claim, claim_class(name))

@@ -137,6 +137,7 @@ def test_a_departure_lies_within_its_interval(value, below, above, law):
     assert found.value <= found.high + 1e-12
 
 
+@pytest.mark.slow
 def test_worst_of_cells_covers_the_worst_truth():
     # 24 cells of 400 draws at a share that is off by .02 in one of them: the interval has .02.
     rng, inside = np.random.default_rng(8), 0
