@@ -21,6 +21,7 @@ BENCHMARKS = {
     "escape-exact": "benchmarks.escape_exact",
     "escape-speed": "benchmarks.escape_speed",
     "deep-well": "benchmarks.deep_well",
+    "engine": "benchmarks.engine",
     "pg-limit": "benchmarks.pg_limit",
     "pg-numpy": "benchmarks.pg_numpy",
     "pg-torch": "benchmarks.pg_torch",

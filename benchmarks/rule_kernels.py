@@ -1,8 +1,10 @@
-"""What compiling the exact rules brings: the kernels of `simulate` against `run_rule`."""
+"""What compiling the exact rules brings: the kernels of `simulate` against batched numpy."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import numpy as np
 
 from agents.policies import softmax
 from benchmarks.harness import Contender, Result, per_unit, race, speedup
@@ -15,8 +17,8 @@ RATES = {"entropy-pg": 0.5, "log-barrier-pg": 0.5, "delightful-pg": 0.5, "escort
 
 
 def contenders(name: str, rate: float) -> tuple[Contender, Contender]:
-    """The kernel and `run_rule` of one rule from the same policies."""
-    from agents.simulation import run_rule, simulate
+    """The kernel of one rule, and its class on the same batch, asked after each update too."""
+    from agents.simulation import simulate
     from agents.updates import make_rule
 
     rule, rewards, policy = make_rule(name), bandit(ARMS), softmax(starts(BATCH, ARMS))
@@ -26,13 +28,19 @@ def contenders(name: str, rate: float) -> tuple[Contender, Contender]:
     def kernel() -> object:
         return simulate(rewards, theta, name, max_updates=UPDATES, num_threads=1, **common)
 
+    values, losses = np.broadcast_to(rewards, policy.shape), np.max(rewards) - rewards
+
     def numpy() -> object:
-        return run_rule(rule, rewards, policy, max_updates=NUMPY_UPDATES, **common)
+        moved = theta
+        for _ in range(NUMPY_UPDATES):
+            moved = rule.step(moved, values, rate)
+            rule.policy(moved) @ losses
+        return moved
 
     work = ARMS * BATCH
     return (
-        Contender("kernel", kernel, work * UPDATES),
-        Contender("batched numpy", numpy, work * NUMPY_UPDATES),
+        Contender(f"{name} kernel", kernel, work * UPDATES),
+        Contender(f"{name} numpy", numpy, work * NUMPY_UPDATES),
     )
 
 
@@ -41,7 +49,7 @@ def run() -> list[Result]:
     results = []
     for name, rate in RATES.items():
         seconds = race(*contenders(name, rate))
-        ratio = speedup(seconds, "kernel", "batched numpy")
+        ratio = speedup(seconds, f"{name} kernel", f"{name} numpy")
         detail = per_unit(seconds, "action-update", *seconds)
         results.append(Result(f"{name}: kernel over batched numpy", ratio, detail=detail))
     return results

@@ -83,16 +83,19 @@ def audit_environment(options: AuditOptions, env: Any) -> tuple[StateAudit, ...]
 
 
 def print_audit(reports: tuple[StateAudit, ...]) -> None:
-    """A line of numbers per state, then a sentence per state."""
-    heads = ("state", "pi(a*)", "Delta", "gaps seen", "printed t0", "true bound", "escape")
-    print(f"{heads[0]:>5} {heads[1]:>9} {heads[2]:>7} {heads[3]:>17} {heads[4]:>12}", end="")
-    print(f" {heads[5]:>12} {heads[6]:>10}  premise")
+    """A line of numbers per state, then a sentence per state.
+
+    Within: the updates at which pi(a*) passes 0.1 by the two-sided theorem, where gaps are equal.
+    """
+    print(f"{'state':>5} {'pi(a*)':>9} {'Delta':>7} {'gaps seen':>17} {'printed t0':>12}", end="")
+    print(f" {'true bound':>12} {'escape':>10} {'within':>16}  premise")
     for r in reports:
         gaps = f"{r.effective_gaps[0]:.3g}..{r.effective_gaps[1]:.3g}"
+        within = "-" if r.prob_range is None else "{:,}..{:,}".format(*r.prob_range)
         escape = "censored" if r.escape_time is None else f"{r.escape_time:,}"
         print(
             f"{r.state:>5} {r.optimal_prob:>9.3g} {r.reward_gap:>7.3g} {gaps:>17} "
-            f"{r.printed_time:>12,.1f} {r.well_bound:>12,.1f} {escape:>10}  "
+            f"{r.printed_time:>12,.1f} {r.well_bound:>12,.1f} {escape:>10} {within:>16}  "
             f"{'holds' if r.premise_holds else 'fails'}"
         )
     print()

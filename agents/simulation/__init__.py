@@ -3,9 +3,8 @@
 Every exact rule is followed through a plateau of any length by one engine (`engine`, `flow`).
 
 `jump_history` keeps a plateau's history on a log axis, `sampled_escape_times` skips from event to
-event. All load numba when first used, not when this package is imported. `run_rule` iterates any
-exact update rule, uncompiled: the reference of the kernels. `escape_time` is the first release's
-name of `solve_escape_time`.
+event. All load numba when first used, not when this package is imported. `escape_time` is the first
+release's name of `solve_escape_time`.
 """
 
 from __future__ import annotations
@@ -15,18 +14,14 @@ from typing import TYPE_CHECKING
 from gw_envs.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from agents.simulation.bandit_runs import RuleRun, policy_at_distance, run_rule
     from agents.simulation.history import jump_history
     from agents.simulation.skipping import sampled_escape_times
     from agents.simulation.solver import escape_time, solve_escape_time
     from agents.simulation.trajectories import simulate
 
 __all__ = [
-    "RuleRun",
     "escape_time",
     "jump_history",
-    "policy_at_distance",
-    "run_rule",
     "sampled_escape_times",
     "simulate",
     "solve_escape_time",
@@ -35,11 +30,8 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "RuleRun": "bandit_runs",
         "escape_time": "solver",
         "jump_history": "history",
-        "policy_at_distance": "bandit_runs",
-        "run_rule": "bandit_runs",
         "sampled_escape_times": "skipping",
         "simulate": "trajectories",
         "solve_escape_time": "solver",

@@ -13,16 +13,15 @@ from agents.evaluation import log_spaced
 from agents.simulation import engine
 from agents.simulation.answers import EscapeTime
 from agents.simulation.rule_runs import log_map
+from agents.simulation.settings import check_options, parameters
 from agents.simulation.solver import (
     LEVELS,
     MOST_DIRECT,
     MOST_UPDATES,
     WellExit,
     bandit_motion,
-    check_options,
     check_theta,
     follow_level,
-    parameters,
     solve_escape_time,
     well_exit,
 )

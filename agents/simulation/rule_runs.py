@@ -1,7 +1,8 @@
-"""Which update rules `simulate` has compiled, and what such a run refuses."""
+"""The exact rules in `simulate`: those with a kernel compiled, every other in batched numpy."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
@@ -9,41 +10,43 @@ from typing import Any
 import numpy as np
 
 from agents.simulation.kernels import blocks, rule_kernels
-from agents.updates import ExactRule, UpdateRule, exact_rules, make_rule, rule_options
+from agents.simulation.settings import check_options
+from agents.updates import ExactRule, UpdateRule
 from agents.updates.regularized import log_softmax
-from gw_envs.checks import BadInput, Floats, check_choice
+from gw_envs.checks import BadInput, Floats, check_seconds
+from gw_envs.theory import in_well
 
-COMPILED_RULES = tuple(rule_kernels.LAWS)
+LEAST_SECONDS = 2e-5  # of an update in numpy, whatever the batch
 
 
 def choose_rule(
-    update: str, options: Mapping[str, Any] | None, given: Mapping[str, bool]
+    update: str, options: Mapping[str, Any] | None, gradient: str, dtype: str, robust: bool | None
 ) -> ExactRule | None:
-    """The rule of a compiled run; None for softmax-pg, which has the engine of direct.py.
+    """The exact rule of a run; None for softmax-pg, which has kernels of its own.
 
     Args:
-        update: "softmax-pg" or one of `COMPILED_RULES`.
-        options: hyper-parameters of the rule.
-        given: settings that only softmax-pg has, by their text, and whether they were asked for.
+        update: its name.
+        options: its hyper-parameters.
+        gradient: "sampled", as the next two, goes with softmax-pg only.
+        dtype: "float32".
+        robust: True.
 
     Raises:
         ValueError: naming the argument.
     """
-    compiled = ("softmax-pg", *COMPILED_RULES)
-    if update in exact_rules() and update not in compiled:
-        raise BadInput(
-            f"update={update!r} has no compiled kernel; use agents.simulation.run_rule, or one of "
-            f"{compiled}."
-        )
-    check_choice("update", update, compiled)
-    rule = make_rule(update, **rule_options("update_options", options))
+    rule = check_options(update, options)
     if update == "softmax-pg":
         return None
-    for text, asked in given.items():
+    only_softmax = {
+        f"gradient={gradient!r}": gradient == "sampled",
+        f"dtype={dtype!r}": dtype == "float32",
+        f"robust={robust!r}": bool(robust),
+    }
+    for text, asked in only_softmax.items():
         if asked:
             raise BadInput(
                 f"{text} goes with update='softmax-pg' only; update={update!r} runs with exact "
-                "gradients of constant mean_rewards in plain float64."
+                "gradients in plain float64."
             )
     return rule
 
@@ -60,6 +63,11 @@ def log_map(rule: UpdateRule | None) -> Callable[[Floats], Floats]:
     return log_policy
 
 
+def is_compiled(rule: ExactRule, drifting: bool) -> bool:
+    """Whether a kernel makes the updates of this rule, under drifting rewards or constant ones."""
+    return rule.name in rule_kernels.LAWS and not drifting
+
+
 def run_part(
     rule: UpdateRule, begin: int, end: int, problem: blocks.Problem, record: blocks.Record
 ) -> None:
@@ -69,3 +77,54 @@ def run_part(
     law = rule_kernels.LAWS[rule.name]
     scratch = np.zeros((3, problem.theta.shape[1]))
     rule_kernels.run_rows(begin, end, law, first, second, scratch, problem, record)
+
+
+def iterate(rule: ExactRule, problem: blocks.Problem, best: Any, record: blocks.Record) -> None:
+    """Run the whole batch with the rule's own class, which also holds what the rule remembers.
+
+    Args:
+        rule: any exact rule.
+        problem: theta [B, N] and rewards as the kernels have them, but arms in any order.
+        best: a* of each trajectory [B].
+        record: what is written.
+
+    Raises:
+        ValueError: for a budget of more than a day.
+    """
+    budget = int(problem.marks[-1])
+    check_seconds("max_updates", budget, LEAST_SECONDS * budget)
+    rows, marks, rate = np.arange(len(problem.theta)), problem.marks, problem.learning_rate
+    moved, mark, lowest = np.zeros_like(problem.theta), 0, record.lowest_prob
+    record.escape_time[:], lowest[:] = -1, 1.0
+    resting = np.zeros(len(rows), dtype=bool)
+    for n in range(budget + 1):
+        policy = rule.policy(problem.theta + moved)
+        values = problem.rewards
+        if problem.path_length:
+            values = np.broadcast_to(values[min(n, problem.path_length - 1)], policy.shape)
+        if n == 0:
+            _warn_if_stuck(rule, policy, values, problem)
+        prob, losses = policy[rows, best], values[rows, best][:, None] - values
+        inside = in_well((policy * losses).sum(axis=1), problem.gaps, problem.fraction)
+        inside &= prob <= problem.escape_prob
+        if not inside.all():
+            record.escape_time[~inside & (record.escape_time < 0)] = n
+            resting |= ~inside & problem.stop
+        np.minimum(lowest, prob, out=lowest, where=inside & ~resting)
+        still = resting.all() or lowest.min() < problem.floor
+        while mark < marks.size and (n == marks[mark] or still):
+            if record.history.shape[0]:
+                record.history[mark] = moved
+            mark += 1
+        if mark == marks.size:
+            break
+        step = rule.increment(problem.theta + moved, values, rate)
+        moved = moved + np.where(resting[:, None], 0.0, step)
+    record.moved[:] = moved
+
+
+def _warn_if_stuck(rule: ExactRule, policy: Floats, values: Floats, problem: Any) -> None:
+    edge = 1 - problem.fraction if problem.escape_prob > 1 else problem.escape_prob
+    stuck = rule.stuck(policy, values, edge)
+    if stuck:
+        warnings.warn(stuck, stacklevel=5)

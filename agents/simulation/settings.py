@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agents.baselines import BASELINES
 from agents.evaluation import log_spaced
+from agents.updates import ExactRule, check_rule, make_rule, rule_options
 from gw_envs.checks import (
     BadInput,
     Floats,
@@ -34,7 +36,7 @@ class Bandits:
     """B one-state problems with K arms and where their policies start.
 
     Attributes:
-        theta: initial logits [B, K].
+        theta: initial logits [B, K], of a rule that remembers [B, N], its memory behind them.
         rewards: mean rewards [B, K]; for a reward path its rows [T, K], shared by all.
         is_path: whether `rewards` is a path.
         optimal_action: a* of each problem [B].
@@ -48,11 +50,15 @@ class Bandits:
     gap: Floats
 
     @property
-    def order(self) -> NDArray[np.int64]:
+    def given_order(self) -> NDArray[np.int64]:
+        """The arms as they are, and the memory, [B, N]."""
+        return np.broadcast_to(np.arange(self.theta.shape[1]), self.theta.shape)
+
+    @property
+    def best_first(self) -> NDArray[np.int64]:
         """Arms of each problem with the best first, the others in their order, [B, K]."""
-        arms = np.arange(self.theta.shape[1])
-        rank = np.where(arms == self.optimal_action[:, None], -1, arms)
-        return np.argsort(rank, axis=1)
+        arms = self.given_order
+        return np.argsort(np.where(arms == self.optimal_action[:, None], -1, arms), axis=1)
 
 
 @dataclass(frozen=True)
@@ -79,12 +85,15 @@ class Sampling:
 def make_bandits(
     mean_rewards: ArrayLike | None,
     initial_theta: ArrayLike,
+    rule: ExactRule | None,
     reward_path: RewardPath | None,
     optimal_action: int | None,
     reward_gap: float | None,
     drift_horizon: int,
 ) -> Bandits:
     """Check shapes and values; broadcast one problem over many starts and the other way round.
+
+    `rule`, if one is given, decides how many numbers theta has.
 
     Raises:
         ValueError: naming the argument, its value and what would be right.
@@ -94,8 +103,9 @@ def make_bandits(
         raise BadInput(f"initial_theta of shape {np.shape(initial_theta)} must be [K] or [B, K].")
     if (mean_rewards is None) == (reward_path is None):
         raise BadInput("give either mean_rewards or reward_path (the other None), not both.")
+    arms = _arms(theta.shape[1], rule)
     if reward_path is not None:
-        return _drifting(theta, reward_path, optimal_action, reward_gap, drift_horizon)
+        return _drifting(theta, arms, reward_path, optimal_action, reward_gap, drift_horizon)
     check_unused(
         "goes with reward_path, constant mean_rewards define it",
         {
@@ -105,27 +115,52 @@ def make_bandits(
         },
     )
     assert mean_rewards is not None
-    rewards = _check_rewards("mean_rewards", mean_rewards, theta.shape[1])
+    rewards = _check_rewards("mean_rewards", mean_rewards, arms)
     if 1 not in (len(theta), len(rewards)) and len(theta) != len(rewards):
         raise BadInput(
             f"mean_rewards of shape {rewards.shape} and initial_theta of shape {theta.shape} must "
             "have the same number of rows, or one of them a single row."
         )
     batch = max(len(theta), len(rewards))
-    rewards = np.ascontiguousarray(np.broadcast_to(rewards, (batch, theta.shape[1])))
-    theta = np.ascontiguousarray(np.broadcast_to(theta, rewards.shape))
+    rewards = np.ascontiguousarray(np.broadcast_to(rewards, (batch, arms)))
+    theta = np.ascontiguousarray(np.broadcast_to(theta, (batch, theta.shape[1])))
     return Bandits(theta, rewards, False, *best_arm_and_gap(rewards))
+
+
+def check_options(update: str, options: Mapping[str, Any] | None) -> ExactRule:
+    """The exact rule of a name and its options."""
+    given = rule_options("update_options", options)
+    return make_rule(check_rule("update", update, "exact"), **given)
+
+
+def parameters(rule: ExactRule | None, num_actions: int) -> int:
+    """How many numbers a rule's theta has for one state; None: softmax-pg."""
+    if rule is None:
+        return num_actions
+    return int(rule.theta_from_policy(np.full(num_actions, 1 / num_actions)).shape[-1])
+
+
+def _arms(size: int, rule: ExactRule | None) -> int:
+    """K of a theta of this size."""
+    for arms in range(2, size + 1):
+        if parameters(rule, arms) == size:
+            return arms
+    raise BadInput(
+        f"initial_theta has {size} numbers a row, which fit no number of arms; they must be what "
+        f"theta_from_policy of update={rule.name if rule else 'softmax-pg'!r} gives."
+    )
 
 
 def _drifting(
     theta: Floats,
+    arms: int,
     reward_path: RewardPath,
     optimal_action: int | None,
     reward_gap: float | None,
     drift_horizon: int,
 ) -> Bandits:
     """Bandits whose rewards follow a path; the well is that of its first row unless stated."""
-    batch, arms = theta.shape
+    batch = len(theta)
     if callable(reward_path):
         horizon = check_int("drift_horizon", drift_horizon, 0)
         check_memory("drift_horizon", drift_horizon, 8.0 * (arms + 1) * horizon)

@@ -24,7 +24,8 @@ from agents.simulation import engine
 from agents.simulation.answers import EscapeTime, Seen, censored, escaped, settled, stacked
 from agents.simulation.engine import MOST_UPDATES
 from agents.simulation.motion import BanditWorld, Motion
-from agents.updates import ExactRule, check_rule, make_rule, rule_options
+from agents.simulation.settings import check_options, parameters
+from agents.updates import ExactRule
 from gw_envs import theory
 from gw_envs.checks import (
     BadInput,
@@ -181,19 +182,6 @@ def solve_escape_time(
         return stacked(pool.map(solve, theta))
 
 
-def check_options(update: str, options: Mapping[str, Any] | None) -> ExactRule:
-    """The exact rule of a name and its options."""
-    given = rule_options("update_options", options)
-    return make_rule(check_rule("update", update, "exact"), **given)
-
-
-def parameters(rule: ExactRule | None, num_actions: int) -> int:
-    """How many numbers a rule's theta has for one state; None: softmax-pg."""
-    if rule is None:
-        return num_actions
-    return int(rule.theta_from_policy(np.full(num_actions, 1 / num_actions)).shape[-1])
-
-
 def bandit_motion(exit_: WellExit, rule: ExactRule, theta: Floats) -> Motion:
     """A rule in a bandit, from theta [K], as the engine takes it."""
     world = BanditWorld(exit_.rewards, exit_.gains, exit_.threshold)
@@ -288,6 +276,11 @@ def _follow_finer(
 
     def look(level: int) -> Seen:
         outcome = follow_level(exit_, theta, levels[level], end, work)
+        if outcome.top_rate == math.inf:
+            raise BadInput(
+                f"learning_rate={exit_.learning_rate!r} is too large: update {outcome.n:g} "
+                "leaves float64."
+            )
         name = ("jump" if outcome.jumps else "direct") + (
             " (no flow)" if outcome.top_rate > NO_FLOW_RATE else ""
         )

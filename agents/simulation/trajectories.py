@@ -140,7 +140,8 @@ def simulate(
     Args:
         mean_rewards: r in [0, 1], [K] or [B, K], one best arm each; None with `reward_path`.
         initial_theta: parameters of the rule (logits; escort-pg: see its class), [K] or [B, K].
-        update: "softmax-pg", or one of `rule_runs.COMPILED_RULES`: exact, plain float64.
+        update: an exact rule. All but softmax-pg run with exact gradients in plain float64; those
+            of `rule_kernels.LAWS` are compiled (constant rewards), the others batched numpy.
         learning_rate: eta > 0.
         max_updates: budget, 0 <= max_updates < 2^63.
         gradient: "exact" or "sampled".
@@ -178,16 +179,7 @@ def simulate(
         ValueError: naming the argument, its value and what would be right.
         PrecisionError: see `on_precision` (a ValueError).
     """
-    rule = rule_runs.choose_rule(
-        update,
-        update_options,
-        {
-            f"gradient={gradient!r}": gradient == "sampled",
-            "reward_path": reward_path is not None,
-            f"dtype={dtype!r}": dtype == "float32",
-            f"robust={robust!r}": bool(robust),
-        },
-    )
+    rule = rule_runs.choose_rule(update, update_options, gradient, dtype, robust)
     budget = check_int("max_updates", max_updates, 0, INT64_MAX)
     rate = check_float("learning_rate", learning_rate, 0, open_low=True)
     sampling = make_sampling(
@@ -195,20 +187,27 @@ def simulate(
     )
     compensated = _check_arithmetic(dtype, robust if rule is None else False, gradient)
     bandits = make_bandits(
-        mean_rewards, initial_theta, reward_path, optimal_action, reward_gap, drift_horizon
+        mean_rewards, initial_theta, rule, reward_path, optimal_action, reward_gap, drift_horizon
     )
-    problem = _make_problem(bandits, rate, sampling, dtype)._replace(
+    in_numpy = rule is not None and not rule_runs.is_compiled(rule, bandits.is_path)
+    order = bandits.given_order if in_numpy else bandits.best_first
+    problem = _make_problem(bandits, order, rate, sampling, dtype)._replace(
         stop=check_bool("stop_at_escape", stop_at_escape),
         floor=_floor(dtype, compensated, on_precision),
         marks=history_marks(budget, history),
         **_edge(escape_fraction, escape_prob),
     )
     threads = _check_threads(num_threads, budget * bandits.theta.size, sampling)
-    record = _run(problem, rule or sampling is not None, compensated, dtype, bool(history), threads)
+    record = blocks.new_record(problem, bool(history))
+    if rule is not None and in_numpy:
+        rule_runs.iterate(rule, problem, bandits.optimal_action, record)
+    else:
+        _run(problem, record, rule or sampling is not None, compensated, dtype, threads)
     report_imprecision(record.lowest_prob, dtype, compensated, on_precision, update)
     if rule is not None and not np.all(np.isfinite(record.moved)):
         raise BadInput(f"learning_rate={rate!r} is too large: the parameters left float64.")
-    return _in_given_order(record, bandits, rule, problem.marks if history else None)
+    marks = problem.marks if history else None
+    return _in_given_order(record, bandits.theta, order, rule, marks)
 
 
 def _edge(escape_fraction: float, escape_prob: float | None) -> dict[str, float]:
@@ -221,16 +220,15 @@ def _edge(escape_fraction: float, escape_prob: float | None) -> dict[str, float]
 
 
 def _in_given_order(
-    record: blocks.Record, bandits: Bandits, rule: ExactRule | None, marks: Any
+    record: blocks.Record, theta: Floats, order: Any, rule: ExactRule | None, marks: Any
 ) -> Trajectories:
     """What the kernel recorded, with the arms in the caller's order instead of its own."""
-    given, past, log_map = np.argsort(bandits.order, axis=1), None, rule_runs.log_map(rule)
+    given, past, log_map = np.argsort(order, axis=1), None, rule_runs.log_map(rule)
     if marks is not None:
-        theta = bandits.theta + np.take_along_axis(record.history, given[None], axis=2)
-        past = History(marks, theta, log_map)
+        past = theta + np.take_along_axis(record.history, given[None], axis=2)
+        past = History(marks, past, log_map)
     moved = np.take_along_axis(record.moved, given, axis=1)
-    final = bandits.theta + moved
-    return Trajectories(record.escape_time, final, moved, record.lowest_prob, past, log_map)
+    return Trajectories(record.escape_time, theta + moved, moved, record.lowest_prob, past, log_map)
 
 
 def _check_arithmetic(dtype: str, robust: bool | None, gradient: str) -> bool:
@@ -266,14 +264,14 @@ def _check_threads(num_threads: int | None, numbers_moved: int, sampling: Sampli
 
 
 def _make_problem(
-    bandits: Bandits, rate: float, sampling: Sampling | None, dtype: str
+    bandits: Bandits, order: Any, rate: float, sampling: Sampling | None, dtype: str
 ) -> blocks.Problem:
-    """The kernel's view: arms best first, settings as numbers."""
-    order = bandits.order
+    """The kernel's view: arms in `order` [B, N], settings as numbers."""
+    arms = order[:, : bandits.rewards.shape[1]]
     if bandits.is_path:
-        rewards = np.ascontiguousarray(bandits.rewards[:, order[0]])
+        rewards = np.ascontiguousarray(bandits.rewards[:, arms[0]])
     else:
-        rewards = np.take_along_axis(bandits.rewards, order, axis=1)
+        rewards = np.take_along_axis(bandits.rewards, arms, axis=1)
     problem = blocks.Problem(
         theta=np.take_along_axis(bandits.theta, order, axis=1),
         rewards=rewards,
@@ -306,25 +304,17 @@ def _make_problem(
 
 def _run(
     problem: blocks.Problem,
+    record: blocks.Record,
     kind: UpdateRule | bool,
     robust: bool,
     dtype: str,
-    keep: bool,
     threads: int,
-) -> blocks.Record:
+) -> None:
     """Run all blocks on `threads` threads; the kernels hold no lock while they work.
 
     `kind` is a compiled rule, or whether softmax-pg is sampled.
     """
     batch, arms = problem.theta.shape
-    marks = problem.marks.size if keep else 0
-    record = blocks.Record(
-        moved=np.empty((batch, arms)),
-        history=np.empty((marks, batch, arms)),
-        escape_time=np.empty(batch, dtype=np.int64),
-        lowest_prob=np.empty(batch),
-        flag=np.zeros(1, dtype=np.int64),
-    )
     width = blocks.SAMPLED_WIDTH if kind else blocks.EXACT_WIDTH
 
     def work(begin: int, end: int) -> None:
@@ -347,4 +337,3 @@ def _run(
                 future.result()
         finally:
             record.flag[0] = blocks.HALTED  # after an interrupt the kernels stop by themselves
-    return record

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.policies import softmax
-from agents.updates.arithmetic import push, ratio_excess
+from agents.updates.arithmetic import advantages
 from agents.updates.registry import register
 from agents.updates.rule import ExactRule, Rate, Real, option
 from gw_envs.checks import Floats, check_int
@@ -49,10 +49,20 @@ class FrozenRolloutGradient(ExactRule):
     def increment(
         self, theta: Floats, values: Floats, learning_rate: Real, weight: Real = 1.0
     ) -> Floats:
-        """What one stage of `rollout_steps` gradient steps adds, same shape as theta."""
-        rollout = softmax(theta)
-        moved = np.zeros_like(theta)
+        """What one stage of `rollout_steps` gradient steps adds, same shape as theta.
+
+        Each step is `arithmetic.push` at the excess `arithmetic.ratio_excess`, with what the stage
+        holds fixed computed once: a stage is many steps.
+        """
+        rollout, add = softmax(theta), np.add.reduce
+        likeliest = np.argmax(rollout, axis=-1)[..., None] == np.arange(theta.shape[-1])
+        push, mean = advantages(rollout, values), np.sum(rollout * values, axis=-1, keepdims=True)
+        rate, moved = learning_rate * weight * rollout, np.zeros_like(theta)
         for _ in range(self.rollout_steps):
-            step = push(rollout, values, ratio_excess(rollout, moved))
-            moved = moved + learning_rate * weight * step
+            ahead = moved - add(np.where(likeliest, moved, 0.0), axis=-1, keepdims=True)
+            growth = np.expm1(np.minimum(ahead, 700.0))
+            level = add(rollout * growth, axis=-1, keepdims=True)
+            growth -= level
+            growth -= add(rollout * growth, axis=-1, keepdims=True)
+            moved = moved + rate * (push - growth / (1 + level) * mean)
         return moved

@@ -11,7 +11,8 @@ from experiments.files import check_files, save_table
 from experiments.options.config import parse_well_command
 from experiments.options.values import check_unread
 from experiments.options.yaml_text import load_yaml
-from experiments.ways_out.comparison import Comparison, Contender, compare_rules
+from experiments.ways_out.comparison import Comparison, compare_rules
+from experiments.ways_out.contenders import Contender
 from gw_envs.checks import BadInput, shown
 from gw_envs.theory.instances import INSTANCES
 
@@ -42,15 +43,15 @@ a time that is not known (censored).
 T: updates until the policy is out of the well. pulls: what the sampled form would draw in these
 updates, the silent groups that dapo draws again included; - where it has none, and a
 star where they are fewer than 1/pi(a*): a sampled run has hardly seen a* by then and does not
-follow the exact gradient that was raced. T*: T where the
-parameters, not the policies, start as far apart as softmax's; - where there is no such start.
-fitted: how T grows with 1/pi(a*), from starts ten times nearer to ten times farther: an exponent,
-or, where a logarithm is proved, the updates that each factor of ten adds (+12 per 10x). deep: the
-exponent between the deepest two of the starts 1e-6, 1e-9 and 1e-12 that were left, followed by
-jumps whatever the budget; - for rules whose updates must all be made, and where 20,000 gradients do
-not reach. proved: the exponent in the limit
-of small pi(a*), on wells of equal gaps. bias: sub-optimality at the budget of a rule that optimises
-something else, 0 for the others. us/update: wall time of one update, in microseconds."""
+follow the exact gradient that was raced. T*: T where the parameters, not the policies, start as far
+apart as softmax's; - where there is no such start.
+fitted: how T grows with 1/pi(a*), from starts ten times nearer to ten times farther (three times
+for rules whose updates cannot be jumped over): an exponent, or, where a logarithm is proved, the
+updates that each factor of ten adds (+12 per 10x). to 1e-12: the same between the deepest two of
+1e-6, 1e-9 and 1e-12 that float64 can follow; - for rules whose updates cannot be jumped over.
+proved: the exponent for pi(a*) -> 0 on wells of equal gaps, which a start of any size only comes
+near. bias: sub-optimality at the budget of a rule that optimises something else, 0 for the others.
+us/update: wall time of one update, in microseconds."""
 
 
 @dataclass(frozen=True)
@@ -138,18 +139,19 @@ def print_comparison(comparison: Comparison) -> None:
     width = max(len(r.contender.label) for r in comparison.results)
     print(f"Ways out of {comparison.well}. Held equal: {comparison.held_equal}\n")
     print(f"{'rule':<{width}} {'eta':>7} {'T':>9} {'pulls':>10} {'T*':>9} {'fitted':>17}", end="")
-    print(f" {'deep':>5} {'proved':>10} {'bias':>9} {'us/update':>10}")
+    print(f" {'to 1e-12':>17}", end="")
+    print(f" {'proved':>10} {'bias':>9} {'us/update':>10}")
     for family, results in comparison.families.items():
         print(f"\n{family}")
         for r in results:
-            fitted, proved = law_text(r)
+            fitted, deep, proved = law_text(r)
             bias = "-" if math.isnan(r.bias) else f"{r.bias:.3g}"
-            deep = "-" if math.isnan(r.deep_exponent) else f"{r.deep_exponent:.2f}"
             print(
                 f"{r.contender.label:<{width}} {r.contender.learning_rate:>7.3g} "
                 f"{_count(r.escape_time):>9} {pulls_text(r):>10} "
                 f"{'-' if r.distance_race is None else _count(r.distance_time):>9} "
-                f"{fitted:>17} {deep:>5} {proved:>10} {bias:>9} {1e6 * r.seconds_per_update:>10.0f}"
+                f"{fitted:>17} {deep:>17} {proved:>10} {bias:>9} "
+                f"{1e6 * r.seconds_per_update:>10.0f}"
             )
     print(NOTES)
     for r in comparison.results:

@@ -10,101 +10,74 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from agents.updates import ExactRule, Rate, exact_rules, make_rule
-from experiments.analysis.statistics import Slope, log_log_slope
-from experiments.ways_out.races import BanditTrack, Entry, Race, Track, make_track
-from experiments.ways_out.starts import at_depth, named_start, same_distance
+from agents.updates import Rate, make_rule
+from experiments.analysis.statistics import Slope
+from experiments.ways_out.contenders import Contender, all_contenders
+from experiments.ways_out.laws import (
+    FAMILIES,
+    deepest_exponent,
+    family_of,
+    fitted_law,
+    proved_rate,
+    updates_per_decade,
+)
+from experiments.ways_out.races import FAR, Entry, Race, Track, make_track
+from experiments.ways_out.starts import NAMES, at_depth, named_start, same_distance
 from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
 from gw_envs.theory.instances import WellInstance
 
-# pi(a*) of the starts from which the law of escape times is fitted, relative to the given one.
+# pi(a*) of the starts from which the law of escape times is fitted, relative to the given one, and
+# of those far below it, where a law shows its limit; these only where updates can be jumped over.
 DEPTHS = 10.0 ** np.array([1.0, 0.5, 0.0, -0.5, -1.0])
-# pi(a*) of further starts, of rules that can be jumped: is the proved exponent reached?
 DEEP = 10.0 ** np.array([-6.0, -9.0, -12.0])
-# what a rule does to softmax-pg's 1/pi(a*), from least to most of it left
-FAMILIES = ("bounded", "logarithm", "root", "constant only", "unchanged", "steeper", "never")
-STARTS = ("uniform_suboptimal", "corner")
+AT_REST = 0.01  # relative change over half a budget of a rule that has come to rest
 _TIMED_UPDATES = 50
-SHOWN_OF_NEVER = 1_000  # updates of a rule that is proved never to leave
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A rule with its hyper-parameters and its step size.
-
-    Attributes:
-        name: one of `agents.updates.exact_rules()`.
-        options: hyper-parameters by field name; the others keep their defaults.
-        learning_rate: eta > 0; None for `ExactRule.default_learning_rate`.
-
-    Raises:
-        ValueError: for an unknown rule or option, or a value out of range.
-    """
-
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    learning_rate: float | None = None
-
-    def __post_init__(self) -> None:
-        """Check rule, options and step size."""
-        make_rule(self.name, **self.options)
-        if self.learning_rate is not None:
-            check_float("learning_rate", self.learning_rate, 0, open_low=True)
-
-    @property
-    def rule(self) -> ExactRule:
-        """The rule."""
-        return make_rule(self.name, **self.options)
-
-    @property
-    def label(self) -> str:
-        """The name, and the options that were given."""
-        return ", ".join([self.name, *(f"{key}={value}" for key, value in self.options.items())])
 
 
 @dataclass(frozen=True)
 class RuleResult:
-    """What one rule did. Times are updates; -1 where it was still in the well at the budget.
+    """What one rule did.
 
     Attributes:
         contender: the rule, with the step size it was given.
         rate: what it is proved to do on such a well.
         family: what it does to 1/pi(a*), one of `FAMILIES`.
-        optimal_probs: pi(a*) of the starts, descending, [D]; the first are those of `DEPTHS`.
-        escape_times: from each of them, to about 1e-7, [D]; 0 for a start outside the well, NaN
-            where no escape was found.
-        exponent: of escape_times ~ pi(a*)^-exponent, fitted over the starts of `DEPTHS` in the well
-            that were left; None where fewer than three were.
-        race: the curves from the start that was asked for, to the escape; to the budget for a rule
-            that optimises something else.
-        distance_race: those from softmax's parameter distance, which is the same race for every
+        optimal_prob: pi(a*) at the start that was asked for.
+        optimal_probs: pi(a*) of the starts of the law, descending, [D].
+        escape_times: from each of them, updates [D], right to five digits; 0 for a start outside
+            the well, NaN where none is known.
+        num_near: how many of them lie around the start that was asked for; the others are `DEEP`.
+        race: from the start that was asked for.
+        distance_race: that from softmax's parameter distance, which is the same race for every
             rule on logits; None for another map where the other arms are not equally likely.
         bias: sub-optimality at which a rule that optimises something else stands at the budget, NaN
-            if that is still in the well; 0 for the others, which end at the best policy.
+            if it is still in a well that it may leave; 0 for the others, which end at the best.
+        rests: whether it hardly changed any more over the second half of the budget.
         seconds_per_update: wall time, evaluation of the policy included.
     """
 
     contender: Contender
     rate: Rate
     family: str
+    optimal_prob: float
     optimal_probs: Floats
     escape_times: Floats
-    exponent: Slope | None
+    num_near: int
     race: Race
     distance_race: Race | None
     bias: float
+    rests: bool
     seconds_per_update: float
 
     @property
     def escape_time(self) -> int:
-        """From the start that was asked for."""
+        """From the start that was asked for, -1 where it was still in the well at the budget."""
         return int(self.race.escape_time[0])
 
     @property
@@ -118,22 +91,22 @@ class RuleResult:
         return -1 if self.distance_race is None else int(self.distance_race.escape_time[0])
 
     @property
-    def updates_per_decade(self) -> float:
-        """What a tenth of pi(a*) costs, at the deepest two starts that were left; else NaN."""
-        left = np.flatnonzero(self.escape_times > 0)[-2:]
-        if left.size < 2:
-            return float("nan")
-        spans = np.diff(np.log10(self.optimal_probs[left]))
-        return float(-(np.diff(self.escape_times[left]) / spans)[0])
+    def exponent(self) -> Slope | None:
+        """Fitted around the start that was asked for; None where fewer than three starts left."""
+        near = self.num_near
+        return fitted_law(self.optimal_probs[:near], self.escape_times[:near])
 
     @property
     def deep_exponent(self) -> float:
-        """The exponent between the deepest two starts of `DEEP`; NaN where they are not known."""
-        left = np.flatnonzero((self.escape_times > 0) & np.isin(self.optimal_probs, DEEP))[-2:]
-        if left.size < 2:
-            return float("nan")
-        spans = np.diff(np.log(self.optimal_probs[left]))
-        return float(-(np.diff(np.log(self.escape_times[left])) / spans)[0])
+        """Between the deepest two starts that are known, where one of `DEEP` is; else NaN."""
+        if not np.any(self.escape_times[self.num_near :] > 0):
+            return math.nan
+        return deepest_exponent(self.optimal_probs, self.escape_times)
+
+    @property
+    def updates_per_decade(self) -> float:
+        """What a tenth of pi(a*) costs, at the deepest two starts that were left; else NaN."""
+        return updates_per_decade(self.optimal_probs, self.escape_times)
 
 
 @dataclass(frozen=True)
@@ -144,6 +117,9 @@ class Comparison:
         well: the well's name.
         optimal_prob: pi(a*) at the start, in every state.
         max_updates: the budget.
+        lower_bound: updates that softmax-pg at eta = 1 needs at least from pi(a*) = `bound_probs`,
+            by theory; empty where the well is no bandit that ends with its sub-optimality.
+        bound_probs: where they are given, ascending.
         held_equal: what is held equal, and what is not, in words.
         results: one per contender, in their order.
     """
@@ -151,6 +127,8 @@ class Comparison:
     well: str
     optimal_prob: float
     max_updates: int
+    lower_bound: Floats
+    bound_probs: Floats
     held_equal: str
     results: tuple[RuleResult, ...]
 
@@ -189,15 +167,6 @@ class Comparison:
         ]
 
 
-def all_contenders() -> list[Contender]:
-    """Every exact rule at its defaults, and the variants that behave in another way."""
-    variants = [Contender("armijo-pg", {"expand": True})]
-    variants.append(Contender("delightful-pg", {"temperature": 0.0}))
-    variants.append(Contender("grpo", {"group_size": math.inf}))
-    variants.append(Contender("kl-pg", {"temperature": 0.5}))
-    return [Contender(name) for name in sorted(exact_rules())] + variants
-
-
 def compare_rules(
     contenders: Sequence[Contender] | None = None,
     *,
@@ -211,8 +180,10 @@ def compare_rules(
 ) -> Comparison:
     """Race rules with exact gradients out of one well, and fit how their times grow with depth.
 
-    The law is fitted over starts with pi(a*) a decade above and below the given one, the other
-    arms in proportion. In several states the last one to escape counts, as in every run.
+    The law is fitted over starts with pi(a*) a decade above and below the given one (half a decade
+    below where every update is made), the other arms in proportion. In one state the rules that are
+    smooth maps are followed, by jumps, also from pi(a*) = 1e-6, 1e-9 and 1e-12, whatever the
+    budget. In several states the last one to escape counts, as in every run.
 
     Args:
         contenders: the rules; default `all_contenders`, with discount those without verdicts.
@@ -231,12 +202,14 @@ def compare_rules(
     """
     from experiments.options.progress import progress
 
-    check_choice("initial_policy", initial_policy, STARTS)
+    check_choice("initial_policy", initial_policy, NAMES)
     track = make_track(env_id, env_kwargs or {}, instance)
     budget = track.budget if max_updates is None else check_int("max_updates", max_updates, 1)
     if instance is None:
         check_float("optimal_prob", optimal_prob, 1e-9, 1, open_high=True)
-        policy = named_start(track, initial_policy, optimal_prob, corner_action)
+        policy = named_start(
+            initial_policy, optimal_prob, corner_action, track.best, track.num_actions
+        )
     else:
         policy = np.array([instance.policy])
         optimal_prob = float(policy[0, track.best[0]])
@@ -245,7 +218,7 @@ def compare_rules(
         entered = [contender for contender in entered if not contender.rule.uses_verdicts]
     if not entered:
         raise BadInput("contenders=[] must name at least one rule.")
-    plain = _race(track, Entry(make_rule("softmax-pg"), 1.0, policy[None], budget))
+    plain = track.race(Entry(make_rule("softmax-pg"), 1.0, policy[None], budget))
     with progress(entered, desc="rules", unit=" rules") as bar:
         results = [
             _race_rule(track, rule, policy, optimal_prob, budget, int(plain.escape_time[0]))
@@ -256,40 +229,9 @@ def compare_rules(
         f"{budget:,} updates. Not equal: the step sizes, which are each rule's own, and the "
         "work of an update."
     )
-    return Comparison(track.name, optimal_prob, budget, held, tuple(results))
-
-
-def _race(track: Track, entry: Entry) -> Race:
-    return cast(Race, _quietly(track.race, entry))
-
-
-def _quietly(ask: Callable[..., Any], *arguments: Any) -> Any:
-    """What a track says, without the warning of a rule that never leaves: its family says so."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        return ask(*arguments)
-
-
-def _proved(track: Track, rule: ExactRule) -> Rate:
-    """The rule's rate; where wrong arms pay, taking verdicts changes no exponent of softmax-pg."""
-    if not rule.uses_verdicts or track.verdicts:
-        return rule.rate
-    text = "softmax-pg's exponent where wrong arms succeed too; for verdicts " + rule.rate.text
-    return replace(rule.rate, text=text, escape_exponent=1.0, log_exponent=0.0)
-
-
-def _family(rate: Rate, ratio: float, stuck: str) -> str:
-    """What a rule does to 1/pi(a*); `ratio` is its time, in step sizes, over softmax-pg's."""
-    alpha = rate.escape_exponent
-    if stuck:
-        return "never"
-    if alpha == 0:
-        return "logarithm" if rate.log_exponent > 0 else "bounded"
-    if alpha < 1:
-        return "root"
-    if alpha > 1:
-        return "steeper"
-    return "unchanged" if abs(ratio - 1) < 0.02 else "constant only"
+    probs = np.geomspace(min(r.optimal_probs.min() for r in results), 0.09)
+    bound = track.lower_bound(probs)
+    return Comparison(track.name, optimal_prob, budget, bound, probs, held, tuple(results))
 
 
 def _race_rule(
@@ -304,68 +246,62 @@ def _race_rule(
     rule, rate = contender.rule, contender.learning_rate
     if rate is None:
         rate = rule.default_learning_rate(track.advantage_bound)
-    depths = optimal_prob * DEPTHS
-    depths = depths[depths < 0.9]
-    near = depths.size
-    if rule.is_smooth and isinstance(track, BanditTrack):
-        depths = np.concatenate([depths, DEEP[0.5 * depths[-1] > DEEP]])
-    starts = np.stack([at_depth(policy, track.best, x) for x in depths])
-    seconds = _seconds_per_update(track, rule, rate, policy)
-    stuck = track.stuck(rule, policy)
-    if stuck:  # proved: nothing is to be seen by going on
-        max_updates = min(max_updates, SHOWN_OF_NEVER)
-        times = np.full(depths.size, np.nan)
+    # Iterated, the deepest start would take longer than all others together.
+    depths = DEPTHS if track.jumps(rule) else DEPTHS[:-1]
+    near = optimal_prob * depths[(optimal_prob * depths < 0.9) | (depths == 1)]
+
+    def entry(probs: Floats, updates: int = max_updates) -> Entry:
+        return Entry(
+            rule, rate, np.stack([at_depth(policy, track.best, x) for x in probs]), updates
+        )
+
+    asked = Entry(rule, rate, policy[None], max_updates)
+    if track.jumps(rule):
+        race, deep = track.race(asked), DEEP[near.min() > DEEP]
+        times = [track.glance(entry(near)), track.glance(entry(deep, FAR)) if deep.size else deep]
     else:
-        times = _quietly(track.law, Entry(rule, rate, starts, max_updates))
-    race = _beyond_escape(track, rule, rate, policy, max_updates)
-    proved, taken = _proved(track, rule), int(race.escape_time[0])
+        every, deep = track.race(entry(near)), np.empty(0)
+        race, times = every.alone(int(np.argmin(np.abs(near - optimal_prob)))), [every.known_times]
+    proved, taken = proved_rate(track, rule), int(race.escape_time[0])
     ratio = rate * taken / plain_time if min(taken, plain_time) > 0 else 1.0
     distant, distance_race = same_distance(rule, policy, track.best), None
     if distant is policy:
         distance_race = race
     elif distant is not None:
-        distance_race = _beyond_escape(track, rule, rate, distant, max_updates)
+        distance_race = track.race(replace(asked, policies=distant[None]))
+    stuck = track.stuck(rule, policy)
     return RuleResult(
         replace(contender, learning_rate=rate),
         proved,
-        _family(proved, ratio, stuck),
-        depths,
-        times,
-        _law(depths[:near], times[:near]),
+        family_of(proved, ratio, stuck),
+        optimal_prob,
+        np.concatenate([near, deep]),
+        np.concatenate(times),
+        near.size,
         race,
         distance_race,
-        _bias(rule, race),
-        seconds,
+        *_bias(track, asked, taken >= 0 or bool(stuck)),
+        _seconds_per_update(track, replace(asked, max_updates=_TIMED_UPDATES)),
     )
 
 
-def _beyond_escape(
-    track: Track, rule: ExactRule, rate: float, policy: Floats, max_updates: int
-) -> Race:
-    """A race from one start; to the budget for a rule whose end says how far off it is."""
-    if not rule.rate.bias:
-        return _race(track, Entry(rule, rate, policy[None], max_updates))
-    return _race(track, Entry(rule, rate, policy[None], max_updates, stop_at_escape=False))
+def _bias(track: Track, entry: Entry, ends: bool) -> tuple[float, bool]:
+    """The bias of a rule that optimises something else, and whether it rests there."""
+    if not entry.rule.rate.bias:
+        return 0.0, True
+    if not ends:
+        return math.nan, False
+    half, end = track.walk(entry)[:, 0]
+    return float(end), bool(abs(half - end) <= AT_REST * abs(end))
 
 
-def _bias(rule: ExactRule, race: Race) -> float:
-    if not rule.rate.bias:
-        return 0.0
-    return float(race.suboptimality[-1, 0]) if race.escape_time[0] >= 0 else math.nan
-
-
-def _law(optimal_probs: Floats, times: Floats) -> Slope | None:
-    left = times > 0
-    return log_log_slope(1 / optimal_probs[left], times[left]) if left.sum() >= 3 else None
-
-
-def _seconds_per_update(track: Track, rule: ExactRule, rate: float, policy: Floats) -> float:
-    """The least of three short races; the wall time of an update does not depend on the policy."""
+def _seconds_per_update(track: Track, entry: Entry) -> float:
+    """The least of three short walks; the wall time of an update does not depend on the policy."""
     spent = []
     for _ in range(3):
         begin = time.perf_counter()
-        race = _race(track, Entry(rule, rate, policy[None], _TIMED_UPDATES))
-        spent.append((time.perf_counter() - begin) / max(1, int(race.updates[-1])))
+        track.step(entry)
+        spent.append((time.perf_counter() - begin) / entry.max_updates)
     return min(spent)
 
 

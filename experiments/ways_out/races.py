@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol, cast
 
 import gymnasium as gym
@@ -11,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.precision import lowest_trusted
-from agents.simulation import engine, jump_history, run_rule, solve_escape_time
+from agents.simulation import engine, jump_history, simulate, solve_escape_time
 from agents.simulation.solver import bandit_motion, well_exit
-from agents.softmax_pg import Record, SoftmaxPG, log_spaced
+from agents.softmax_pg import SoftmaxPG, log_spaced
 from agents.updates import ExactRule
 from gw_envs.checks import Floats
-from gw_envs.theory import WELL_FRACTION
+from gw_envs.theory import WELL_FRACTION, best_arm_and_gap, escape_lower_bound
 from gw_envs.theory.instances import WellInstance
 
-SOON = 1_000  # updates made one by one, all starts side by side, before the rest is jumped over
-LAW_WORK = 20_000  # gradients that one point of a law may take
+FAR = engine.MOST_UPDATES  # a budget that no plateau of float64 reaches
+POINTS = 400  # of the curve along which the pulls of a rule that is iterated are summed
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,18 @@ class Entry:
         rule: the rule.
         learning_rate: its step size, > 0.
         policies: its R starts [R, S, K].
-        max_updates: budget.
-        stop_at_escape: whether the race ends when every start has escaped.
+        max_updates: budget, >= 1; `FAR` for as far as it takes.
     """
 
     rule: ExactRule
     learning_rate: float
     policies: Floats
     max_updates: int
-    stop_at_escape: bool = True
+
+    @property
+    def theta(self) -> Floats:
+        """The parameters at the starts, [R, S, N]."""
+        return self.rule.theta_from_policy(self.policies)
 
 
 @dataclass(frozen=True)
@@ -47,25 +51,24 @@ class Race:
     """One rule from R starts.
 
     Attributes:
-        escape_time: int64 [R]; -1 where it was still in the well at the end, or had sunk below
-            pi(a*) = 1e-10, where plain float64 no longer follows the mathematics. Over several
-            states a start that sinks ends the race for all.
-        updates: int64 [n], when the curves were taken.
-        optimal_prob: [n, R], the smallest pi(a*) over states.
-        suboptimality: [n, R], the largest over states.
+        escape_time: int64 [R]; -1 where it was still in the well at the budget, or where a rule
+            whose updates are all made had sunk below pi(a*) = 1e-10, where plain float64 no longer
+            follows the mathematics. Over several states a start that sinks ends the race for all.
         pulls: that the sampled form would draw until the escape, [R]; NaN without one, and over
             several states.
     """
 
     escape_time: NDArray[np.int64]
-    updates: NDArray[np.int64]
-    optimal_prob: Floats
-    suboptimality: Floats
     pulls: Floats
 
-    def over(self, stop_at_escape: bool) -> bool:
-        """Whether every start has escaped and no more was asked for."""
-        return stop_at_escape and bool(np.all(self.escape_time >= 0))
+    def alone(self, start: int) -> Race:
+        """That of one start."""
+        return Race(self.escape_time[[start]], self.pulls[[start]])
+
+    @property
+    def known_times(self) -> Floats:
+        """The escape times [R] that are known, NaN for the others."""
+        return np.where(self.escape_time < 0, np.nan, self.escape_time)
 
 
 class Track(Protocol):
@@ -105,21 +108,34 @@ class Track(Protocol):
         """Why a rule never leaves from a policy [S, K]; empty where it does, or is not known."""
         ...
 
-    def race(self, entry: Entry) -> Race:
-        """Run a rule until every start has escaped or the budget is spent."""
+    def lower_bound(self, optimal_probs: Floats) -> Floats:
+        """Of softmax-pg's escape times at eta = 1 from these pi(a*), by theory; empty if none."""
         ...
 
-    def law(self, entry: Entry) -> Floats:
-        """Escape times [R], to about 1e-7; NaN where none was found, 0 for a start outside.
+    def jumps(self, rule: ExactRule) -> bool:
+        """Whether updates of a rule can be jumped over, so that starts of any depth can race."""
+        ...
 
-        A rule that can be jumped is followed beyond the budget, as far as `LAW_WORK` goes.
-        """
+    def race(self, entry: Entry) -> Race:
+        """Run a rule until every start has escaped or the budget is spent; whole counts."""
+        ...
+
+    def glance(self, entry: Entry) -> Floats:
+        """Escape times [R] to five digits, for a law; NaN where none is known. Only by jumps."""
+        ...
+
+    def walk(self, entry: Entry) -> Floats:
+        """Sub-optimality [2, R], the largest over states, after half the budget and after all."""
+        ...
+
+    def step(self, entry: Entry) -> None:
+        """Make every update of the budget, and the policy after each."""
         ...
 
 
 @dataclass(frozen=True)
 class BanditTrack:
-    """One state with constant mean rewards [K]; `escape_prob` as in `run_rule`."""
+    """One state with constant mean rewards [K]; `escape_prob` as in `simulate`."""
 
     name: str
     mean_rewards: Floats
@@ -151,70 +167,88 @@ class BanditTrack:
         edge = 1 - WELL_FRACTION if self.escape_prob is None else self.escape_prob
         return rule.stuck(policy[0], self.mean_rewards, edge)
 
-    def race(self, entry: Entry) -> Race:
-        """See `Track`; from one start, what a smooth rule does later is jumped over."""
-        jumped = entry.rule.is_smooth and len(entry.policies) == 1
-        run = self._made(entry, min(SOON, entry.max_updates) if jumped else entry.max_updates)
-        if run.updates[-1] == entry.max_updates or run.over(entry.stop_at_escape) or not jumped:
-            return run
-        policy = entry.policies[0, 0]
-        found = jump_history(
-            self.mean_rewards,
-            entry.rule.theta_from_policy(policy),
-            entry.learning_rate,
-            entry.max_updates,
-            escape_prob=self.escape_prob,
-            update=entry.rule.name,
-            update_options=rule_options(entry.rule),
-        )
-        time = -1 if found.escape.censored else int(found.escape.steps)
-        each = entry.rule.pulls(policy, self.mean_rewards)  # of a smooth rule: at every policy
-        return Race(
-            np.array([time]),
-            found.updates.astype(np.int64),
-            found.policy[:, self.best],
-            found.suboptimality[:, None],
-            np.array([each * (entry.max_updates if time < 0 else time)]),
-        )
-
-    def law(self, entry: Entry) -> Floats:
+    def lower_bound(self, optimal_probs: Floats) -> Floats:
         """See `Track`."""
-        smooth = entry.rule.is_smooth
-        run = self._made(entry, min(SOON, entry.max_updates) if smooth else entry.max_updates)
-        times = np.where(run.escape_time < 0, np.nan, run.escape_time)
-        if smooth:
-            edge = well_exit(self.mean_rewards, entry.learning_rate, escape_prob=self.escape_prob)
-            work = LAW_WORK // entry.rule.gradients_per_update
-            for start in np.flatnonzero(np.isnan(times)):
-                theta = entry.rule.theta_from_policy(entry.policies[start, 0])
-                if entry.rule.name == "softmax-pg":
-                    found = solve_escape_time(
-                        self.mean_rewards,
-                        theta,
-                        entry.learning_rate,
-                        escape_prob=self.escape_prob,
-                    )
-                    times[start] = found.steps
-                    continue
-                times[start] = engine.glance(bandit_motion(edge, entry.rule, theta), work)[0]
-                if np.isnan(times[start]):  # deeper ones take longer
-                    break
+        if self.escape_prob is not None:
+            return np.empty(0)
+        gap = best_arm_and_gap(self.mean_rewards)[1]
+        return np.asarray(escape_lower_bound(optimal_probs, reward_gap=gap, learning_rate=1.0))
+
+    def jumps(self, rule: ExactRule) -> bool:
+        """See `Track`: where the rule is a smooth map."""
+        return rule.is_smooth
+
+    def race(self, entry: Entry) -> Race:
+        """See `Track`."""
+        if not self.jumps(entry.rule):
+            return self._iterate(entry)
+        found = solve_escape_time(
+            self.mean_rewards, entry.theta[:, 0], max_updates=entry.max_updates, **self._how(entry)
+        )
+        times = np.where(found.censored, -1, found.steps).astype(np.int64)
+        each = entry.rule.pulls(entry.policies[:, 0], self.mean_rewards)  # constant: see `_iterate`
+        return Race(times, np.where(times < 0, entry.max_updates, times) * each)
+
+    def glance(self, entry: Entry) -> Floats:
+        """See `Track`."""
+        exit_ = well_exit(self.mean_rewards, entry.learning_rate, escape_prob=self.escape_prob)
+        times = np.full(len(entry.policies), np.nan)
+        for row, policy in enumerate(entry.policies):
+            if self.stuck(entry.rule, policy):
+                continue
+            motion = bandit_motion(exit_, entry.rule, entry.theta[row, 0])
+            times[row] = engine.glance(motion, entry.max_updates)[0]
         return times
 
-    def _made(self, entry: Entry, max_updates: int) -> Race:
-        """Every update made, from all starts side by side."""
-        run = run_rule(
-            entry.rule,
-            self.mean_rewards,
-            entry.policies[:, 0],
-            entry.learning_rate,
-            max_updates,
-            escape_prob=self.escape_prob,
-            stop_at_escape=entry.stop_at_escape,
-        )
-        sunk = run.optimal_prob.min(axis=0) < lowest_trusted("float64", robust=False)
-        times = np.where(sunk, -1, run.escape_time)
-        return Race(times, run.updates, run.optimal_prob, run.suboptimality, run.pulls)
+    def walk(self, entry: Entry) -> Floats:
+        """See `Track`."""
+        if self.jumps(entry.rule):
+            ends = [
+                jump_history(
+                    self.mean_rewards, row[0], max_updates=entry.max_updates, **self._how(entry)
+                )
+                for row in entry.theta
+            ]
+            return np.stack([_half_and_end(end.updates, end.suboptimality) for end in ends], axis=1)
+        run = self._simulate(entry, stop_at_escape=False, history=POINTS)
+        past = run.history
+        losses = np.exp(past.log_policy) @ (self.mean_rewards.max() - self.mean_rewards)
+        return _half_and_end(past.updates, losses)
+
+    def step(self, entry: Entry) -> None:
+        """See `Track`."""
+        theta = entry.theta[:, 0]
+        values = np.broadcast_to(self.mean_rewards, entry.policies[:, 0].shape)
+        for _ in range(entry.max_updates):
+            theta = entry.rule.step(theta, values, entry.learning_rate)
+            entry.rule.policy(theta)
+
+    def _how(self, entry: Entry) -> dict[str, Any]:
+        return {
+            "learning_rate": entry.learning_rate,
+            "escape_prob": self.escape_prob,
+            "update": entry.rule.name,
+            "update_options": rule_options(entry.rule),
+        }
+
+    def _simulate(self, entry: Entry, **more: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a rule that never leaves: its family says so
+            return simulate(
+                self.mean_rewards, entry.theta[:, 0], max_updates=entry.max_updates,
+                on_precision="warn", **self._how(entry), **more,
+            )  # fmt: skip
+
+    def _iterate(self, entry: Entry) -> Race:
+        """Every update; pulls may change from one to the next, and are summed along the curve."""
+        run = self._simulate(entry, history=POINTS)
+        sunk = run.lowest_optimal_prob < lowest_trusted("float64", robust=False)
+        times, marks = np.where(sunk, -1, run.escape_time), run.history.updates
+        policies = entry.rule.policy(run.history.theta)
+        each = np.broadcast_to(entry.rule.pulls(policies, self.mean_rewards), policies.shape[:-1])
+        ends = np.where(times < 0, entry.max_updates, times)
+        spans = np.diff(np.minimum(marks[:, None], ends), axis=0)
+        return Race(times, (spans * each[:-1]).sum(axis=0))
 
 
 @dataclass(frozen=True)
@@ -234,38 +268,58 @@ class EnvironmentTrack:
         """See `Track`."""
         return ""
 
+    def lower_bound(self, optimal_probs: Floats) -> Floats:
+        """See `Track`."""
+        return np.empty(0)
+
+    def jumps(self, rule: ExactRule) -> bool:
+        """See `Track`."""
+        return False
+
     def race(self, entry: Entry) -> Race:
         """See `Track`."""
-        agent = SoftmaxPG(
-            self.env_id,
-            dict(self.env_kwargs),
-            update=entry.rule.name,
-            learning_rate=entry.learning_rate,
-            policy=entry.policies,
-            seeds=range(len(entry.policies)),
-            update_options=rule_options(entry.rule),
-        )
-        marks = log_spaced(entry.max_updates)
-        records: list[Record] = []
-        for mark in marks.tolist():
+        agent = self._follow(entry, stop=True)
+        return Race(agent.escape_time, np.full(len(entry.policies), np.nan))
+
+    def glance(self, entry: Entry) -> Floats:
+        """See `Track`; nothing is jumped over here, where a look solves an MDP."""
+        return self.race(entry).known_times
+
+    def walk(self, entry: Entry) -> Floats:
+        """See `Track`."""
+        half = replace(entry, max_updates=max(1, entry.max_updates // 2))
+        agents = [self._follow(part, stop=False) for part in (half, entry)]
+        return np.stack([agent.measure().suboptimality for agent in agents])
+
+    def step(self, entry: Entry) -> None:
+        """See `Track`."""
+        self._follow(entry, stop=False)
+
+    def _follow(self, entry: Entry, stop: bool) -> SoftmaxPG:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a rule that may never leave
+            agent = SoftmaxPG(
+                self.env_id,
+                dict(self.env_kwargs),
+                update=entry.rule.name,
+                learning_rate=entry.learning_rate,
+                policy=entry.policies,
+                seeds=range(len(entry.policies)),
+                update_options=rule_options(entry.rule),
+            )
+        for mark in log_spaced(entry.max_updates).tolist():
             try:
-                agent.learn(mark, record_at=marks[marks <= mark], on_record=records.append)
+                agent.learn(mark, record_at=[])
             except FloatingPointError:
                 break
-            if entry.stop_at_escape and np.all(agent.escape_time >= 0):
+            if stop and np.all(agent.escape_time >= 0):
                 break
-        return Race(
-            agent.escape_time,
-            np.array([record.update for record in records]),
-            np.stack([record.optimal_prob for record in records]),
-            np.stack([record.suboptimality for record in records]),
-            np.full(len(entry.policies), np.nan),
-        )
+        return agent
 
-    def law(self, entry: Entry) -> Floats:
-        """See `Track`; every update is made."""
-        times = self.race(entry).escape_time
-        return np.where(times < 0, np.nan, times)
+
+def _half_and_end(updates: Any, losses: Floats) -> Floats:
+    """The entry [2, ...] of a curve [n, ...] at about half of its last update, and the last."""
+    return losses[[int(np.searchsorted(updates, updates[-1] / 2)), -1]]
 
 
 def rule_options(rule: ExactRule) -> dict[str, Any]:

@@ -8,6 +8,7 @@ update theta(s,a) += eta d(s)/(1-gamma) pi(a|s)(Q(s,a) - pi.Q) sees; at discount
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -27,7 +28,10 @@ from gw_envs.checks import (
 from gw_envs.theory.drifting import drift_escape_updates, well_escape_updates
 from gw_envs.theory.printed_theorem import ceiling_range, check_rewards_path, printed_escape_time
 from gw_envs.theory.readings import Reading, read
+from gw_envs.theory.two_sided import escape_bounds
 from gw_envs.theory.wells import WELL_FRACTION, escape_threshold, in_well
+
+ROUNDING = 1e-14  # of rewards in [0, 1], a few units in the last place
 
 
 class TabularWorld(Protocol):
@@ -61,6 +65,9 @@ class StateAudit:
         printed_time: t0 = C/(Delta(s) pi_1(a*|s)), in the paper's counting (t = n + 1).
         prob_bound: updates n up to which pi(a*|s) <= 0.1 is certain (`drift_escape_updates`).
         well_bound: the same for the glossary's well (`well_escape_updates`).
+        prob_range: (first, last) update at which pi(a*|s) may pass 0.1 by the two-sided theorem
+            (`escape_bounds`); None where it does not apply: gaps or step sizes that are not all
+            the same, a start above 0.1.
         prob_escape_time: first n with pi(a*|s) > 0.1, None where it did not happen.
         escape_time: first n outside the well, 0 for a start outside it, None where censored.
         updates: how many updates were made.
@@ -78,6 +85,7 @@ class StateAudit:
     printed_time: float
     prob_bound: float
     well_bound: float
+    prob_range: tuple[int, int] | None
     prob_escape_time: int | None
     escape_time: int | None
     updates: int
@@ -138,10 +146,14 @@ class StateAudit:
             measured = "the start is outside the well"
         else:
             measured = f"the well was left at update {self.escape_time}"
-        return (
-            f"State {self.state}: {printed}; {measured}; the corrected theorem allows no escape "
-            f"up to update {self.well_bound:.6g} and no pi(a*) > 0.1 up to {self.prob_bound:.6g}."
+        corrected = (
+            f"the corrected theorem allows no escape up to update {self.well_bound:.6g} and no "
+            f"pi(a*) > 0.1 up to {self.prob_bound:.6g}"
         )
+        if self.prob_range is not None:
+            first, last = self.prob_range
+            corrected += f"; gaps being equal, that comes at update {first} to {last}"
+        return f"State {self.state}: {printed}; {measured}; {corrected}."
 
 
 def audit(
@@ -289,6 +301,7 @@ class _Path:
             well_bound=well_escape_updates(
                 start, gaps, rates, gap if self.frozen_gap else None, best
             ),
+            prob_range=_two_sided(start, best, gaps, rates),
             prob_escape_time=_first(np.array([p[s] for p in self.probs]) > escape_threshold()),
             escape_time=_first(~in_well(shortfalls, well_gaps)),
             updates=len(self.values) - 1,
@@ -343,6 +356,21 @@ def _per_state(name: str, value: Any, states: int) -> Any:
     if given.shape not in ((), (states,)):
         raise BadInput(f"{name} of shape {given.shape} must be one number or {states} of them.")
     return np.broadcast_to(given, (states,))
+
+
+def _two_sided(start: Floats, best: int, gaps: Floats, rates: Floats) -> tuple[int, int] | None:
+    """The two-sided theorem where all gaps [T, K-1] are the same and all step sizes [T] are.
+
+    Gaps that differ by the rounding of drifting rewards count as the same; each bound has the end
+    of their range that makes it weaker.
+    """
+    low, high, x0 = float(gaps.min()), float(gaps.max()), float(start[best])
+    if low <= 0 or high - low > ROUNDING or np.ptp(rates) > ROUNDING * rates[0]:
+        return None
+    alike, k = bool(np.ptp(np.delete(start, best)) == 0), len(start)
+    least, _ = escape_bounds(x0, high, float(rates.max()), k, alike=alike)
+    _, most = escape_bounds(x0, low, float(rates.min()), k, alike=alike)
+    return (math.floor(least) + 1, math.floor(most)) if 0 < most < math.inf else None
 
 
 def _first(flags: Any) -> int | None:

@@ -34,6 +34,7 @@ LEAST_CELLS_PER_JUMP = 4
 MOST_CELLS = 300_000
 LARGEST_LOG = 600.0  # of t in float64; beyond, the tail is its power
 NEGLIGIBLE = math.log(1e-13)  # of the probability outside the grid
+PARABOLA = 1e-8  # j X below which psi is its slope and curvature, and the rest is rounding
 NARROW = 0.02  # coefficient of variation below which the law is lognormal to 1e-4
 
 
@@ -65,14 +66,18 @@ class ExponentialFunctional:
 
     @cached_property
     def tail_index(self) -> float:
-        """kappa, the positive root of psi; infinite where there is none."""
+        """kappa, the positive root of psi; infinite where there is none, 0 for E X <= h."""
+        if self.slope <= 0:
+            return 0.0
         if self.drift <= 0 and min(self.jumps) >= 0:
             return math.inf
         from scipy.optimize import brentq
 
-        low = 1.0
+        low, jumps = 1.0, np.array(self.jumps)
         while self.exponent(low) <= 0:
             low /= 2
+            if low * np.abs(jumps).max() < PARABOLA:
+                return 2 * self.slope / float(jumps**2 @ np.array(self.chances))
         high = 2 * low
         while self.exponent(high) > 0:
             low, high = high, 2 * high

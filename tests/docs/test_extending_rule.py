@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.simulation import run_rule
 from agents.softmax_pg import SoftmaxPG
 from agents.updates import RULES, make_rule, make_sampled_rule
+from tests.agents.updates.iterated import run_rule
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "extending.md").read_text()

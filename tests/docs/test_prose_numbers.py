@@ -17,17 +17,6 @@ from tests.tools.prose_numbers import (
     unmarked_numbers,
 )
 
-# Pages whose numbers do not have their comments yet; one that has them must leave this list.
-WAITING = ("simulation.md", "ways_out.md")
-PAGES = [
-    pytest.param(
-        path,
-        id=path.name,
-        marks=pytest.mark.xfail(strict=True) if path.name in WAITING else (),
-    )
-    for path in pages()
-]
-
 
 @pytest.mark.parametrize("path", pages(), ids=lambda path: path.name)
 def test_numbers_with_a_comment_are_the_stored_ones(path):
@@ -35,7 +24,7 @@ def test_numbers_with_a_comment_are_the_stored_ones(path):
     assert not wrong
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", pages(), ids=lambda path: path.name)
 def test_no_measured_number_lacks_its_comment(path):
     assert not unmarked_numbers(path.read_text())
 

@@ -10,7 +10,8 @@ CE3 = "--num-states 1 --best-actions 1 --reward-gaps 0.05 --learning-rate 1 --pr
 def row_of(out, state):
     line = next(x for x in out.splitlines() if x.split()[:1] == [str(state)])
     cells = line.replace(",", "").split()
-    return {"printed": float(cells[4]), "bound": float(cells[5]), "escape": cells[6]}
+    names = ("printed", "bound", "escape", "within")
+    return dict(zip(names, (float(cells[4]), float(cells[5]), *cells[6:8]), strict=True))
 
 
 def test_the_failure_of_the_printed_theorem_is_visible(capsys):
@@ -37,6 +38,27 @@ def test_every_state_has_its_row_and_its_sentence(capsys):
         row = row_of(out, state)
         assert row["bound"] < int(row["escape"])
         assert f"State {state}: " in out
+
+
+def test_equal_gaps_are_left_within_both_bounds(capsys):
+    line = "audit --env-id SoftmaxWell-v0 --initial-policy uniform_suboptimal --optimal-prob 0.01"
+    assert main(line.split()) == 0
+    row = row_of(capsys.readouterr().out, 0)
+    first, last = (int(end) for end in row["within"].split(".."))
+    assert first <= int(row["escape"]) <= last <= first + 5
+
+
+def test_a_drift_of_the_reader_moves_what_the_common_one_does_not(capsys):
+    rows = {}
+    # A law for each action: gaps move, and with them escape and bound. One law for all is a shift.
+    shared, apart = "0.3", "[0.0, {law: linear, start: 0.4, slope: -0.001, clip: [0, 0.4]}, 0.0]"
+    for law in (None, shared, apart):
+        drift = [] if law is None else ["--drift", law, "--premise", "ignore"]
+        assert main(["audit", "--optimal-prob", "0.01", *drift]) == 0
+        rows[law] = row_of(capsys.readouterr().out, 0)
+    assert rows[None] == rows[shared]
+    assert rows[apart]["within"] == "-"
+    assert rows[apart]["escape"] != rows[None]["escape"]
 
 
 @pytest.mark.parametrize(

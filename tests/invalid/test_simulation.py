@@ -6,13 +6,12 @@ import pytest
 from agents.simulation import (
     escape_time,
     jump_history,
-    policy_at_distance,
-    run_rule,
     sampled_escape_times,
     simulate,
     solve_escape_time,
 )
 from agents.updates import make_rule
+from experiments.ways_out.starts import policy_at_distance
 from tests.invalid.storm import INF, NAN, NO_CHOICE, NO_COUNT, NO_FLAG, NO_RATE, refused, spoil
 
 BANDIT = {"mean_rewards": [1.0, 0.5], "initial_theta": [0.0, 8.0], "learning_rate": 0.5}
@@ -133,25 +132,6 @@ TABLE = [
             "method": NO_CHOICE,
             "seed": ("1", -1, 2.5, NAN, True),
             "first_stream": NO_COUNT,
-        },
-    ),
-    (
-        run_rule,
-        {
-            "rule": make_rule("softmax-pg"),
-            "mean_rewards": [1.0, 0.5],
-            "policy": [0.1, 0.9],
-            "learning_rate": 0.5,
-            "max_updates": 5,
-        },
-        {
-            "rule": NO_RULE,
-            "mean_rewards": NO_REWARDS,
-            "policy": ("x", None, [0.5], [0.5, 0.6], [NAN, 0.5], [1, 0]),
-            "learning_rate": NO_RATE,
-            "max_updates": (*NO_COUNT, 10**18),
-            **EDGES,
-            "stop_at_escape": NO_FLAG,
         },
     ),
     (

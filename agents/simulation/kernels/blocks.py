@@ -82,6 +82,18 @@ class Record(NamedTuple):
     flag: Any  # [1] int64
 
 
+def new_record(problem: Problem, keep: bool) -> Record:
+    """What a run of a problem writes, with its history if that is kept."""
+    batch, width = problem.theta.shape
+    return Record(
+        moved=np.empty((batch, width)),
+        history=np.empty((problem.marks.size if keep else 0, batch, width)),
+        escape_time=np.empty(batch, dtype=np.int64),
+        lowest_prob=np.empty(batch),
+        flag=np.zeros(1, dtype=np.int64),
+    )
+
+
 def segment_length(largest_step: float, dtype: str) -> int:
     """Updates between two looks at a block, if no logit moves by more than `largest_step` in one.
 

@@ -85,7 +85,8 @@ class Arrival(NamedTuple):
 
     n: the update reached (that of the escape, if it ended the run). crossing: the escape as a real
     number, interpolated within its update; NaN if none. direct: updates made one by one. jumps:
-    jumps made. top_rate: the largest rate met. finished: False if `max_direct` ended the run.
+    jumps made. top_rate: the largest rate met, infinite where an update left float64. finished:
+    False if that or `max_direct` ended the run.
     """
 
     n: float
@@ -309,6 +310,8 @@ def follow(weights: Any, problem: Problem, limits: Limits, stops: Any, history: 
     crossing, before, moved, H, wait, lost = np.nan, 0.0, 0.0, 0.0, 0.0, 0.0
     while True:
         rate = update_direction(work, D, eta)
+        if not rate < np.inf:
+            return Arrival(n, crossing, direct, jumps, np.inf, False)
         top_rate = max(top_rate, rate)
         level = _level(work)
         if math.isnan(crossing) and level > threshold:

@@ -96,7 +96,7 @@ def simulate_reference(
 ) -> Trajectories:
     """As `simulate`, without its guard; see there for every argument."""
     bandits = make_bandits(
-        mean_rewards, initial_theta, reward_path, optimal_action, reward_gap, drift_horizon
+        mean_rewards, initial_theta, None, reward_path, optimal_action, reward_gap, drift_horizon
     )
     sampling = make_sampling(
         gradient, reward_noise, noise_std, batch_size, baseline, baseline_value, seed, first_stream
@@ -144,7 +144,7 @@ class Draws:
     """The sampled gradients of all trajectories, one random stream each."""
 
     def __init__(self, bandits: Bandits, sampling: Sampling) -> None:
-        self.order, self.gap, self.sampling = bandits.order, bandits.gap, sampling
+        self.order, self.gap, self.sampling = bandits.best_first, bandits.gap, sampling
         batch, self.arms = bandits.theta.shape
         streams = np.arange(batch, dtype=np.uint64) + np.uint64(sampling.first_stream)
         self.state = stream_state(stream_key(sampling.seed), streams)

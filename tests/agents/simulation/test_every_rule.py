@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from agents.simulation import engine, jump_history, run_rule, solve_escape_time
+from agents.simulation import engine, jump_history, solve_escape_time
 from agents.simulation.answers import Seen, settled
 from agents.simulation.flow import Follower, Level
 from agents.updates import RULES, Rate, SoftmaxGradient, exact_rules, make_rule, register
 from gw_envs import theory
+from tests.agents.updates.iterated import run_rule
 
 REWARDS = np.array([0.7, 0.5, 0.5, 0.5, 0.5, 0.5])
 RATE = 0.4
@@ -22,7 +23,11 @@ DEEP = (
     "mirror-ascent",
     "natural-pg",
     "softmax-pg",
+    "temperature-pg",
+    "trpo",
 )
+DEEP_STARTS = [(name, x) for name in DEEP for x in (1e-6, 1e-9, 1e-12)]
+DEEP_STARTS += [("kl-pg", 1e-6), ("kl-pg", 1e-8)]  # deeper, its temperature is critical
 
 
 def corner(optimal_prob):
@@ -58,8 +63,7 @@ def test_counts_from_a_thousandth(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", DEEP)
-@pytest.mark.parametrize("optimal_prob", [1e-6, 1e-9, 1e-12])
+@pytest.mark.parametrize(("name", "optimal_prob"), DEEP_STARTS)
 def test_deep_answers_lie_within_their_error(name, optimal_prob):
     """Against a finer setting than any that the answer was made from."""
     found = solve(name, optimal_prob)

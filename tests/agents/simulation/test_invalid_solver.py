@@ -58,3 +58,10 @@ def test_jump_history_names_the_argument(change, message):
 def test_budgets_beyond_int64_are_followed():
     found = solve_escape_time(**{**GOOD, "max_updates": 1e25})
     assert found.steps == solve_escape_time(**GOOD).steps
+
+
+@pytest.mark.parametrize("rate", [1e5, 1e308])
+def test_a_learning_rate_that_leaves_float64_is_named(rate):
+    policy = np.array([0.01, 0.05, 0.94])
+    with pytest.raises(ValueError, match=r"learning_rate=.* is too large: update 1 leaves"):
+        solve_escape_time([1.0, 0.9, 0.1], np.log(policy), rate)

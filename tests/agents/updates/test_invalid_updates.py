@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from agents.rollouts import Rollouts
-from agents.simulation import policy_at_distance, run_rule
 from agents.softmax_pg import SoftmaxPG
 from agents.updates import RULES, make_rule, make_sampled_rule, register
+from experiments.ways_out.starts import policy_at_distance
 from gw_envs.theory import instances
 
 
@@ -140,30 +140,6 @@ def test_names_are_taken_once():
 def test_the_agent_refuses_a_rule_without_the_form(gradient, update):
     with pytest.raises(ValueError, match=f"update='{update}' has no {gradient} form; choose one"):
         SoftmaxPG(gradient=gradient, update=update)
-
-
-@pytest.mark.parametrize(
-    ("overrides", "message"),
-    [
-        ({"mean_rewards": [1.0, 2.0]}, "mean_rewards"),
-        ({"mean_rewards": [0.5, 0.5]}, r"mean_rewards=\[0.5, 0.5\] has several best arms"),
-        ({"policy": [0.5, 0.6]}, "policy"),
-        ({"policy": [0.2, 0.3, 0.5]}, "3 actions does not fit 2"),
-        ({"learning_rate": 0.0}, "learning_rate=0.0"),
-        ({"max_updates": 0}, "max_updates=0"),
-        ({"escape_prob": 1.0}, "escape_prob=1.0"),
-        ({"escape_fraction": 0.0}, "escape_fraction=0.0"),
-    ],
-)
-def test_runner(overrides, message):
-    arguments = {
-        "mean_rewards": [1.0, 0.5],
-        "policy": [0.1, 0.9],
-        "learning_rate": 1.0,
-        "max_updates": 5,
-    }
-    with pytest.raises(ValueError, match=message):
-        run_rule(make_rule("softmax-pg"), **{**arguments, **overrides})
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import pytest
 
 from agents.policies import softmax
 from agents.rollouts import Rollouts
-from agents.simulation import run_rule
 from agents.softmax_pg import SoftmaxPG
 from agents.updates import RULES, Batch, Rate, SoftmaxGradient, make_rule, option, register
 from gw_envs.checks import check_float, check_int
+from tests.agents.updates.iterated import run_rule
 
 ARMS = 3
 REWARDS = np.array([0.9, 0.6, 0.1])

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from agents.simulation import run_rule
 from agents.updates import make_rule
 from gw_envs.theory.instances import SharedBernoulli, equal_gaps, harmful_arm
+from tests.agents.updates.iterated import run_rule
 
 
 def updates_to_escape(name, instance, learning_rate, **options):

@@ -14,7 +14,6 @@ import math
 import numpy as np
 import pytest
 
-from agents.simulation import run_rule
 from agents.updates import (
     RULES,
     GradientRule,
@@ -25,6 +24,7 @@ from agents.updates import (
     register,
 )
 from gw_envs.theory.instances import harmful_arm
+from tests.agents.updates.iterated import run_rule
 
 GAP = 0.5  # r = (1, .5)
 EDGE = 0.1

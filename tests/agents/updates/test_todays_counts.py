@@ -8,9 +8,9 @@ jumps; its law there is measured in test_rates at a larger epsilon.
 import numpy as np
 import pytest
 
-from agents.simulation import run_rule
 from agents.updates import make_rule
 from gw_envs.theory.instances import harmful_arm, two_plateaus
+from tests.agents.updates.iterated import run_rule
 
 VERDICT = [1.0, 0, 0, 0, 0, 0]
 PLAIN = [0.7, 0.5, 0.5, 0.5, 0.5, 0.5]

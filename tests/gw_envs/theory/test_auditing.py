@@ -78,6 +78,27 @@ def test_constant_rewards_are_the_one_state_theorem():
     )
 
 
+@pytest.mark.parametrize("alike", [True, False])
+def test_equal_gaps_are_crossed_between_both_bounds(alike):
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        k, x0, gap = int(rng.integers(2, 6)), 10 ** rng.uniform(-2.3, -1.1), rng.uniform(0.1, 0.5)
+        rest = np.ones(k - 1) if alike else rng.gamma(0.3, size=k - 1) + 1e-9
+        policy = np.array([x0, *((1 - x0) * rest / rest.sum())])
+        (report,) = audit([0.4 + gap, *[0.4] * (k - 1)], policy, 10 ** rng.uniform(-0.5, 0.7))
+        first, last = report.prob_range
+        assert first <= report.prob_escape_time <= last
+        assert last - first <= np.log(0.1 / 0.9) - np.log(x0 / (1 - x0)) + 2 or not alike
+
+
+def test_no_two_sided_bound_where_gaps_move_or_differ():
+    common = [[0.7 + 0.1 * np.sin(t), 0.5 + 0.1 * np.sin(t)] for t in range(50)]
+    assert audit(common, [0.02, 0.98], 1.0)[0].prob_range is not None
+    for rewards, k in (([[0.7, 0.5], [0.7, 0.4]], 2), ([0.7, 0.5, 0.4], 3)):
+        assert audit(rewards, uniform_suboptimal(0.02, k), 1.0)[0].prob_range is None
+    assert audit([0.7, 0.5], [0.3, 0.7], 1.0)[0].prob_range is None  # outside already
+
+
 def test_verdict_of_a_failing_theorem():
     (report,) = audit([0.9, 0.0], [1e-3, 0.999], 1.0, reward_gap=0.05)
     assert report.printed_holds is False

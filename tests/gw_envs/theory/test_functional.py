@@ -138,3 +138,14 @@ def test_any_law_is_a_probability_that_falls(size, other, chance, share):
     assert np.all(np.diff(levels) > 0)
     if law.tail_index > 1:
         assert law.mean >= 1 / law.slope  # Jensen: psi is concave
+
+
+@pytest.mark.parametrize("slope", [2**-53, 3 * 2**-52, 1e-12])
+def test_the_root_is_found_where_psi_is_all_rounding(slope):
+    functional = ExponentialFunctional((1.0,), (1.0,), 1.0 - slope)
+    # 1 - exp(-j) = j (1 - slope): j = 2 slope to first order
+    assert functional.tail_index == pytest.approx(2 * slope, rel=1e-3)
+
+
+def test_without_a_slope_there_is_no_root_to_look_for():
+    assert ExponentialFunctional((1.0,), (1.0,), 1.0).tail_index == 0

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from agents.simulation import policy_at_distance, run_rule
 from agents.updates import make_rule
+from experiments.ways_out.starts import policy_at_distance
 from gw_envs import theory
 from gw_envs.theory.instances import INSTANCES, equal_gaps, two_plateaus
+from tests.agents.updates.iterated import run_rule
 
 
 def test_softmax_agrees_with_the_exact_count():
