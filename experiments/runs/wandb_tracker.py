@@ -7,7 +7,9 @@ all the same.
 
 from __future__ import annotations
 
+import atexit
 import base64
+import contextlib
 import json
 import netrc
 import os
@@ -16,6 +18,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +86,7 @@ class WandbTracker(Tracker):
             settings=settings,
             reinit="create_new",
         )
+        _end_quietly()
 
     def define(self) -> None:
         """Declare `update` as the axis of every family of keys."""
@@ -266,6 +270,17 @@ def _offline(fault: str, folder: Path) -> str:
     sync = f"`wandb sync {folder / 'wandb'}/offline-run-*`"
     say(f"{fault}. This run is tracked offline; {sync} sends it later.")
     return "offline"
+
+
+@cache
+def _end_quietly() -> None:
+    """Let a service of W&B's that died in mid-run, which was said then, end without a traceback."""
+
+    def end() -> None:
+        with contextlib.suppress(Exception):
+            _wandb().teardown()
+
+    atexit.register(end)  # after W&B has put its own there, so it is called before
 
 
 def _wandb() -> Any:

@@ -148,3 +148,41 @@ def test_without_a_server_a_run_is_offline_and_finished(tmp_path):
     assert done.stderr.count("This run is tracked offline; `wandb sync") == 1
     made = sorted(path.name.split("-", 3)[-1] for path in tmp_path.glob("r/*/wandb/offline-run-*"))
     assert made == ["abc-sampled-0", "abc-sampled-1"]
+
+
+SERVICE_DIES = """
+import os, signal, sys
+from pathlib import Path
+from experiments.runs.tracker import Guarded
+from experiments.runs.wandb_tracker import WandbTracker
+
+folder = Path(sys.argv[1])
+rest = {"project": "p", "group": "g", "config": {}}
+tracker = Guarded("a run", lambda: WandbTracker("offline", folder, name="a", **rest))
+tracker.log({"update": 0})
+mine = [
+    entry.parent for entry in Path("/proc").glob("[0-9]*/stat")
+    if entry.read_text().rsplit(")", 1)[1].split()[1] == str(os.getpid())
+    and b"wandb-core" in (entry.parent / "cmdline").read_bytes()
+]
+os.kill(int(mine[0].name), signal.SIGKILL)
+for update in range(1, 100_000):
+    tracker.log({"update": update})
+tracker.finish({})
+print("trained")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/proc"), reason="finds W&B's service under /proc")
+def test_a_service_that_dies_in_mid_run_costs_its_files_only(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", SERVICE_DIES, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "trained"
+    assert "a run is tracked no further" in done.stderr
+    assert "Traceback" not in done.stderr
