@@ -95,7 +95,7 @@ def lines_of(page: Path) -> Iterator[Line]:
         if kind in ("", "bash", "sh", "console"):
             joined = re.sub(r"\\\n\s*", "", body).splitlines()
             written += [x for x in joined if kind or re.match(PROGRAM, x)]
-    rest = FENCE.sub("", text)
+    rest = re.sub(r"\\\n\s*", "", FENCE.sub("", text))
     written += re.findall(rf"^    ({PROGRAM}.*)$", rest, re.M)
     for line in written:
         command, _, comment = line.removeprefix("$ ").partition(" #")
