@@ -219,7 +219,7 @@ def check_flint() -> None:
 
 def _certify(count: int, problem: _Problem, method: str, max_updates: int) -> Certificate:
     """Try the ways to a proof, from the quickest."""
-    claim = check_int("count", count, 0, 10**308)
+    claim = check_int("count", count, 0, 10**1000)
     check_choice("method", method, METHODS)
     most = check_int("max_updates", max_updates, 0)
     check_flint()
