@@ -21,7 +21,10 @@ from agents.diagnosis.groups.judging import GroupReport
 from gw_envs.checks import BadInput, check_int, shown
 
 LONGEST_ID = 80  # characters of a prompt that is its own id
-RULE_OF_SCALE = {"group": "grpo", "True": "grpo"}  # of TRL's scale_rewards; anything else: dr-grpo
+# Of TRL's scale_rewards. The spread of a whole batch changes dr-grpo's pace, which is fitted.
+RULE_OF_SCALE = {"group": "grpo", "True": "grpo"} | dict.fromkeys(
+    ("none", "False", "batch"), "dr-grpo"
+)
 NEEDED = ("num_generations", "beta", "max_steps")
 
 
@@ -90,6 +93,12 @@ class TrainerHooks:
         self._training = False
         budget = args.max_steps if args.max_steps > 0 else getattr(state, "max_steps", 0)
         scale = str(getattr(args, "scale_rewards", "group"))
+        if scale not in RULE_OF_SCALE:
+            warnings.warn(
+                f"GroupMonitor does not know scale_rewards={scale!r}: its steps are taken for those "
+                "of dr-grpo, and what is said of escapes is rough.",
+                stacklevel=2,
+            )
         self.set_trainer(
             rule=RULE_OF_SCALE.get(scale, "dr-grpo"),
             kl_weight=float(args.beta),

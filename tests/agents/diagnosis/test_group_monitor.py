@@ -93,6 +93,11 @@ def test_the_rule_follows_how_rewards_are_scaled(scale, rule):
     assert monitor.settings.rule == rule
 
 
+def test_a_scale_that_is_not_known_is_said():
+    with pytest.warns(UserWarning, match="does not know scale_rewards='mean'"):
+        Trainer(GroupMonitor(), None, scale_rewards="mean").event("train_begin")
+
+
 def test_rewards_of_an_evaluation_are_not_those_of_training():
     monitor = GroupMonitor()
     trainer = Trainer(monitor, monitor.watch(verifier))
