@@ -95,8 +95,8 @@ class TrainerHooks:
         scale = str(getattr(args, "scale_rewards", "group"))
         if scale not in RULE_OF_SCALE:
             warnings.warn(
-                f"GroupMonitor does not know scale_rewards={scale!r}: its steps are taken for those "
-                "of dr-grpo, and what is said of escapes is rough.",
+                f"GroupMonitor does not know scale_rewards={scale!r}: its steps are taken for "
+                "those of dr-grpo, and what is said of escapes is rough.",
                 stacklevel=2,
             )
         self.set_trainer(
