@@ -4,7 +4,8 @@ The shortest probes that see something decide. A significantly better single act
 the policy hardly takes it (pi <= 0.1, the edge of a well), `frozen` if moreover one gradient step
 is lost in the last bit of every logit, and `learning` if the policy takes it often, because the
 gradient then sees it too; the action with the largest advantage decides among several. Only if no
-single action is better do the held ones count, by the probability of their whole sequence.
+single action is better do the held ones count: a well if the single action is rare, learning if the
+whole sequence is not, and `unclear` between the two.
 
 What happened in none of n independent pairs happens less often than three times in n, with
 confidence 0.95 (Hanley and Lippman-Hand 1983). Every sentence names that n, and a route seen in
@@ -83,6 +84,11 @@ class EscapeRoute:
     def is_rare(self) -> bool:
         """Whether the policy hardly takes it."""
         return self.probability <= TAKEN
+
+    @property
+    def action_probability(self) -> float:
+        """With which the policy takes the action once."""
+        return self.probability ** (1 / self.hold)
 
 
 @dataclass(frozen=True)
@@ -305,6 +311,12 @@ def _route_verdict(best: EscapeRoute, moves: bool) -> tuple[str, str]:
         reason += "the gradient sees it. The policy can still improve as it is."
         return "learning", reason + rare
     reason = f"{here}, but the policy takes it with probability {best.probability:.3g}."
+    if best.action_probability > TAKEN:
+        return "unclear", reason + (
+            f" The action alone has {best.action_probability:.3g}: long sequences are rare under "
+            "any policy, and it is the single action that the gradient sees. Whether that one is "
+            "better was not seen; raise max_steps." + rare
+        )
     if best.hold == 1 and not moves:
         return "frozen", reason + (
             " One gradient step changes no logit to the bit: this plateau is made by float "

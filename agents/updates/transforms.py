@@ -54,7 +54,7 @@ class EscortGradient(GradientRule):
 
     def theta_from_policy(self, policy: Floats) -> Floats:
         """pi^{1/p}, of norm 1, [..., K]."""
-        return policy ** (1 / self.power)
+        return np.power(policy, 1 / self.power)
 
     def direction(self, theta: Floats, values: Floats, weight: Real = 1.0) -> Floats:
         """||theta||_p^2 (or 1) times the gradient of the return, same shape as theta."""

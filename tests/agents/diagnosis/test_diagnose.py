@@ -66,12 +66,14 @@ def test_a_long_chain_ends_in_no_signal_and_says_why():
     assert "long chain" in found.reason
 
 
-def test_a_short_chain_is_left_by_a_held_action():
+@pytest.mark.parametrize(("prob", "verdict"), [(0.08, "well"), (0.25, "unclear")])
+def test_a_held_action_is_a_way_out_of_a_well_only_if_the_action_itself_is_rare(prob, verdict):
+    """Four or sixteen steps of one action are rare under a uniform policy too."""
     kwargs = {"chain_length": 8, "horizon": 60}
-    found = quick(
-        np.full((10, 4), 0.25), "ChainWell-v0", env_kwargs=kwargs, num_states=2, max_steps=60_000
-    )
-    assert found.verdict == "well"
+    policy = np.full((10, 4), (1 - prob) / 3)
+    policy[:, gym.make("ChainWell-v0", **kwargs).unwrapped.optimal_actions[0]] = prob
+    found = quick(policy, "ChainWell-v0", env_kwargs=kwargs, num_states=2, max_steps=60_000)
+    assert found.verdict == verdict
     assert found.routes[0].hold > 1
 
 

@@ -45,7 +45,9 @@ def bandits(draw):
 def test_starts_from_the_policy_it_is_given(name, options, bandit):
     rule = make_rule(name, **options)
     _, policy = bandit
-    np.testing.assert_allclose(rule.policy(rule.theta_from_policy(policy)), policy, rtol=1e-12)
+    theta = rule.theta_from_policy(policy)
+    np.testing.assert_allclose(rule.policy(theta), policy, rtol=1e-12)
+    np.testing.assert_array_equal(rule.theta_from_policy(policy.tolist()), theta)
 
 
 @of_all(VARIANTS)
