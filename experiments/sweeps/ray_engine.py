@@ -31,6 +31,7 @@ class RayEngine:
     def __init__(self, workers: int | None, address: str | None = None) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        os.environ.setdefault("RAY_worker_niceness", "0")  # as the other engine's processes
         check_extra("engine", "ray", "ray", "ray")
         import ray
 

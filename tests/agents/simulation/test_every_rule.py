@@ -53,7 +53,7 @@ def test_counts_are_those_of_every_update(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("name", sorted(set(SMOOTH) - {"tsallis-pg"}))  # its updates are dear
 def test_counts_from_a_thousandth(name):
     """The corner start of docs/theory.md, D3."""
     found = solve(name, 1e-3)
