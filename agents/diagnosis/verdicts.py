@@ -29,6 +29,7 @@ from agents.diagnosis.probing import Probe
 VERDICTS = ("well", "no_better_action", "learning", "no_signal", "frozen", "unclear")
 TOO_COARSE = 0.25  # an upper limit above this share of the range says too little
 LEAST_PAIRS = 100  # of a route that a verdict rests on
+MOST_UNSEEN = 0.5  # of the visits, where a single state was probed
 
 
 @dataclass(frozen=True)
@@ -255,6 +256,12 @@ def _no_route(
             f"No action is significantly better yet, but {len(coarse)} of {len(probes)} probes "
             f"leave room for advantages up to {visible:.3g}; about {more} times the budget would "
             f"settle them, but for events rarer than 3 in {count:,}."
+        )
+    if evidence.states == 1 and evidence.unprobed_share > MOST_UNSEEN:
+        return "unclear", (
+            f"No action is better by more than {visible:.3g} in the one state that was looked at, "
+            f"but {share_text(evidence.unprobed_share)} of the policy's visits go to other states: "
+            "this says little about it; raise max_steps."
         )
     longest = max(probe.hold for probe in probes)
     rest = ""

@@ -202,3 +202,10 @@ def test_the_places_of_a_diagnosis_can_be_visited():
         for action in place.actions:
             seen, *_ = env.step(action)
         assert state_text(seen) == probe.state
+
+
+def test_one_state_of_many_says_little():
+    found = quick(lambda seen: np.eye(2)[int(seen[2] > 0)], "CartPole-v1", num_states=1)
+    assert found.unprobed_share > 0.5
+    assert found.verdict == "unclear"
+    assert "one state that was looked at" in found.reason
