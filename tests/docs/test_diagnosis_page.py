@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from stable_baselines3 import PPO
-from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from torch import nn
 from torch.distributions import Categorical
 
@@ -32,9 +31,8 @@ class Agent(nn.Module):
 
 def files(folder):
     """What a user would have."""
-    env = VecNormalize(DummyVecEnv([lambda: gym.make("CartPole-v1")]))
-    PPO("MlpPolicy", env, n_steps=32, batch_size=32, device="cpu").learn(32).save(folder / "model")
-    env.save(folder / "vec_normalize.pkl")
+    model = PPO("MlpPolicy", "CartPole-v1", n_steps=32, batch_size=32, device="cpu")
+    model.learn(32).save(folder / "model")
     agent = Agent(gym.make_vec("CartPole-v1", num_envs=1))
     torch.save(agent.state_dict(), folder / "ppo.cleanrl_model")
     net = nn.Sequential(nn.Linear(4, 64), nn.Tanh(), nn.Linear(64, 2))

@@ -239,7 +239,7 @@ LINES = {
         ("--learning-rate -1", "learning_rate"),
         ("--optimal-prob 2", "optimal_prob"),
         ("--count -1", "count"),
-        ("--count " + "9" * 400, "count"),
+        ("--count " + "9" * 1100, "count"),
         ("--method direct --count 1" + "0" * 17 + " --max-updates 1" + "0" * 18, "count"),
         ("--env-id ASRWell-v0", "env_id"),
     ],

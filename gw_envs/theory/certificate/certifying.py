@@ -8,6 +8,7 @@ that does not help nothing is claimed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from gw_envs.checks import (
     check_mean_rewards,
     check_numbers,
     check_seconds,
+    shown,
 )
 from gw_envs.theory.certificate.direct import Balls, follow_classes, follow_logit
 from gw_envs.theory.wells import best_arm_and_gap, escape_threshold, well_edge
@@ -30,6 +32,7 @@ from gw_envs.theory.wells import best_arm_and_gap, escape_threshold, well_edge
 CERTIFIED, REFUTED, UNDECIDED = "certified", "refuted", "not certified"
 METHODS = ("auto", "direct", "series")
 MOST_DIRECT = 10_000_000
+MOST_DIGITS = 1000  # of a count
 BITS = (128, 512, 2048)  # of direct updates; the series adds those of the count
 
 
@@ -219,7 +222,9 @@ def check_flint() -> None:
 
 def _certify(count: int, problem: _Problem, method: str, max_updates: int) -> Certificate:
     """Try the ways to a proof, from the quickest."""
-    claim = check_int("count", count, 0, 10**1000)
+    claim = check_int("count", count, 0, math.inf)
+    if claim >= 10**MOST_DIGITS:
+        raise BadInput(f"count={shown(count)} must have at most {MOST_DIGITS} digits.")
     check_choice("method", method, METHODS)
     most = check_int("max_updates", max_updates, 0)
     check_flint()
