@@ -141,7 +141,7 @@ def log_spaced(
     """
     kind = np.float64 if isinstance(end, float) else np.int64
     if kind is np.int64:
-        end = check_int("end", end, 0, 2**63 - 1)
+        end = check_int("end", end, 0)
     if end < 1:
         return np.zeros(1, dtype=kind)
     if count is None:

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from agents.escape import CENSORED, EscapeEvent
 from agents.evaluation import Record, evaluate, log_spaced
-from agents.softmax_pg import SoftmaxPG, check_calls
+from agents.softmax_pg import SoftmaxPG
 from agents.updates import ExactRule
-from gw_envs.checks import BadInput, Floats, check_int
+from gw_envs.checks import LARGEST, BadInput, Floats, check_callables, check_int
 
-INT64_MAX = 2**63 - 1
 BEYOND_ESCAPE = 10
 
 
@@ -78,12 +77,12 @@ class JumpingPG(SoftmaxPG):
         if record_at is not None or self.updates:
             raise BadInput("record_at must be None, and learn be called once, when jumping.")
         if max_updates is not None:
-            max_updates = check_int("max_updates", max_updates, 1, INT64_MAX)
-        check_calls(on_record=on_record, on_event=on_event, on_update=on_update)
+            max_updates = check_int("max_updates", max_updates, 1)
+        check_callables(on_record=on_record, on_event=on_event, on_update=on_update)
         updates, thetas = self._history(max_updates)
         records = []
         for n, theta in zip(updates, thetas, strict=True):
-            self.updates, self.theta = min(int(n), INT64_MAX), theta[None]
+            self.updates, self.theta = min(int(n), LARGEST), theta[None]
             for event in self._see(n):
                 if on_event is not None:
                     on_event(event)
@@ -108,14 +107,14 @@ class JumpingPG(SoftmaxPG):
         motion = Motion(WellWorld(self.well), rule, self.theta[0], rate)
         budget = engine.make_budget(motion, max_updates)
         if max_updates is None:
-            budget = engine.cut(budget, INT64_MAX)
+            budget = engine.cut(budget, LARGEST)
         self._keep_escape(engine.escapes(motion, budget))
         escapes = self.escape.steps[~self.escape.censored]
         end = max(self.escape.updates.max(), 10.0)
         if max_updates is not None:
             end = float(max_updates)
         elif len(escapes) == len(self.escape.steps):
-            end = min(BEYOND_ESCAPE * max(end, 1.0), float(INT64_MAX))
+            end = min(BEYOND_ESCAPE * max(end, 1.0), float(LARGEST))
         stops = log_spaced(end, extra=[n for t in escapes for n in (t - 1, t)])
         thetas = engine.history(motion, stops, budget)
         reached = np.isfinite(thetas).all(axis=(1, 2))
@@ -132,7 +131,7 @@ class JumpingPG(SoftmaxPG):
 
         rewards, _ = self.well.action_values(self.policy[0], 0)
         start, rate = self.theta[0, 0], self._rate(0) * self._now.weight[0, 0, 0]
-        budget = INT64_MAX if max_updates is None else max_updates
+        budget = LARGEST if max_updates is None else max_updates
         escape = solve_escape_time(rewards[0], start, learning_rate=rate, max_updates=budget)
         self._keep_escape(stacked([escape]))
         if max_updates is None and not escape.censored:

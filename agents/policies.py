@@ -19,6 +19,7 @@ from gw_envs.checks import (
     check_list,
     check_memory,
     check_numbers,
+    check_share,
     check_unused,
 )
 
@@ -87,11 +88,9 @@ class Start:
             if field.name not in used:
                 users = [repr(name) for name, own in FIELDS_USED.items() if field.name in own]
                 other = f"does not go with initial_policy={self.initial_policy!r}"
-                check_unused(
-                    f"{other}; use {' or '.join(users)}", {field.name: (value, field.default)}
-                )
+                check_unused(f"{other}; use {' or '.join(users)}", {field.name: value}, Start)
         if "optimal_prob" in used:
-            check_float("optimal_prob", self.optimal_prob, 0, 1, open_low=True, open_high=True)
+            check_share("optimal_prob", self.optimal_prob)
         if self.corner_action is not None:
             check_int("corner_action", self.corner_action, 0)
         check_float("sigma", self.sigma, 0, open_low=True)

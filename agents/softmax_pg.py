@@ -32,7 +32,7 @@ from gw_envs.checks import (
     BadInput,
     Floats,
     check_bool,
-    check_callable,
+    check_callables,
     check_choice,
     check_float,
     check_int,
@@ -190,7 +190,7 @@ class SoftmaxPG:
         max_updates = check_int("max_updates", max_updates, 0, MOST_UPDATES)
         self.check_budget(max_updates)
         points = check_record_at(record_at, max_updates)
-        check_calls(on_record=on_record, on_event=on_event, on_update=on_update)
+        check_callables(on_record=on_record, on_event=on_event, on_update=on_update)
         wanted = set(points[(points >= self.updates) & (points <= max_updates)].tolist())
         records: list[Record] = []
 
@@ -240,15 +240,15 @@ class SoftmaxPG:
         check_baseline(baseline, value)
         pulls = check_int("batch_size", batch_size, 1)
         if self.gradient == "exact":
-            given = {"batch_size": (pulls, 1), "baseline": (baseline, "value")}
-            check_unused("needs gradient='sampled'", given)
+            given = {"batch_size": pulls, "baseline": baseline}
+            check_unused("needs gradient='sampled'", given, SoftmaxPG)
 
     def _theta(self, start: Start, policy: ArrayLike | None) -> Floats:
         """Initial theta [R, S, K]; random starts come from each run's own seed."""
         states, actions = self.well.num_states, self.well.num_actions
         if policy is not None:
-            named = {"initial_policy": (start.initial_policy, "uniform")}
-            check_unused("does not go with policy, which is the whole start", named)
+            named = {"initial_policy": start.initial_policy}
+            check_unused("does not go with policy, which is the whole start", named, SoftmaxPG)
             rows = np.log(check_policy("policy", policy))
             if rows.shape not in (
                 (actions,),
@@ -360,12 +360,6 @@ def check_seeds(value: Sequence[int]) -> tuple[int, ...]:
         raise BadInput("seeds=() must name at least one seed.")
     check_memory("seeds", value, 5000.0 * len(seeds))
     return tuple(check_int("seeds", seed, 0) for seed in seeds)
-
-
-def check_calls(**functions: Any) -> None:
-    """Refuse what is given to be called and cannot be."""
-    for name, function in functions.items():
-        check_callable(name, function)
 
 
 def check_record_at(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import numbers
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -246,27 +247,34 @@ def check_list(name: str, value: Any, wanted: str) -> Any:
     return value
 
 
-def check_callable(name: str, value: Any) -> None:
-    """Refuse what is neither None nor a function.
+def check_callables(**functions: Any) -> None:
+    """Refuse arguments that are neither None nor a function.
 
     Raises:
-        ValueError: naming the argument.
+        ValueError: naming the first.
     """
-    if value is not None and not callable(value):
-        raise BadInput(f"{name}={shown(value)} must be a function, or None.")
+    for name, value in functions.items():
+        if value is not None and not callable(value):
+            raise BadInput(f"{name}={shown(value)} must be a function, or None.")
 
 
-def check_unused(reason: str, given: Mapping[str, tuple[Any, Any]]) -> None:
+def check_unused(
+    reason: str, given: Mapping[str, Any], defaults: Callable[..., Any] | Mapping[str, Any]
+) -> None:
     """Refuse arguments that are set though nothing would read them.
 
     Args:
         reason: why nothing would, as "needs gradient='sampled'".
-        given: value and default of each argument, by name; at its default it is not set.
+        given: value of each argument, by name; at its default it is not set.
+        defaults: by name, None where it has none; or the function whose arguments they are.
 
     Raises:
         ValueError: naming the first that is set.
     """
-    for name, (value, default) in given.items():
+    if callable(defaults):
+        defaults = {name: item.default for name, item in signature(defaults).parameters.items()}
+    for name, value in given.items():
+        default = defaults.get(name)
         plain = isinstance(value, (int, float, str))
         if value is not default and not (plain and value == default):
             raise BadInput(f"{name}={shown(value)} {reason}; leave it out.")

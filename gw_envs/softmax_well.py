@@ -45,9 +45,6 @@ def equal_gap_rewards(
     return rewards
 
 
-DEFAULTS = {"num_actions": 6, "base_reward": 0.5, "reward_gap": 0.2, "optimal_action": 0}
-
-
 def _check_agreement(rewards: Floats, **others: Any) -> None:
     """Refuse arguments that are set and say another thing than the mean rewards beside them."""
     best, second = np.sort(rewards)[:-3:-1]
@@ -60,7 +57,7 @@ def _check_agreement(rewards: Floats, **others: Any) -> None:
         alike = isinstance(value, (int, float)) and abs(value - said.get(name, np.inf)) < 1e-9
         if not alike:
             reason = f"does not go with mean_rewards={shown(rewards.tolist())}"
-            check_unused(reason, {name: (value, DEFAULTS[name])})
+            check_unused(reason, {name: value}, SoftmaxWellVectorEnv)
 
 
 class SoftmaxWellVectorEnv(WellVectorEnv):

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from gw_envs.checks import (
     BadInput,
     Floats,
-    check_float,
     check_int,
     check_memory,
     check_numbers,
+    check_share,
     check_unused,
     shown,
 )
@@ -31,8 +31,8 @@ def spread_probs(num_prompts: int, lowest: float, highest: float) -> Floats:
     Raises:
         BadInput: if the ends lie outside (0, 1) or are in the wrong order.
     """
-    low = check_float("lowest_prob", lowest, 0, 1, open_low=True, open_high=True)
-    high = check_float("highest_prob", highest, 0, 1, open_low=True, open_high=True)
+    low = check_share("lowest_prob", lowest)
+    high = check_share("highest_prob", highest)
     if high < low:
         raise BadInput(f"highest_prob={high} must be at least lowest_prob={low}.")
     return np.geomspace(low, high, check_int("num_prompts", num_prompts, 1))
@@ -81,8 +81,8 @@ class VerifierWellVectorEnv(WellVectorEnv):
             self.initial_probs = spread_probs(prompts, lowest_prob, highest_prob)
         else:
             self.initial_probs = check_probs("initial_probs", initial_probs, prompts)
-            ends = {"lowest_prob": (lowest_prob, 1e-4), "highest_prob": (highest_prob, 0.03)}
-            check_unused("is not read where initial_probs is given", ends)
+            ends = {"lowest_prob": lowest_prob, "highest_prob": highest_prob}
+            check_unused("is not read where initial_probs is given", ends, type(self))
         super().__init__(
             num_envs,
             prompts,

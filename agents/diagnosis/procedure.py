@@ -41,7 +41,7 @@ from agents.diagnosis.verdicts import (
     as_route,
     judge,
 )
-from gw_envs.checks import BadInput, check_float, check_instance, check_int
+from gw_envs.checks import BadInput, check_float, check_instance, check_int, check_share
 
 DEFAULT_HOLDS = (1, 4, 16)
 MOST_STATES = 64
@@ -119,7 +119,7 @@ def diagnose(
     """
     began = time.monotonic()
     steps = check_int("max_steps", max_steps, 1)
-    check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)
+    check_share("confidence", confidence)
     check_float("min_advantage", min_advantage, 0)
     check_int("num_episodes", num_episodes, 1)
     most = MOST_STATES if num_states is None else check_int("num_states", num_states, 1)

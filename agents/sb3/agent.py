@@ -19,8 +19,15 @@ from agents.escape import EscapeDetector, EscapeEvent
 from agents.evaluation import Record
 from agents.sb3.callbacks import EscapeCallback
 from agents.sb3.vec_env import WellVecEnv
-from agents.softmax_pg import check_calls, check_record_at
-from gw_envs.checks import Floats, check_instance, check_int, check_list, check_seconds
+from agents.softmax_pg import check_record_at
+from gw_envs.checks import (
+    Floats,
+    check_callables,
+    check_instance,
+    check_int,
+    check_list,
+    check_seconds,
+)
 
 
 class SB3Agent:
@@ -124,7 +131,7 @@ class SB3Agent:
         """Train until `max_updates` updates have been made in all; see `SoftmaxPG.learn`."""
         budget = check_int("max_updates", max_updates, 0)
         self.check_budget(budget)
-        check_calls(on_record=on_record, on_event=on_event, on_update=on_update)
+        check_callables(on_record=on_record, on_event=on_event, on_update=on_update)
         records: list[Record] = []
 
         def keep(record: Record) -> None:

@@ -18,8 +18,8 @@ from agents.precision import PrecisionWarning, lowest_trusted
 from agents.sb3.ground_truth import ground_truth, policy_table
 from agents.sb3.policies import TabularSoftmaxPolicy
 from agents.sb3.softmax_pg import SoftmaxPG
-from agents.softmax_pg import check_calls, check_record_at
-from gw_envs.checks import LARGEST, Floats, check_bool, check_int
+from agents.softmax_pg import check_record_at
+from gw_envs.checks import LARGEST, Floats, check_bool, check_callables, check_int
 
 
 class EscapeCallback(BaseCallback):
@@ -69,7 +69,7 @@ class EscapeCallback(BaseCallback):
         verbose: int = 0,
     ) -> None:
         super().__init__(check_int("verbose", verbose, 0, 2))
-        check_calls(on_record=on_record, on_event=on_event, on_update=on_update)
+        check_callables(on_record=on_record, on_event=on_event, on_update=on_update)
         self.stop_on_escape = check_bool("stop_on_escape", stop_on_escape)
         self.log_every = check_int("log_every", log_every, 0)
         self.record_at = frozenset(check_record_at(record_at, LARGEST).tolist())

@@ -26,7 +26,6 @@ from gw_envs.checks import (
 from gw_envs.theory import best_arm_and_gap
 from gw_envs.vector.noise import RewardNoise
 
-INT64_MAX = 2**63 - 1
 DRIFT_HORIZON = 10_000  # last update for which a law of rewards is asked, unless it is said
 RewardPath = ArrayLike | Callable[[NDArray[np.int64]], ArrayLike]
 
@@ -109,10 +108,11 @@ def make_bandits(
     check_unused(
         "goes with reward_path, constant mean_rewards define it",
         {
-            "optimal_action": (optimal_action, None),
-            "reward_gap": (reward_gap, None),
-            "drift_horizon": (drift_horizon, DRIFT_HORIZON),
+            "optimal_action": optimal_action,
+            "reward_gap": reward_gap,
+            "drift_horizon": drift_horizon,
         },
+        {"drift_horizon": DRIFT_HORIZON},
     )
     assert mean_rewards is not None
     rewards = _check_rewards("mean_rewards", mean_rewards, arms)
@@ -172,8 +172,8 @@ def _drifting(
                 f"one row of {arms} mean rewards for each."
             )
     else:
-        law = {"drift_horizon": (drift_horizon, DRIFT_HORIZON)}
-        check_unused("goes with a reward_path that is a function", law)
+        reason = "goes with a reward_path that is a function"
+        check_unused(reason, {"drift_horizon": drift_horizon}, {"drift_horizon": DRIFT_HORIZON})
         path = check_numbers("reward_path", reward_path)
     path = _check_rewards("reward_path", path, arms)
     first = path[0]
@@ -220,17 +220,18 @@ def make_sampling(
     noise = RewardNoise(reward_noise, noise_std)
     check_choice("baseline", baseline, BASELINES)
     pulls = check_int("batch_size", batch_size, 1)
-    stream = check_int("first_stream", first_stream, 0, INT64_MAX)
+    stream = check_int("first_stream", first_stream, 0)
     if seed is not None:
         check_int("seed", seed, 0)
     if check_choice("gradient", gradient, ("exact", "sampled")) == "exact":
         given = {
-            "reward_noise": (reward_noise, "none"),
-            "baseline": (baseline, "none"),
-            "baseline_value": (baseline_value, None),
-            "batch_size": (pulls, 1),
+            "reward_noise": reward_noise,
+            "baseline": baseline,
+            "baseline_value": baseline_value,
+            "batch_size": pulls,
         }
-        check_unused("needs gradient='sampled'", given)
+        plain = {"reward_noise": "none", "baseline": "none", "batch_size": 1}
+        check_unused("needs gradient='sampled'", given, plain)
         return None
     if baseline == "constant":
         number = check_float("baseline_value", baseline_value)

@@ -35,6 +35,7 @@ from gw_envs.checks import (
     check_int,
     check_mean_rewards,
     check_numbers,
+    check_share,
 )
 from gw_envs.theory import WELL_FRACTION, best_arm_and_gap, well_edge
 
@@ -93,7 +94,7 @@ def well_exit(
     if escape_prob is None:
         losses, edge = rewards - rewards[a], theory.escape_threshold(fraction)
         return WellExit(rewards, eta, gap, a, losses, -well_edge(gap, fraction), edge, 2.0**-53)
-    edge = check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
+    edge = check_share("escape_prob", escape_prob)
     shift = 1.0 if edge > 0.5 else 0.0
     gains = np.eye(rewards.size)[a] - shift
     return WellExit(rewards, eta, gap, a, gains, edge - shift, edge, 0.0)

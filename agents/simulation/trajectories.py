@@ -20,7 +20,6 @@ from agents.simulation.kernels.counters import stream_key
 from agents.simulation.kernels.lanes import LANES
 from agents.simulation.settings import (
     DRIFT_HORIZON,
-    INT64_MAX,
     Bandits,
     RewardPath,
     Sampling,
@@ -38,6 +37,7 @@ from gw_envs.checks import (
     check_float,
     check_int,
     check_seconds,
+    check_share,
 )
 from gw_envs.theory import WELL_FRACTION
 from gw_envs.vector.noise import NOISE_LAWS
@@ -180,7 +180,7 @@ def simulate(
         PrecisionError: see `on_precision` (a ValueError).
     """
     rule = rule_runs.choose_rule(update, update_options, gradient, dtype, robust)
-    budget = check_int("max_updates", max_updates, 0, INT64_MAX)
+    budget = check_int("max_updates", max_updates, 0)
     rate = check_float("learning_rate", learning_rate, 0, open_low=True)
     sampling = make_sampling(
         gradient, reward_noise, noise_std, batch_size, baseline, baseline_value, seed, first_stream
@@ -215,7 +215,7 @@ def _edge(escape_fraction: float, escape_prob: float | None) -> dict[str, float]
     fraction = check_float("escape_fraction", escape_fraction, 0, 1, open_low=True)
     if escape_prob is None:
         return {"fraction": fraction}
-    edge = check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
+    edge = check_share("escape_prob", escape_prob)
     return {"fraction": _ALWAYS_INSIDE, "escape_prob": edge}
 
 

@@ -172,7 +172,7 @@ class WaysOut(Claim[dict[str, WayOut]]):
             else:  # known from below
                 right.plot(law.value, row, marker="$\\rightarrow$", ms=11, color=color)
         left.set_xscale("log")
-        left.set_xlim(0.8, 1000 * self.max_updates)
+        left.set_xlim(0.8, 10_000 * self.max_updates)
         left.set_yticks(rows, list(evidence))
         left.set_xlabel(f"updates out of the well from $\\pi_1(a^*)$ = {self.optimal_prob:g}")
         left.barh(rows[0], 0, color=BLUE, label="maximises the return")

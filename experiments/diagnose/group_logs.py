@@ -99,7 +99,7 @@ def read_history(
         )
     else:
         reason = "goes with a log that has a row for each step, without the answers"
-        check_unused(reason, {"prompts_per_step": (prompts_per_step, None)})
+        check_unused(reason, {"prompts_per_step": prompts_per_step}, {})
         notes += _add_groups(history, steps, order, ids, rewards, group_size)
     told = next((n for n in ENTROPY if n in columns), None)
     if told is not None:

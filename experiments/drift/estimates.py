@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gw_envs.checks import BadInput, Floats, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_float, check_int, check_share
 from gw_envs.hardness import check_best_actions
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def estimate_from_forks(
         ValueError: naming the argument that is out of range, a level that fewer than three runs
             visit, or data that cannot tell the levels apart.
     """
-    level_of_confidence = check_float("confidence", confidence, 0, 1, open_low=True, open_high=True)
+    level_of_confidence = check_share("confidence", confidence)
     lag = check_int("lag", lag, 1, forks.scores.shape[-1])
     seeds = _check_seeds(forks.seeds)
     cuts = _check_edges(edges, forks.distances)

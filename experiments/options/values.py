@@ -143,7 +143,8 @@ def check_unread(options: Any, reason: str, read: Sequence[str] = ()) -> None:
     """
     plain = type(options)()
     names = [field.name for field in dataclasses.fields(options) if field.name not in read]
-    check_unused(reason, {name: (getattr(options, name), getattr(plain, name)) for name in names})
+    given, defaults = ({name: getattr(one, name) for name in names} for one in (options, plain))
+    check_unused(reason, given, defaults)
 
 
 def check_names(name: str, values: Sequence[str], known: tuple[str, ...]) -> None:
@@ -154,6 +155,16 @@ def check_names(name: str, values: Sequence[str], known: tuple[str, ...]) -> Non
     """
     for value in values:
         check_choice(name, value, known)
+    check_once(name, values)
+
+
+def check_once(name: str, values: Sequence[str]) -> None:
+    """Check that no word of a list is there twice.
+
+    Raises:
+        ValueError: naming the option and the word.
+    """
+    for value in values:
         if values.count(value) > 1:
             raise BadInput(f"{name}={shown(tuple(values))} has {value!r} twice; name it once.")
 

@@ -193,7 +193,7 @@ def _sampled(config: RunConfig, policy: Floats, well: Any) -> Expectation:
                     f"the wrong arms must start alike, or one hold all but {MOST_BESIDE}."
                 )
             rewards = np.array([rewards[best], np.delete(rewards, best)[0]])
-            as_two = f" As of two arms: the others hold {beside:.2g} of the mass."
+            as_two = f" As of two arms: the other wrong ones start with {beside:.2g} together."
         law = sampled_escape_law(rewards, start, agent.learning_rate, **setting)
     except BadInput:
         if well.num_actions == 2 or not alike:

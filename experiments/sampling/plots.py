@@ -11,7 +11,7 @@ import numpy as np
 from agents.metrics import RETRIEVAL_NAMES
 from experiments.analysis.statistics import iqm
 from experiments.files import save_figure
-from experiments.pictures.style import BLUE, GREEN, ORANGE, RED, legend, new_figure
+from experiments.pictures.style import BELOW, BLUE, GREEN, ORANGE, RED, legend, new_figure
 
 AGENT_STYLE = {
     "ppo": (BLUE, "-", "PPO"),
@@ -76,6 +76,6 @@ def draw_returns(returns: Mapping[str, Any], path: Path) -> None:
     panel.set_ylabel("share still below")
     panel.set_ylim(0, 1.05)
     panel.grid(alpha=0.3)
-    legend(panel, fontsize=9, loc="lower left")
+    legend(panel, **BELOW)
     panel.set_title("normal_high: the way back to the start's recall@1 (band: 95 %)")
     save_figure(figure, path, dpi=110)

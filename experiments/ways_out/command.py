@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from experiments.files import check_files, save_table
 from experiments.options.config import parse_well_command
-from experiments.options.values import check_unread
+from experiments.options.values import check_once, check_unread
 from experiments.options.yaml_text import load_yaml
 from experiments.ways_out.comparison import Comparison, compare_rules
 from experiments.ways_out.contenders import Contender
@@ -90,9 +90,7 @@ def main(arguments: list[str]) -> int:
         reason = f"is not read with instance={options.instance!r}"
         check_unread(options, reason, ("instance", "rules", "max_updates", "output"))
         check_unread(env, reason)
-    for text in options.rules or ():
-        if (options.rules or ()).count(text) > 1:
-            raise BadInput(f"rules={shown(options.rules)} has {text!r} twice; name it once.")
+    check_once("rules", options.rules or ())
     comparison = compare_rules(
         None if options.rules is None else [read_contender(text) for text in options.rules],
         env_id=options.env_id,

@@ -22,6 +22,7 @@ from gw_envs.checks import (
     check_mean_rewards,
     check_numbers,
     check_policy,
+    check_share,
 )
 from gw_envs.theory.clock import flow_integral, quotient
 from gw_envs.theory.wells import best_arm_and_gap, escape_threshold
@@ -166,7 +167,7 @@ def uniform_start_escape_bound(
     Raises:
         ValueError: naming the argument that is out of range.
     """
-    x0 = check_float("optimal_prob", optimal_prob, 0, 1, open_low=True, open_high=True)
+    x0 = check_share("optimal_prob", optimal_prob)
     gap = check_float("largest_gap", largest_gap, 0, 1, open_low=True)
     eta = check_float("learning_rate", learning_rate, 0, open_low=True)
     k = check_int("num_actions", num_actions, 2)

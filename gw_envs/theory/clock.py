@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import Floats, check_float, check_int, check_numbers
+from gw_envs.checks import Floats, check_float, check_int, check_numbers, check_share
 from gw_envs.theory.wells import escape_threshold
 
 SERIES_TERMS = 6
@@ -147,7 +147,7 @@ def _check_setting(
     k = check_int("num_actions", num_actions, 2)
     if escape_prob is None:
         return gap, eta, k, escape_threshold()
-    edge = check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
+    edge = check_share("escape_prob", escape_prob)
     return gap, eta, k, edge
 
 

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gw_envs.checks import BadInput, Floats, check_float, check_int, check_memory, check_policy
+from gw_envs.checks import (
+    BadInput,
+    Floats,
+    check_float,
+    check_int,
+    check_memory,
+    check_policy,
+    check_share,
+)
 from gw_envs.theory.auditing import StateAudit, audit
 from gw_envs.theory.printed_theorem import check_rewards_path
 
@@ -153,7 +161,7 @@ def alternating_arms(
         clocks: how long the rewards alternate before the last ones are held.
     """
     x0 = _check_start(optimal_prob, 1.0)
-    share = check_float("second_share", second_share, 0, 1, open_low=True, open_high=True)
+    share = check_share("second_share", second_share)
     pairs = -(-check_int("clocks", clocks, 2) // 2)
     check_memory("clocks", clocks, 48 * pairs)
     return Counterexample(
@@ -203,7 +211,7 @@ def flow_time(rewards: Floats, policy: Floats, escape_prob: float = 0.1) -> floa
     path = check_rewards_path("rewards", rewards, 0, 1)
     if path.shape[0] != 1:
         raise BadInput(f"rewards of shape {path.shape} must be constant: one row.")
-    edge = check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
+    edge = check_share("escape_prob", escape_prob)
     pi = check_policy("policy", policy)
     if pi.shape != path[0].shape:
         raise BadInput(f"policy of shape {pi.shape} must have a probability for each reward.")

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import Floats, check_float, check_int, check_numbers
+from gw_envs.checks import Floats, check_float, check_int, check_numbers, check_share
 from gw_envs.theory.bounds import logit
 from gw_envs.theory.clock import flow_integral, quotient
 from gw_envs.theory.wells import escape_threshold
@@ -142,7 +142,7 @@ class GaussianInitialization:
         """
         edge = escape_threshold()
         if escape_prob is not None:
-            edge = check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
+            edge = check_share("escape_prob", escape_prob)
         return 1.0 - self.cdf_log_odds(-logit(edge))
 
     def effective_constant(self) -> float:

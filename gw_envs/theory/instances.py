@@ -11,7 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gw_envs.checks import BadInput, Floats, check_float, check_int, check_numbers, shown
+from gw_envs.checks import (
+    BadInput,
+    Floats,
+    check_float,
+    check_int,
+    check_numbers,
+    check_share,
+    shown,
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ def harmful_arm(reward_gap: float = 0.5) -> WellInstance:
     Args:
         reward_gap: D in (0, 1).
     """
-    gap = check_float("reward_gap", reward_gap, 0, 1, open_low=True, open_high=True)
+    gap = check_share("reward_gap", reward_gap)
     weights = np.exp(np.array([-1.0, 5.0, 1.0]))
     return WellInstance(
         "harmful-arm",

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import BadInput, Floats, check_float
+from gw_envs.checks import BadInput, Floats, check_float, check_share
 from gw_envs.theory.clock import quotient
 from gw_envs.theory.functional import ExponentialFunctional
 from gw_envs.theory.sampled_law import (
@@ -88,7 +88,7 @@ class NoisyArmsLaw:
         Raises:
             ValueError: if q is not in (0, 1), or for K >= 4.
         """
-        share = check_float("q", q, 0, 1, open_low=True, open_high=True)
+        share = check_share("q", q)
         if math.isnan(self.noise_scale):
             raise BadInput(
                 f"mean_rewards of {self.exponent + 1} arms have a law whose mean is known and "

@@ -19,7 +19,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gw_envs.checks import BadInput, Floats, check_float, check_int, check_numbers
+from gw_envs.checks import BadInput, Floats, check_float, check_int, check_numbers, check_share
 from gw_envs.theory.clock import quotient
 
 CONSTANT_TIMES_RATE = 0.45
@@ -55,7 +55,7 @@ def printed_escape_time(
     Raises:
         ValueError: naming the argument that is out of range.
     """
-    x0 = check_float("optimal_prob", optimal_prob, 0, 1, open_low=True, open_high=True)
+    x0 = check_share("optimal_prob", optimal_prob)
     gap = check_float("reward_gap", reward_gap, 0, 1, open_low=True)
     default = printed_constant(learning_rate)
     c = default if constant is None else check_float("constant", constant, 0, open_low=True)

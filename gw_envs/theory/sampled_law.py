@@ -28,6 +28,7 @@ from gw_envs.checks import (
     check_float,
     check_mean_rewards,
     check_numbers,
+    check_share,
 )
 from gw_envs.theory.functional import ExponentialFunctional
 from gw_envs.theory.wells import escape_threshold
@@ -85,7 +86,7 @@ class SampledEscapeLaw:
         Raises:
             ValueError: if q is not in (0, 1).
         """
-        share = check_float("q", q, 0, 1, open_low=True, open_high=True)
+        share = check_share("q", q)
         return self.scale * self.functional.quantile(share)
 
     def survival(self, updates: ArrayLike) -> Any:
@@ -154,7 +155,7 @@ def sampled_escape_law(
     functional = ExponentialFunctional(
         tuple(jumps.tolist()), tuple(chances.tolist()), pace * (wrong - level.value)
     )
-    start = check_float("optimal_prob", optimal_prob, 0, 1, open_low=True, open_high=True)
+    start = check_share("optimal_prob", optimal_prob)
     check_reach(start, functional.slope)
     scale = _scale(functional, pace * pace * second, pace * level.slope, optimal_prob, escape_prob)
     return SampledEscapeLaw(functional, scale, scale * float(optimal_prob) - 1)
@@ -219,8 +220,8 @@ def check_start(optimal_prob: float, escape_prob: float | None) -> tuple[float, 
     """x0 and the edge, x0 below the edge."""
     edge = escape_threshold()
     if escape_prob is not None:
-        edge = check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
-    start = check_float("optimal_prob", optimal_prob, 0, 1, open_low=True, open_high=True)
+        edge = check_share("escape_prob", escape_prob)
+    start = check_share("optimal_prob", optimal_prob)
     if start >= edge:
         raise BadInput(f"optimal_prob={start!r} must be below the edge {edge:g} of the well.")
     return start, edge

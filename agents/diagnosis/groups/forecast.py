@@ -20,15 +20,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from agents.updates import RULES
 from agents.updates.groups import GroupRule
-from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, check_int, check_share
 from gw_envs.theory import group_escape_law
+from gw_envs.theory.bounds import logit
 from gw_envs.theory.sampled_law import SampledEscapeLaw
 
 SHALLOW = 0.03  # G x from which on groups are followed one by one
@@ -90,12 +90,14 @@ def critical_kl_weight(
     Raises:
         ValueError: naming the argument out of range.
     """
+    from scipy.special import expit
+
     check_choice("kl_form", kl_form, ("k3", "reverse"))
-    edge = check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
+    edge = check_share("escape_prob", escape_prob)
     x0 = check_float("start_prob", start_prob, 0, edge, open_low=True, open_high=True)
-    z0, last = _logit(x0), _logit(edge)
+    z0, last = logit(x0), logit(edge)
     z = np.linspace(z0, last, KL_CELLS)[1:]
-    x = _expit(z)
+    x = expit(z)
     gain, total = group_signals(rule, group_size)
     g = binomial(x, group_size) @ gain - x * (binomial(x, group_size) @ total)
     pull = x * (1 - x) * (z - z0) if kl_form == "reverse" else x - x0
@@ -133,7 +135,7 @@ class GroupWait:
     def __post_init__(self) -> None:
         """Check the attributes."""
         check_float("pace", self.pace, 0, open_low=True)
-        check_float("escape_prob", self.escape_prob, 0, 1, open_low=True, open_high=True)
+        check_share("escape_prob", self.escape_prob)
         if not group_signals(self.rule, self.group_size)[0][1] > 0:
             raise BadInput(f"rule={self.rule!r} learns nothing from one success in a group.")
 
@@ -166,7 +168,7 @@ class GroupWait:
         """
         from scipy.special import gammaincinv
 
-        share = check_float("q", q, 0, 1, open_low=True, open_high=True)
+        share = check_share("q", q)
         mean, variance = self.moments(prob)
         usable = np.isfinite(mean) & (mean > 0) & (variance > 0)
         shape = np.where(usable, mean, 1.0) ** 2 / np.where(usable, variance, 1.0)
@@ -190,13 +192,15 @@ class GroupWait:
         Between the places of the table both are taken as linear; a step shorter than a cell leads
         part of the way to the next place, and the rest of it stays where it was.
         """
+        from scipy.special import expit
+
         gain, total = self._signals
-        edge = _logit(self.escape_prob)
-        bottom = min(_logit(SHALLOW / self.group_size), edge - 1.0)
+        edge = logit(self.escape_prob)
+        bottom = min(logit(SHALLOW / self.group_size), edge - 1.0)
         wanted = CELLS_PER_STEP * (edge - bottom) / (self.pace * gain[1])
         cells = int(np.clip(wanted, LEAST_CELLS, MOST_CELLS))
         z = np.linspace(bottom, edge, cells + 1)
-        x = _expit(z)
+        x = expit(z)
         jump = self.pace * (gain - x[:, None] * total)
         chance = np.where(jump > 0, binomial(x, self.group_size), 0.0)
         active = chance.sum(axis=1)
@@ -216,11 +220,3 @@ class GroupWait:
             off = float(weight @ (rest - weight @ rest) ** 2)
             variance[i] = ((1 - active[i]) / active[i] ** 2 + off + weight @ spread) / leaves
         return z, mean, variance
-
-
-def _logit(x: Any) -> Any:
-    return np.log(x) - np.log1p(-x)
-
-
-def _expit(z: Any) -> Any:
-    return 1 / (1 + np.exp(-z))

@@ -182,7 +182,6 @@ class Evidence:
     history: GroupHistory
     counts: PromptCounts
     pace: Pace | None
-    group_size: int
     homogeneous: bool = True
 
     @classmethod
@@ -235,7 +234,6 @@ class Evidence:
             history=history,
             counts=counts,
             pace=pace,
-            group_size=size,
             homogeneous=not pooled or _alike(counts, members),
         )
 

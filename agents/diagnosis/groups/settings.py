@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gw_envs.checks import BadInput, check_choice, check_float, check_int
+from gw_envs.checks import BadInput, check_choice, check_float, check_int, check_share
 
 RULES = ("grpo", "dr-grpo", "rloo", "max-rl")
 KL_FORMS = ("k3", "reverse")
@@ -53,7 +53,7 @@ class GroupSettings:
         if self.budget is not None:
             check_int("budget", self.budget, 1)
         for name in ("escape_prob", "solved_prob", "confidence"):
-            check_float(name, getattr(self, name), 0, 1, open_low=True, open_high=True)
+            check_share(name, getattr(self, name))
         if self.solved_prob <= self.escape_prob:
             raise BadInput(
                 f"solved_prob={self.solved_prob:g} must be above escape_prob={self.escape_prob:g}."

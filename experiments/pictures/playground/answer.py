@@ -81,7 +81,7 @@ def _theory(setting: Setting) -> tuple[float, float, float]:
     if setting.update != "softmax-pg":
         return nothing
     x0, rewards, eta = setting.optimal_prob, np.array(setting.rewards), setting.learning_rate
-    gap = float(rewards.max() - np.sort(rewards)[-2])
+    gap = float(theory.best_arm_and_gap(rewards)[1])
     others = [arm for arm in range(3) if arm != setting.best]
     lower, upper, law = nothing
     if rewards[others[0]] == rewards[others[1]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from agents.updates import exact_rules, make_rule
-from gw_envs.checks import BadInput, check_choice, check_float
+from gw_envs.checks import BadInput, check_choice, check_float, check_share
 
 LOWEST_PROB = 1e-12
 SMOOTH_RULES = tuple(name for name in sorted(exact_rules()) if make_rule(name).is_smooth)
@@ -43,7 +43,7 @@ class Setting:
         if ordered[2] - ordered[1] < 1e-9:
             raise BadInput(f"rewards={self.rewards!r} must have one largest.")
         for prob in self.policy:
-            check_float("policy", prob, 0, 1, open_low=True, open_high=True)
+            check_share("policy", prob)
         if abs(sum(self.policy) - 1) > 1e-9:
             raise BadInput(f"policy={self.policy!r} must sum to 1.")
         check_float("learning_rate", self.learning_rate, 0, 100, open_low=True)

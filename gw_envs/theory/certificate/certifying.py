@@ -24,6 +24,7 @@ from gw_envs.checks import (
     check_mean_rewards,
     check_numbers,
     check_seconds,
+    check_share,
     shown,
 )
 from gw_envs.theory.certificate.direct import Balls, follow_classes, follow_logit
@@ -140,7 +141,7 @@ def certify_equal_gap_escape_time(
     gap = check_float("reward_gap", reward_gap, 0, 1, open_low=True)
     eta = check_float("learning_rate", learning_rate, 0, open_low=True)
     others = check_int("num_actions", num_actions, 2) - 1
-    x0 = check_float("optimal_prob", optimal_prob, 0, 1, open_low=True, open_high=True)
+    x0 = check_share("optimal_prob", optimal_prob)
     edge = _edge(escape_prob)
     problem = _Problem([gap, 0.0], [1, others], eta, None, x0, edge, True)
     return _certify(count, problem, method, max_updates)
@@ -202,7 +203,7 @@ def _edge(escape_prob: float | None) -> float:
     """The edge on pi(a*), checked."""
     if escape_prob is None:
         return escape_threshold()
-    return check_float("escape_prob", escape_prob, 0, 1, open_low=True, open_high=True)
+    return check_share("escape_prob", escape_prob)
 
 
 def check_flint() -> None:
