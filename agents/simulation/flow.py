@@ -37,6 +37,7 @@ STEP_TAKEN = 64  # true updates made at most to find a crossing
 STIFF = 120  # jumps of the explicit method in one stretch before the implicit one takes over
 PROBE = 1e-5  # step of the Jacobian's differences, relative to the offset
 QUIET = 1e-8  # moves by less than this an update do not make a map without a clock rough
+NEGLIGIBLE = 1e-3  # a term that is smaller than this share of the tolerance is not looked for
 SHORTEST = 2.0  # jumps below this many times their own price are made update by update
 
 
@@ -156,29 +157,34 @@ class Follower:
         return not len(self.stops) and not np.isnan(self.path.crossings).any()
 
     def field(self, time: float, moved: Floats) -> Floats:
-        """F [N], `time` updates after the stretch began.
+        """F [N], `time` updates after the stretch began, of as many terms as matter.
 
         Sets `_roughness`, the estimated first term left out over the largest entry.
         """
-        order = self.level.order
-        self.path.evaluations += order
-        increments, position, n = np.empty((order, self.size)), moved, self._begin + time
-        try:
-            for k in range(order):
-                increments[k] = self.dynamics.increment(position, n + k)
-                position = position + increments[k]
-        except BadInput:  # a trial that overshot; a true update says so if it is met
-            self._roughness = math.inf
-            return np.full(self.size, np.nan)
-        total, terms = increments[0].copy(), increments
-        largest = np.abs(total).max()
-        for k in range(2, order + 1):
-            terms = terms[1:] - terms[:-1]
-            total += (-1) ** (k + 1) / k * terms[0]
-        if n >= self.still_from:  # what is left of a fast motion is rounding, no roughness
-            largest += QUIET
-        ratio = np.abs(terms[0]).max() / order / largest if largest > 0 else 0.0
-        self._roughness = ratio ** (order / (order - 1)) if math.isfinite(ratio) else math.inf
+        position, n = moved, self._begin + time
+        total, differences, largest = np.zeros(self.size), [], 0.0
+        for k in range(self.level.order):
+            try:
+                increment = self.dynamics.increment(position, n + k)
+            except BadInput:  # a trial that overshot; a true update says so if it is met
+                self._roughness = math.inf
+                return np.full(self.size, np.nan)
+            self.path.evaluations += 1
+            position = position + increment
+            row = [increment]
+            for difference in differences:  # of the same points but the last
+                row.append(row[-1] - difference)
+            differences = row
+            total += row[-1] * ((-1) ** k / (k + 1))
+            size = float(np.abs(row[-1]).max())
+            if k == 0:
+                # What is left of a fast motion is rounding, no roughness.
+                largest = size + (QUIET if n >= self.still_from else 0.0)
+                continue
+            ratio = size / (k + 1) / largest if largest > 0 else 0.0
+            self._roughness = ratio ** ((k + 1) / k) if math.isfinite(ratio) else math.inf
+            if self._roughness < NEGLIGIBLE * self.level.tolerance:
+                break
         return total
 
     def _solver(self, method: Any, time: float, moved: Floats, end: float, first: float) -> Any:
@@ -217,7 +223,7 @@ class Follower:
         from scipy.integrate import DOP853, Radau
 
         method = Radau if self._stiff else DOP853
-        solver, jumps = self._solver(method, 0.0, self._moved, end, 2 * price), 0
+        solver, jumps, last = self._solver(method, 0.0, self._moved, end, 2 * price), 0, None
         while solver.status == "running" and self.path.evaluations < self.max_evaluations:
             before, offset = solver.t, solver.y.copy()
             with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -231,12 +237,17 @@ class Follower:
             self.path.jumps += 1
             inside = self._again(Radau, before, offset) if self._stiff else _Dense(solver)
             self._take(before, solver.t, solver.y, inside)
+            if not self._stiff:
+                wanted, made = solver.h_abs, solver.step_size
+                if last:
+                    solver.h_abs *= min(1.0, wanted / last[0])
+                last = (wanted, made)
             if self._ended():
                 return True
             short = solver.t - before < price and solver.t < end
-            if not self._stiff and (short or jumps >= STIFF):
-                # Smooth and yet slow: stiff, or about to be smooth no longer.
-                self._stiff, method = True, Radau
+            ending = self._roughness > NEGLIGIBLE * tolerance  # about to be smooth no longer
+            if not self._stiff and ((short and not ending) or jumps >= STIFF):
+                self._stiff, method = True, Radau  # smooth and yet slow
                 solver = self._solver(method, solver.t, solver.y, end, 2 * price)
             elif short:
                 self._stiff = False

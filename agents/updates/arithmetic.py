@@ -16,8 +16,8 @@ def advantages(policy: Floats, values: Floats) -> Floats:
     Values are measured from the first arm's: where all are equal, U is 0 and no rounding.
     """
     differences = values - values[..., :1]
-    centred = differences - np.sum(policy * differences, axis=-1, keepdims=True)
-    return centred - np.sum(policy * centred, axis=-1, keepdims=True)
+    centred = differences - (policy * differences).sum(axis=-1, keepdims=True)
+    return centred - (policy * centred).sum(axis=-1, keepdims=True)
 
 
 def ratio_excess(policy: Floats, moved: Floats) -> Floats:
@@ -45,7 +45,7 @@ def push(policy: Floats, pull: Floats, excess: Real = 0.0) -> Floats:
         pull: [..., K].
         excess: pi/q - 1, [..., K]; 0 for the policy itself.
     """
-    total = np.sum(policy * pull, axis=-1, keepdims=True)
+    total = (policy * pull).sum(axis=-1, keepdims=True)
     return policy * (advantages(policy, pull) - excess * total)
 
 

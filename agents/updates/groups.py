@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -124,13 +125,13 @@ def success_contrast(name: str, policy: Floats, values: Floats) -> tuple[Floats,
     Raises:
         ValueError: if a value is outside [0, 1].
     """
-    if np.min(values) < -1e-9 or np.max(values) > 1 + 1e-9:
+    if values.min() < -1e-9 or values.max() > 1 + 1e-9:
         raise BadInput(
             f"values from {float(np.min(values)):.6g} to {float(np.max(values)):.6g} are no "
             f"probabilities of success, which {name} takes them for: they must lie in [0, 1]."
         )
-    success = np.sum(policy * values, axis=-1, keepdims=True)
-    failure = np.sum(policy * (1 - values), axis=-1, keepdims=True)
+    success = (policy * values).sum(axis=-1, keepdims=True)
+    failure = (policy * (1 - values)).sum(axis=-1, keepdims=True)
     product = success * failure
     pull = policy * advantages(policy, values)
     return success, failure, pull / np.where(product > 0, product, np.inf)
@@ -151,18 +152,26 @@ def check_verdicts(name: str, returns: Floats) -> Floats:
     return returns
 
 
+@cache
+def log_binomials(size: float) -> tuple[Floats, Floats]:
+    """m = 1, ..., G-1 and ln C(G, m), asked for at every update."""
+    from scipy.special import gammaln
+
+    m = np.arange(1.0, size)
+    return m, gammaln(size + 1) - gammaln(m + 1) - gammaln(size - m + 1)
+
+
 def mixed_groups(size: float, success: Floats, failure: Floats) -> tuple[Floats, Floats]:
     """E[sqrt(m(G-m))/G] and P(0 < m < G) over p(1-p), m ~ Bin(G, p), [..., 1]; finite G.
 
     Without the factor p(1-p) both are polynomials with positive terms, which nothing cancels.
     """
-    from scipy.special import gammaln, xlogy
+    from scipy.special import xlogy
 
-    m = np.arange(1, int(size))
-    ways = gammaln(size + 1) - gammaln(m + 1) - gammaln(size - m + 1)
+    m, ways = log_binomials(size)
     chance = np.exp(ways + xlogy(m - 1, success) + xlogy(size - m - 1, failure))
-    length = np.sum(chance * np.sqrt(m * (size - m)) / size, axis=-1, keepdims=True)
-    return length, np.sum(chance, axis=-1, keepdims=True)
+    length = (chance * np.sqrt(m * (size - m)) / size).sum(axis=-1, keepdims=True)
+    return length, chance.sum(axis=-1, keepdims=True)
 
 
 @register("rloo")
