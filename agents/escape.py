@@ -51,9 +51,8 @@ def suboptimality(policy: Floats, values: Floats, optimal_actions: NDArray[np.in
         values: Q or mean rewards [..., S, K].
         optimal_actions: a* of each state, [S].
     """
-    best = np.take_along_axis(values, np.broadcast_to(
-        optimal_actions[:, None], (*values.shape[:-1], 1)), axis=-1)  # fmt: skip
-    return np.sum(policy * (best - values), axis=-1)
+    best = values[..., np.arange(len(optimal_actions)), optimal_actions]
+    return np.asarray((policy * (best[..., None] - values)).sum(axis=-1))
 
 
 def well_gaps(
@@ -66,11 +65,10 @@ def well_gaps(
     """
     if discount == 0:
         return np.broadcast_to(reward_gaps, values.shape[:-1])
-    index = np.broadcast_to(optimal_actions[:, None], (*values.shape[:-1], 1))
-    best = np.take_along_axis(values, index, axis=-1)[..., 0]
+    states = np.arange(len(optimal_actions))
     others = values.copy()
-    np.put_along_axis(others, index, -np.inf, axis=-1)
-    return best - others.max(axis=-1)
+    others[..., states, optimal_actions] = -np.inf
+    return np.asarray(values[..., states, optimal_actions] - others.max(axis=-1))
 
 
 class EscapeDetector:

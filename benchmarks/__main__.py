@@ -27,7 +27,6 @@ BENCHMARKS = {
     "pg-torch": "benchmarks.pg_torch",
     "pg-jax": "benchmarks.pg_jax",
     "pg-threads": "benchmarks.pg_threads",
-    "rule-kernels": "benchmarks.rule_kernels",
     "precision": "benchmarks.precision",
     "agent": "benchmarks.agent",
     "reinforce": "benchmarks.reinforce",

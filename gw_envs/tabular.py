@@ -9,6 +9,7 @@ leading axes are batches, and each batch of S x S systems is one call of a linea
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -160,7 +161,7 @@ class TabularMDP:
         """
         chain = np.matmul(policy[:, None, :], self.transitions)[:, 0]
         # Values are its rows times rewards, visits the start times its columns.
-        stays = np.linalg.inv(np.identity(len(policy)) - self.discount * chain)
+        stays = np.linalg.inv(_identity(len(policy)) - self.discount * chain)
         values = stays @ (policy * rewards).sum(axis=1)
         visits = self.initial @ stays
         return rewards + self.discount * (self.transitions @ values), visits[:, None]
@@ -216,6 +217,12 @@ class TabularMDP:
             gradient += weight[..., None] * pi * _advantages(pi, values)
             weight = self.discount * np.einsum("...s,...st->...t", weight, transitions)
         return gradient
+
+
+@cache
+def _identity(size: int) -> Floats:
+    """[size, size], made once: it is asked for at every update."""
+    return np.identity(size)
 
 
 def _advantages(pi: Floats, values: Floats) -> Floats:

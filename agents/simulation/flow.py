@@ -38,6 +38,8 @@ STIFF = 120  # jumps of the explicit method in one stretch before the implicit o
 PROBE = 1e-5  # step of the Jacobian's differences, relative to the offset
 QUIET = 1e-8  # moves by less than this an update do not make a map without a clock rough
 NEGLIGIBLE = 1e-3  # a term that is smaller than this share of the tolerance is not looked for
+LISTEN = 16  # jumps after which the rounding of the map is estimated anew, by moving ...
+NUDGE, SAFETY = 1e-15, 4.0  # ... the parameters so little, and taken to be so many times larger
 SHORTEST = 2.0  # jumps below this many times their own price are made update by update
 
 
@@ -130,6 +132,7 @@ class Follower:
     kinks: Sequence[float] = ()
     stops: Any = ()
     _roughness: float = field(default=0.0, init=False)
+    _noise: float = field(default=0.0, init=False)
     _stiff: bool = field(default=False, init=False)
 
     def run(self) -> Path:
@@ -162,7 +165,8 @@ class Follower:
         Sets `_roughness`, the estimated first term left out over the largest entry.
         """
         position, n = moved, self._begin + time
-        total, differences, largest = np.zeros(self.size), [], 0.0
+        total, largest = np.zeros(self.size), 0.0
+        differences: list[Floats] = []
         for k in range(self.level.order):
             try:
                 increment = self.dynamics.increment(position, n + k)
@@ -183,6 +187,8 @@ class Follower:
                 continue
             ratio = size / (k + 1) / largest if largest > 0 else 0.0
             self._roughness = ratio ** ((k + 1) / k) if math.isfinite(ratio) else math.inf
+            if size <= self._noise * 2**k:
+                self._roughness = 0.0
             if self._roughness < NEGLIGIBLE * self.level.tolerance:
                 break
         return total
@@ -217,13 +223,18 @@ class Follower:
         price = SHORTEST * 12 * order
         if order == 0 or end < price:
             return False
+        self._listen(self._moved, begin)
         self.field(0.0, self._moved)
         if self._roughness > tolerance:
             return False
         from scipy.integrate import DOP853, Radau
 
         method = Radau if self._stiff else DOP853
-        solver, jumps, last = self._solver(method, 0.0, self._moved, end, 2 * price), 0, None
+        solver, jumps, wanted = (
+            self._solver(method, 0.0, self._moved, end, 2 * price),
+            0,
+            2.0 * price,
+        )
         while solver.status == "running" and self.path.evaluations < self.max_evaluations:
             before, offset = solver.t, solver.y.copy()
             with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -237,11 +248,9 @@ class Follower:
             self.path.jumps += 1
             inside = self._again(Radau, before, offset) if self._stiff else _Dense(solver)
             self._take(before, solver.t, solver.y, inside)
-            if not self._stiff:
-                wanted, made = solver.h_abs, solver.step_size
-                if last:
-                    solver.h_abs *= min(1.0, wanted / last[0])
-                last = (wanted, made)
+            if jumps % LISTEN == 0:
+                self._listen(solver.y, begin + solver.t)
+            wanted = self._pace(solver, wanted)
             if self._ended():
                 return True
             short = solver.t - before < price and solver.t < end
@@ -257,6 +266,22 @@ class Follower:
         else:
             self._stiff = False
         return jumps > 0
+
+    def _pace(self, solver: Any, wanted: float) -> float:
+        """Set the next jump's length and tolerance; the length before, which was `wanted`, anew."""
+        if not self._stiff:
+            # Jumps that shrink go on shrinking: none is tried that would be too long.
+            wanted, solver.h_abs = solver.h_abs, solver.h_abs * min(1.0, solver.h_abs / wanted)
+        # What rounding adds in a jump cannot be made smaller by shorter ones.
+        solver.atol = max(self.level.tolerance, self._noise * solver.h_abs)
+        return wanted
+
+    def _listen(self, moved: Floats, n: float) -> None:
+        """Estimate by how much rounding may change an increment."""
+        self.path.evaluations += 2
+        nudged = moved + NUDGE * np.cos(np.arange(self.size))
+        change = self.dynamics.increment(nudged, n) - self.dynamics.increment(moved, n)
+        self._noise = SAFETY * float(np.abs(change).max())
 
     def _again(self, method: Any, start: float, offset: Floats) -> Callable[[float], Floats]:
         """The flow from a point at any time soon after: what an implicit jump has for inside."""

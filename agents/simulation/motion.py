@@ -100,6 +100,7 @@ class WellWorld:
         self._best: NDArray[np.int64] = well.optimal_actions
         self._gaps = well.reward_gaps
         self._edges = well_edge(self._gaps)
+        self._seen: tuple[float, Any, Any] = (math.nan, None, None)
 
     def _rewards(self, clock: float) -> Floats:
         """Mean rewards [S, K]."""
@@ -109,7 +110,11 @@ class WellWorld:
     def _values(self, policy: Floats, clock: float) -> tuple[Floats, Floats]:
         if not self.depends_on_policy:
             return self._rewards(clock), self._weight
-        return self.well.values_under(policy, self._rewards(clock))
+        when, where, found = self._seen  # an update asks first for the edge, then for the increment
+        if clock != when or not np.array_equal(policy, where):
+            found = self.well.values_under(policy, self._rewards(clock))
+            self._seen = clock, policy, found
+        return found
 
     def exact(self, rule: ExactRule, policy: Any, clock: float) -> tuple[Any, Floats, Any]:
         """See `World`."""

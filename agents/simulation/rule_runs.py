@@ -1,15 +1,15 @@
-"""The exact rules in `simulate`: those with a kernel compiled, every other in batched numpy."""
+"""The exact rules in `simulate`, but softmax-pg, which has kernels: batched numpy."""
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
-from agents.simulation.kernels import blocks, rule_kernels
+from agents.simulation.kernels import blocks
 from agents.simulation.settings import check_options
 from agents.updates import ExactRule, UpdateRule
 from agents.updates.regularized import log_softmax
@@ -63,22 +63,6 @@ def log_map(rule: UpdateRule | None) -> Callable[[Floats], Floats]:
     return log_policy
 
 
-def is_compiled(rule: ExactRule, drifting: bool) -> bool:
-    """Whether a kernel makes the updates of this rule, under drifting rewards or constant ones."""
-    return rule.name in rule_kernels.LAWS and not drifting
-
-
-def run_part(
-    rule: UpdateRule, begin: int, end: int, problem: blocks.Problem, record: blocks.Record
-) -> None:
-    """Run trajectories [begin, end) of a compiled rule."""
-    numbers = [float(getattr(rule, item.name)) for item in fields(rule)]
-    first, second = [*numbers, 0.0, 0.0][:2]
-    law = rule_kernels.LAWS[rule.name]
-    scratch = np.zeros((3, problem.theta.shape[1]))
-    rule_kernels.run_rows(begin, end, law, first, second, scratch, problem, record)
-
-
 def iterate(rule: ExactRule, problem: blocks.Problem, best: Any, record: blocks.Record) -> None:
     """Run the whole batch with the rule's own class, which also holds what the rule remembers.
 
@@ -118,8 +102,11 @@ def iterate(rule: ExactRule, problem: blocks.Problem, best: Any, record: blocks.
             mark += 1
         if mark == marks.size:
             break
-        step = rule.increment(problem.theta + moved, values, rate)
+        with np.errstate(all="ignore"):  # a rate that is too large is told below
+            step = rule.increment(problem.theta + moved, values, rate)
         moved = moved + np.where(resting[:, None], 0.0, step)
+        if not math.isfinite(moved.sum()):
+            raise BadInput(f"learning_rate={rate!r} is too large: the parameters left float64.")
     record.moved[:] = moved
 
 

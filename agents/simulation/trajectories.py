@@ -27,7 +27,7 @@ from agents.simulation.settings import (
     make_bandits,
     make_sampling,
 )
-from agents.updates import ExactRule, UpdateRule
+from agents.updates import ExactRule
 from agents.updates.regularized import log_softmax
 from gw_envs.checks import (
     BadInput,
@@ -140,8 +140,8 @@ def simulate(
     Args:
         mean_rewards: r in [0, 1], [K] or [B, K], one best arm each; None with `reward_path`.
         initial_theta: parameters of the rule (logits; escort-pg: see its class), [K] or [B, K].
-        update: an exact rule. All but softmax-pg run with exact gradients in plain float64; those
-            of `rule_kernels.LAWS` are compiled (constant rewards), the others batched numpy.
+        update: an exact rule. softmax-pg is compiled; the others run with exact gradients as
+            batched numpy arrays in plain float64.
         learning_rate: eta > 0.
         max_updates: budget, 0 <= max_updates < 2^63.
         gradient: "exact" or "sampled".
@@ -189,8 +189,7 @@ def simulate(
     bandits = make_bandits(
         mean_rewards, initial_theta, rule, reward_path, optimal_action, reward_gap, drift_horizon
     )
-    in_numpy = rule is not None and not rule_runs.is_compiled(rule, bandits.is_path)
-    order = bandits.given_order if in_numpy else bandits.best_first
+    order = bandits.best_first if rule is None else bandits.given_order
     problem = _make_problem(bandits, order, rate, sampling, dtype)._replace(
         stop=check_bool("stop_at_escape", stop_at_escape),
         floor=_floor(dtype, compensated, on_precision),
@@ -199,13 +198,11 @@ def simulate(
     )
     threads = _check_threads(num_threads, budget * bandits.theta.size, sampling)
     record = blocks.new_record(problem, bool(history))
-    if rule is not None and in_numpy:
-        rule_runs.iterate(rule, problem, bandits.optimal_action, record)
+    if rule is None:
+        _run(problem, record, sampling is not None, compensated, dtype, threads)
     else:
-        _run(problem, record, rule or sampling is not None, compensated, dtype, threads)
+        rule_runs.iterate(rule, problem, bandits.optimal_action, record)
     report_imprecision(record.lowest_prob, dtype, compensated, on_precision, update)
-    if rule is not None and not np.all(np.isfinite(record.moved)):
-        raise BadInput(f"learning_rate={rate!r} is too large: the parameters left float64.")
     marks = problem.marks if history else None
     return _in_given_order(record, bandits.theta, order, rule, marks)
 
@@ -305,26 +302,20 @@ def _make_problem(
 def _run(
     problem: blocks.Problem,
     record: blocks.Record,
-    kind: UpdateRule | bool,
+    sampled: bool,
     robust: bool,
     dtype: str,
     threads: int,
 ) -> None:
-    """Run all blocks on `threads` threads; the kernels hold no lock while they work.
-
-    `kind` is a compiled rule, or whether softmax-pg is sampled.
-    """
+    """Run all blocks on `threads` threads; the kernels hold no lock while they work."""
     batch, arms = problem.theta.shape
-    width = blocks.SAMPLED_WIDTH if kind else blocks.EXACT_WIDTH
+    width = blocks.SAMPLED_WIDTH if sampled else blocks.EXACT_WIDTH
 
     def work(begin: int, end: int) -> None:
-        if not isinstance(kind, bool):
-            rule_runs.run_part(kind, begin, end, problem, record)
-            return
         block = blocks.aligned_zeros((arms, width), dtype)
         numbers = blocks.aligned_zeros((blocks.NUMBERS_WIDTH,), dtype)
         counts = blocks.aligned_zeros((blocks.COUNTS_WIDTH,), "int64")
-        flags = (True if robust else None, True if kind else None)
+        flags = (True if robust else None, True if sampled else None)
         entry.run_blocks(begin, end, block, numbers, counts, problem, record, *flags)
 
     # Several parts a thread, since some blocks escape long before others.

@@ -153,12 +153,13 @@ def check_verdicts(name: str, returns: Floats) -> Floats:
 
 
 @cache
-def log_binomials(size: float) -> tuple[Floats, Floats]:
-    """m = 1, ..., G-1 and ln C(G, m), asked for at every update."""
+def mixed_counts(size: float) -> tuple[Floats, Floats, Floats]:
+    """m = 1, ..., G-1, ln C(G, m) and sqrt(m(G-m))/G, asked for at every update."""
     from scipy.special import gammaln
 
     m = np.arange(1.0, size)
-    return m, gammaln(size + 1) - gammaln(m + 1) - gammaln(size - m + 1)
+    ways = gammaln(size + 1) - gammaln(m + 1) - gammaln(size - m + 1)
+    return m, ways, np.sqrt(m * (size - m)) / size
 
 
 def mixed_groups(size: float, success: Floats, failure: Floats) -> tuple[Floats, Floats]:
@@ -168,10 +169,9 @@ def mixed_groups(size: float, success: Floats, failure: Floats) -> tuple[Floats,
     """
     from scipy.special import xlogy
 
-    m, ways = log_binomials(size)
+    m, ways, lengths = mixed_counts(size)
     chance = np.exp(ways + xlogy(m - 1, success) + xlogy(size - m - 1, failure))
-    length = (chance * np.sqrt(m * (size - m)) / size).sum(axis=-1, keepdims=True)
-    return length, chance.sum(axis=-1, keepdims=True)
+    return (chance * lengths).sum(axis=-1, keepdims=True), chance.sum(axis=-1, keepdims=True)
 
 
 @register("rloo")

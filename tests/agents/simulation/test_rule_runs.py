@@ -1,4 +1,4 @@
-"""The compiled rules against their numpy classes and against counts computed elsewhere."""
+"""`simulate` of every rule against the classes and against counts computed elsewhere."""
 
 import re
 
