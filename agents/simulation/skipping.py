@@ -23,7 +23,7 @@ jump is off by less than 3e-7 of one pull. Nearer the edge the updates are made 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -32,7 +32,7 @@ from numpy.typing import ArrayLike, NDArray
 from agents.simulation.kernels.counters import stream_key
 from agents.simulation.kernels.draws import draw_geometric, draw_uniform, draw_waiting, open_stream
 from agents.simulation.solver import check_theta, well_exit
-from gw_envs.checks import BadInput, check_choice, check_int, check_memory
+from gw_envs.checks import BadInput, Floats, check_choice, check_int, check_memory
 from gw_envs.theory import WELL_FRACTION
 
 JUMP_PROB = 0.05
@@ -70,14 +70,18 @@ def jump_odds(y: float, h: float, pulls: float) -> float:
 
 @_compiled
 def _escape(
-    stream: Any, y: float, h1: float, h2: float, rho1: float, rho2: float, edge: float,
+    stream: Any, odds: Any, h1: float, h2: float, rho1: float, rho2: float, edge: float,
     limit: float, events: bool, work: int,
 ) -> int:  # fmt: skip
-    """Smallest n with p_n > edge; CENSORED if above the limit, GIVEN_UP if it takes more work."""
-    n = 0.0
+    """Smallest n with p_n > edge; CENSORED if above the limit, GIVEN_UP if it takes more work.
+
+    `odds` [1] against the best arm are those of the start, and then those of the escape.
+    """
+    n, y = 0.0, odds[0]
     for _ in range(work):
         p = 1.0 / (1.0 + y)
         if p > edge:
+            odds[0] = y
             return int(n)
         if n >= limit:
             return CENSORED
@@ -121,10 +125,70 @@ def _escape_all(
     """
     for i in range(odds.size):
         stream = open_stream(key, np.uint64(first_stream + i))
-        out[i] = _escape(stream, odds[i], h1, h2, rho1, rho2, edge, limit, events, work)
+        own = odds[i : i + 1]
+        out[i] = _escape(stream, own, h1, h2, rho1, rho2, edge, limit, events, work)
         if out[i] == GIVEN_UP:
             return i
     return odds.size
+
+
+class Law(NamedTuple):
+    """What a pull does: h1 and h2, the chances of a reward, and where the well ends."""
+
+    h1: float
+    h2: float
+    rho1: float
+    rho2: float
+    edge: float
+
+
+def make_law(
+    mean_rewards: ArrayLike,
+    learning_rate: float,
+    escape_fraction: float = WELL_FRACTION,
+    escape_prob: float | None = None,
+    reward_noise: str = "none",
+    baseline: str = "none",
+) -> Law:
+    """Check what `sampled_escape_times` is told of the bandit and the rule.
+
+    Raises:
+        BadInput: naming the argument, or what would make skipping an approximation.
+    """
+    _refuse_approximations(mean_rewards, reward_noise, baseline)
+    exit_ = well_exit(mean_rewards, learning_rate, escape_fraction, escape_prob)
+    check_choice("reward_noise", reward_noise, ("none", "bernoulli"))
+    best, other = exit_.rewards[exit_.optimal_action], exit_.rewards[1 - exit_.optimal_action]
+    sizes, chances = (best, other), (1.0, 1.0)
+    if reward_noise == "bernoulli":
+        sizes, chances = chances, sizes
+    h1, h2 = (2.0 * exit_.learning_rate * float(size) for size in sizes)
+    edge = exit_.escape_prob
+    if h1 * (1.0 - edge) < SMALLEST_STEP:
+        raise BadInput(
+            f"learning_rate={learning_rate!r} moves the odds by a share of {h1 * (1.0 - edge):.3g} "
+            f"near the edge, which float64 would lose; {SMALLEST_STEP:g} is the least that works."
+        )
+    return Law(h1, h2, float(chances[0]), float(chances[1]), edge)
+
+
+def follow(
+    law: Law, odds: Floats, limit: int, seed: int | None, *, events: bool = True,
+    work: int = 10**9, first_stream: int = 0,
+) -> NDArray[np.int64]:  # fmt: skip
+    """Escape times [B] from the odds against the best arm [B], which become those at the escape.
+
+    Raises:
+        BadInput: if `work` single updates and events are not enough.
+    """
+    key, out = stream_key(seed), np.empty(odds.size, dtype=np.int64)
+    done = _escape_all(odds, *law, float(limit), events, work, key, first_stream, out)
+    if done < odds.size:
+        raise BadInput(
+            f"max_direct_updates={work} single updates and events did not take trajectory {done} "
+            "out of the well; raise it, or lower max_updates to censor such runs."
+        )
+    return out
 
 
 def sampled_escape_times(
@@ -174,40 +238,18 @@ def sampled_escape_times(
         BadInput: naming the argument, or what would make skipping an approximation, or the work
             that ran out.
     """
-    _refuse_approximations(mean_rewards, reward_noise, baseline)
-    exit_ = well_exit(mean_rewards, learning_rate, escape_fraction, escape_prob)
-    check_choice("reward_noise", reward_noise, ("none", "bernoulli"))
+    law = make_law(
+        mean_rewards, learning_rate, escape_fraction, escape_prob, reward_noise, baseline
+    )
     events = check_choice("method", method, ("events", "direct")) == "events"
     limit = check_int("max_updates", max_updates, 0, MOST_UPDATES)
     work = check_int("max_direct_updates", max_direct_updates, 1, 2**62)
     first = check_int("first_stream", first_stream, 0, 2**62)
-    odds = _start_odds(
-        check_theta(initial_theta, 2, (1, 2)), exit_.optimal_action, num_trajectories
-    )
-    best, other = exit_.rewards[exit_.optimal_action], exit_.rewards[1 - exit_.optimal_action]
-    sizes, chances = (best, other), (1.0, 1.0)
-    if reward_noise == "bernoulli":
-        sizes, chances = chances, sizes
-    h1, h2 = (2.0 * exit_.learning_rate * float(size) for size in sizes)
-    rho1, rho2 = (float(chance) for chance in chances)
+    theta = check_theta(initial_theta, 2, (1, 2))
+    odds = _start_odds(theta, int(np.argmax(np.asarray(mean_rewards))), num_trajectories)
     if seed is not None:
         check_int("seed", seed, 0)
-    edge = exit_.escape_prob
-    if h1 * (1.0 - edge) < SMALLEST_STEP:
-        raise BadInput(
-            f"learning_rate={learning_rate!r} moves the odds by a share of {h1 * (1.0 - edge):.3g} "
-            f"near the edge, which float64 would lose; {SMALLEST_STEP:g} is the least that works."
-        )
-    key, out = stream_key(seed), np.empty(odds.size, dtype=np.int64)
-    law = (h1, h2, rho1, rho2, edge, float(limit), events, work)
-    done = _escape_all(odds, *law, key, first, out)
-    if done < odds.size:
-        raise BadInput(
-            f"max_direct_updates={work} single updates and events did not take trajectory {done} "
-            f"out of the well (learning_rate={learning_rate!r}); raise it, or lower max_updates to "
-            "censor such runs."
-        )
-    return out
+    return follow(law, odds, limit, seed, events=events, work=work, first_stream=first)
 
 
 def _refuse_approximations(mean_rewards: ArrayLike, reward_noise: str, baseline: str) -> None:

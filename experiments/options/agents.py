@@ -68,6 +68,7 @@ class SoftmaxPGOptions(StartOptions):
         from agents.jumping_pg import JumpingPG
         from agents.rollouts import check_baseline
         from agents.schedules import LARGEST_POWER, PowerSchedule
+        from agents.skipping_pg import SkippingPG
         from agents.softmax_pg import SoftmaxPG
         from gw_envs.registration import make_well
 
@@ -79,9 +80,10 @@ class SoftmaxPGOptions(StartOptions):
             schedule = PowerSchedule(rate, power)
             updates = range(0 if run.until_escape else run.max_updates)
             rate = [schedule(n) for n in updates] or schedule
-        agent_class = JumpingPG if run.until_escape else SoftmaxPG
+        agent_class = SoftmaxPG
         if run.until_escape:
             gradient = "exact" if gradient == "both" else gradient
+            agent_class = JumpingPG if gradient == "exact" else SkippingPG
         check_baseline(self.baseline, self.baseline_value)
         names = ("baseline", "baseline_value", "batch_size")
         sampling: dict[str, Any] = {name: getattr(self, name) for name in names}

@@ -22,7 +22,8 @@ class RunOptions:
     """Budget: a run without an escape by then is censored."""
     until_escape: bool = False
     """Follow the exact gradient to the last state's escape and ten times beyond, however far:
-    updates are jumped over, max_updates and the sampled seeds are left out."""
+    updates are jumped over, max_updates and the sampled seeds are left out. With gradient sampled
+    (two arms, softmax-pg, baseline none) the escape of every seed is drawn, however far."""
     seed: int = 0
     """Seed of the first run; the others count up from it."""
     num_seeds: int = 10

@@ -10,6 +10,7 @@ from agents import metrics
 from agents.escape import CENSORED, EscapeEvent
 from agents.evaluation import Record
 from agents.interface import Agent
+from agents.skipping_pg import SkippingPG
 from agents.softmax_pg import MOST_UPDATES, log_spaced
 from experiments.options.config import RunConfig
 from experiments.results import Rows
@@ -39,7 +40,14 @@ class Run(RecordedRun):
     @property
     def marks(self) -> frozenset[int] | None:
         """The log-spaced updates of the budget, whoever else is made at once."""
+        if self._skips:
+            return frozenset([0])
         return None if self.budget is None else frozenset(log_spaced(self.budget).tolist())
+
+    @property
+    def _skips(self) -> bool:
+        """Whether of each run only its start and its escape are known."""
+        return isinstance(self.learners[0], SkippingPG)
 
     def _learn(self, agent: Agent, traces: list[Trace]) -> None:
         """Train a batch of runs, one trace each, under one progress bar."""
@@ -87,7 +95,10 @@ class Run(RecordedRun):
 
         rule = getattr(self.config.agent, "update", "softmax-pg")
         title = self.config.exp_name + (f", update {rule}" if rule != "softmax-pg" else "")
-        draw_run(title, self.learners[0].well, self.traces, path)
+        if self._skips:
+            _draw_escapes(title, self.traces, path)
+        else:
+            draw_run(title, self.learners[0].well, self.traces, path)
 
     def _summary(self) -> str:
         well = self.learners[0].well
@@ -119,6 +130,16 @@ def attach(agent: Agent, traces: list[Trace]) -> None:
         from experiments.runs.sb3_writer import TraceWriter
 
         log_to(TraceWriter(traces[0]))
+
+
+def _draw_escapes(title: str, traces: list[Trace], path: Path) -> None:
+    """How many runs are still in the well: all that is known of runs whose updates are skipped."""
+    from experiments.analysis.statistics import kaplan_meier
+    from experiments.pictures.survival import draw_survival
+
+    censored = [trace.escape_time is None for trace in traces]
+    times = [trace.updates if t is None else t for trace in traces for t in [trace.escape_time]]
+    draw_survival({"sampled gradient": kaplan_meier(times, censored)}, path, title=title)
 
 
 def _time(count: Any) -> int | None:
