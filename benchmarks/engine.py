@@ -118,7 +118,8 @@ def several_states() -> list[Result]:
     last = float(np.nanmax(seen[-1].steps))
     pairs = zip(seconds["engine"], seconds["one by one"], strict=True)
     ratio = statistics.median(last * one / engine for engine, one in pairs)
-    times = ", ".join(f"{t:.8g}" for t in seen[-1].steps)
+    known = zip(seen[-1].steps, seen[-1].relative_error, strict=True)
+    times = ", ".join(f"{t:.8g} (error {e * t:.1g})" for t, e in known)
     detail = f"T = {times}; {per_unit(seconds, 'answer', 'engine')}"
     detail += f", {per_unit(seconds, 'update', 'one by one')}"
     spent = statistics.median(seconds["engine"])
