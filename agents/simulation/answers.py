@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+FALL = 4.0  # of the distance between answers, from one setting to the next, where they converge
+
 
 @dataclass(frozen=True)
 class EscapeTime:
@@ -75,8 +77,9 @@ def settled(
     """Look at finer and finer settings until two answers agree.
 
     The error is the distance between the last two crossings as real numbers, at least `rounding` of
-    the count. Where a whole number lies within that distance of the last one, the count could be
-    off by one and the error says so.
+    the count; where the distances do not fall, the answers are noise, and it is twice the largest.
+    Where a whole number lies within that distance of the last one, the count could be off by one
+    and the error says so.
 
     Args:
         look: what the setting of this number sees, from coarse to fine.
@@ -86,6 +89,7 @@ def settled(
         tolerance: relative error that will do where float64 cannot decide the integer.
     """
     previous, n, error = math.nan, 0.0, 0.0
+    changes: list[float] = []
     for level in range(levels):
         now = look(level)
         n = now.n
@@ -95,7 +99,9 @@ def settled(
         previous = now.crossing
         if math.isnan(change):
             continue  # the first level has nothing to be compared with
-        error = max(change, rounding * n)
+        converges = not changes or change < changes[-1] / FALL
+        changes.append(change)
+        error = max(change if converges else 2 * max(changes), rounding * n)
         if n > 0 and abs(now.crossing - round(now.crossing)) <= error:
             error = max(error, 1.0)
         if error < 0.5 or (error <= tolerance * n and rounding * n > 0.5):

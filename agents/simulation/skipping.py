@@ -26,9 +26,9 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from agents.simulation.kernels.compiling import compiled
 from agents.simulation.kernels.counters import stream_key
 from agents.simulation.kernels.draws import draw_geometric, draw_uniform, draw_waiting, open_stream
 from agents.simulation.solver import check_theta, well_exit
@@ -41,7 +41,7 @@ CENSORED = -1
 GIVEN_UP = -2
 SMALLEST_STEP = 1e-12  # relative, of the odds: smaller ones would be lost in float64
 MOST_UPDATES = 2**53  # update numbers are whole float64 numbers
-_compiled = njit(cache=True, nogil=True, error_model="numpy")
+_compiled = compiled(nogil=True, error_model="numpy")
 
 
 @_compiled

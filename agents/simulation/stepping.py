@@ -14,11 +14,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from agents.escape import DOMINANT
 from agents.lower_bounds import reward_path
 from agents.simulation.kernels import jumping
+from agents.simulation.kernels.compiling import compiled
 from agents.simulation.kernels.jumping import LOST, PHI, PI, REWARD, ROWS, TRAVELLED, D, W
 from agents.simulation.kernels.lanes import source_digest
 from agents.simulation.solver import subtract
@@ -29,10 +29,10 @@ STRETCH = 2_000_000  # action-updates between two looks at the clock, the bar an
 
 
 def _build(digest: int) -> Any:
-    """The compiled kernel; `digest` in their closure ties numba's disk cache to the sources."""
-    compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+    """The compiled kernel; `digest` in its closure ties numba's disk cache to the sources."""
+    kernel = compiled(nogil=True, error_model="numpy", fastmath={"contract"})
 
-    @compiled
+    @kernel
     def look(work: Any, rewards: Any, best: Any, edge: Any, rate: Any) -> tuple[float, int]:
         """PI and PHI of one row under `rewards` [K]: its sub-optimality, and what is watched."""
         for a in range(rewards.size):
@@ -46,7 +46,7 @@ def _build(digest: int) -> Any:
         dominant = work[PI, likeliest] >= DOMINANT
         return loss, (2 * likeliest + dominant) * 2 + (loss >= edge)
 
-    @compiled
+    @kernel
     def step_until(
         works: Any, path: Any, rates: Any, weights: Any, best: Any, edges: Any,
         losses: Any, watched: Any, n: Any, end: Any,

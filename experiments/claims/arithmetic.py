@@ -222,9 +222,9 @@ class Arithmetic(Claim[Loops]):
 @cache
 def compiled_loop() -> Any:
     """The loop, compiled for whatever dtype it is given; theta is changed in place."""
-    from numba import njit
+    from agents.simulation.kernels.compiling import compiled
 
-    return njit(cache=True, error_model="numpy")(plain_loop)
+    return compiled(error_model="numpy")(plain_loop)
 
 
 def plain_loop(

@@ -146,9 +146,9 @@ def first_escapes(
 
 @cache
 def _compiled() -> Any:
-    from numba import njit
+    from agents.simulation.kernels.compiling import compiled
 
-    return njit(cache=True)(_cycle)
+    return compiled()(_cycle)
 
 
 def _cycle(cycle: Floats, theta: Floats, eta: float, edge: float, updates: int) -> int:

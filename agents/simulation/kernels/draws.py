@@ -13,12 +13,12 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from agents.simulation.kernels.compiling import compiled
 from agents.simulation.kernels.counters import stream_state, uniform
 
 _ONE = np.uint64(1)
-_compiled = njit(cache=True, nogil=True, error_model="numpy")
+_compiled = compiled(nogil=True, error_model="numpy")
 
 
 @_compiled

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
 from agents.simulation.kernels import blocks, counters, direct, driver, reinforce
+from agents.simulation.kernels.compiling import compiled
 from agents.simulation.kernels.lanes import KERNEL, LANES, source_digest
 
 
 def build(digest: int) -> Any:
     """The entry itself; `digest` in its closure ties numba's disk cache to the sources."""
 
-    @njit(cache=True, **KERNEL)
+    @compiled(**KERNEL)
     def run_blocks(
         begin: Any, end: Any, block: Any, numbers: Any, counts: Any,
         problem: Any, record: Any, robust: Any, sampled: Any,

@@ -32,8 +32,9 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from scipy.integrate import DOP853
+
+from agents.simulation.kernels.compiling import compiled
 
 MIN_JUMP = 16.0  # shorter jumps cost more than the updates they replace
 FIRST_JUMP = 0.25  # first guess of a jump, in units of 1/rate
@@ -54,7 +55,7 @@ REWARD, GAIN, W, D, LOST, TRAVELLED, PI, U, PHI, FIRST, TRIAL, POINT, SLOPE = ra
 ROWS = SLOPE + 12  # the slopes of a jump
 
 # FMA is allowed; reordering is not, it would destroy the compensated sums.
-_compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_compiled = compiled(nogil=True, error_model="numpy", fastmath={"contract"})
 
 
 class Problem(NamedTuple):

@@ -183,6 +183,16 @@ def test_answers_that_differ_are_not_exact():
     assert not settled(lambda level: near[level], 2, 1e-14, 1e9, 1e-9).is_exact
 
 
+def test_answers_that_do_not_converge_err_by_twice_their_spread():
+    crossings = [1000.5, 1010.5, 1007.5]
+    looks = [Seen(at + 0.5, at, True, "jump") for at in crossings]
+    noise = settled(lambda level: looks[level], 3, 1e-14, 1e9, 1e-9)
+    assert noise.relative_error * noise.steps == pytest.approx(20)
+    looks[2] = Seen(1012.0, 1011.5, True, "jump")
+    converging = settled(lambda level: looks[level], 3, 1e-14, 1e9, 1e-9)
+    assert converging.relative_error * converging.steps == pytest.approx(1)
+
+
 class Rotation:
     """z <- lambda z, of known flow and crossing: |z| first above an edge."""
 
