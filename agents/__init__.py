@@ -13,14 +13,16 @@ from gw_envs.lazy import lazy_names
 if TYPE_CHECKING:
     from agents.jumping_pg import JumpingPG
     from agents.policies import Start, softmax
+    from agents.skipping_pg import SkippingPG
     from agents.softmax_pg import SoftmaxPG
 
-__all__ = ["JumpingPG", "SoftmaxPG", "Start", "softmax"]
+__all__ = ["JumpingPG", "SkippingPG", "SoftmaxPG", "Start", "softmax"]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "JumpingPG": "jumping_pg",
+        "SkippingPG": "skipping_pg",
         "SoftmaxPG": "softmax_pg",
         "Start": "policies",
         "softmax": "policies",

@@ -108,7 +108,8 @@ class JumpingPG(SoftmaxPG):
         budget = engine.make_budget(motion, max_updates)
         if max_updates is None:
             budget = engine.cut(budget, LARGEST)
-        self._keep_escape(engine.escapes(motion, budget))
+        plateau = engine.Plateau(motion, budget)
+        self._keep_escape(plateau.escapes())
         escapes = self.escape.steps[~self.escape.censored]
         end = max(self.escape.updates.max(), 10.0)
         if max_updates is not None:
@@ -116,7 +117,7 @@ class JumpingPG(SoftmaxPG):
         elif len(escapes) == len(self.escape.steps):
             end = min(BEYOND_ESCAPE * max(end, 1.0), float(LARGEST))
         stops = log_spaced(end, extra=[n for t in escapes for n in (t - 1, t)])
-        thetas = engine.history(motion, stops, budget)
+        thetas = plateau.history(stops)
         reached = np.isfinite(thetas).all(axis=(1, 2))
         return stops[reached], thetas[reached]
 

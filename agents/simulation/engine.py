@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,6 +21,7 @@ DIRECT = Level(0, 0.0)
 GLANCE, GLANCE_WORK = Level(3, 1e-5), 15_000
 ROUNDING = 5e-14  # relative error left by float64, measured against the closed form
 WORK = 10**6  # evaluations of the map that are made unless told otherwise: about a minute
+KEPT = 2 * 10**6  # numbers of updates made one by one that are kept for the history
 LONGEST = 86_400.0  # seconds of updates one by one that are begun at all
 
 
@@ -101,36 +103,79 @@ def glance(motion: Motion, end: float = MOST_UPDATES, work: int = GLANCE_WORK) -
     return follow(motion, GLANCE, float(end), work).counts
 
 
-def escapes(motion: Motion, budget: Budget, tolerance: float = 1e-9) -> EscapeTime:
-    """When each state leaves its well, arrays [S]; each state by itself where none sees another.
+class Plateau:
+    """A motion through its plateaus: when each state leaves its well, and what was seen on the way.
 
-    Updates that cannot be jumped over are made once, all states side by side. Where the work ends
-    before all have escaped, those that have are known and the others censored.
+    Args:
+        motion: what is followed.
+        budget: how far.
     """
-    end = min(budget.updates * (1 + 1e-6) + 2.0, float(MOST_UPDATES))  # all levels see the escape
-    end = float(math.floor(end))
-    path, after = _begin(motion, min(motion.rough_until, end), budget.work)
-    answers = [
-        _answer(Seen(float(n), float(at), False, "direct"), budget, path.update)
-        for n, at in zip(path.counts, path.crossings, strict=True)
-    ]
-    waiting = np.flatnonzero(np.isnan(path.crossings))
-    if waiting.size and motion.rough_until <= path.update < end:
+
+    def __init__(self, motion: Motion, budget: Budget) -> None:
+        self._motion, self._budget = motion, budget
+        # All settings see an escape at the last update.
+        self._end = float(math.floor(min(budget.updates * (1 + 1e-6) + 2.0, float(MOST_UPDATES))))
+        self._is_short = motion.rough_until * motion.size <= KEPT
+
+    @cached_property
+    def _every(self) -> Path:
+        """All updates that cannot be jumped over, where they are few enough to be kept."""
+        until = min(self._motion.rough_until, self._end)
+        return follow(self._motion, DIRECT, until, self._budget.work, np.arange(until + 1))
+
+    def _begin(self, until: float, stops: Floats) -> tuple[Path, Motion]:
+        """The path of these updates, made one by one, and the motion from where they end."""
+        motion = self._motion
+        path = (
+            self._every
+            if self._is_short
+            else follow(motion, DIRECT, min(motion.rough_until, until), self._budget.work, stops)
+        )
+        start, origin = motion.table(path.moved), motion.origin + path.update
+        return path, replace(motion, start=start, origin=origin)
+
+    def escapes(self, tolerance: float = 1e-9) -> EscapeTime:
+        """When each state leaves its well, arrays [S]; each by itself where none sees another.
+
+        Where the work ends before all have escaped, those that have are known and the others
+        censored.
+        """
+        path, after = self._begin(self._end, np.empty(0))
+        budget = self._budget
+        answers = [
+            _answer(Seen(float(n), float(at), False, "direct"), budget, path.update)
+            for n, at in zip(path.counts, path.crossings, strict=True)
+        ]
+        waiting = np.flatnonzero(np.isnan(path.crossings))
+        if waiting.size and self._motion.rough_until <= path.update < self._end:
+            for part in after.parts():
+                watched = [part.alone] if part.alone is not None else list(range(len(answers)))
+                wanted = [state for state in watched if state in waiting]
+                if wanted:
+                    ways = _Ways(part, budget, self._end)
+                    for state in wanted:
+                        answers[state] = ways.escape(watched.index(state), tolerance)
+        return stacked(answers)
+
+    def history(self, stops: Floats) -> Floats:
+        """theta [N, S, K] at these updates of the budget, ascending; NaN where not reached."""
+        motion = self._motion
+        early = stops[stops <= motion.rough_until]
+        path, after = self._begin(stops[-1], early)
+        moved = path.history[early.astype(np.int64)] if self._is_short else path.history
+        theta = np.full((len(stops), *motion.start.shape), np.nan)
+        theta[: len(early)] = motion.start + moved.reshape(-1, *motion.start.shape)
+        later = np.arange(len(early), len(stops))
+        if motion.rough_until > path.update or not later.size:
+            return theta
+        level, rest = self._budget.levels[-2:][0], stops[later] - after.origin
         for part in after.parts():
-            watched = [part.alone] if part.alone is not None else list(range(len(answers)))
-            wanted = [state for state in watched if state in waiting]
-            if wanted:
-                ways = _Ways(part, budget, end)
-                for state in wanted:
-                    answers[state] = ways.escape(watched.index(state), tolerance)
-    return stacked(answers)
-
-
-def _begin(motion: Motion, until: float, work: int, stops: ArrayLike = ()) -> tuple[Path, Motion]:
-    """The path of the updates made one by one, and the motion from where they end."""
-    path = follow(motion, DIRECT, until, work, stops)
-    start = motion.table(path.moved)
-    return path, replace(motion, start=start, origin=motion.origin + path.update)
+            moved = follow(part, level, rest[-1], self._budget.work, rest).history
+            if part.alone is None:
+                theta[later] = after.start + moved.reshape(-1, *motion.start.shape)
+            else:
+                theta[later, part.alone] = after.start[part.alone] + moved
+        return theta
 
 
 def _answer(seen: Seen, budget: Budget, reached: float) -> EscapeTime:
@@ -164,21 +209,3 @@ class _Ways:
         n = path.update if np.isnan(path.crossings[edge]) else path.counts[edge]
         method = "jump" if path.jumps else "direct"
         return Seen(origin + float(n), origin + path.crossings[edge], path.jumps > 0, method)
-
-
-def history(motion: Motion, stops: Floats, budget: Budget) -> Floats:
-    """theta at these updates, ascending, the last the end: [N, S, K]; NaN where not reached."""
-    end = float(stops[-1])
-    path, after = _begin(motion, min(motion.rough_until, end), budget.work, stops)
-    theta = motion.start + path.history.reshape(-1, *motion.start.shape)
-    later = np.flatnonzero(stops > path.update)
-    if motion.rough_until > path.update or not later.size:
-        return theta
-    level, rest = budget.levels[-2:][0], stops[later] - after.origin
-    for part in after.parts():
-        moved = follow(part, level, end - after.origin, budget.work, rest).history
-        if part.alone is None:
-            theta[later] = after.start + moved.reshape(-1, *motion.start.shape)
-        else:
-            theta[later, part.alone] = after.start[part.alone] + moved
-    return theta

@@ -230,11 +230,8 @@ class Follower:
         from scipy.integrate import DOP853, Radau
 
         method = Radau if self._stiff else DOP853
-        solver, jumps, wanted = (
-            self._solver(method, 0.0, self._moved, end, 2 * price),
-            0,
-            2.0 * price,
-        )
+        solver, jumps = self._solver(method, 0.0, self._moved, end, 2 * price), 0
+        wanted = solver.h_abs
         while solver.status == "running" and self.path.evaluations < self.max_evaluations:
             before, offset = solver.t, solver.y.copy()
             with warnings.catch_warnings(), np.errstate(all="ignore"):

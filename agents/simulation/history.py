@@ -130,4 +130,4 @@ def _states(
         return theta + follow_level(exit_, theta, LEVELS[-2], updates[-1], most, updates)[1]
     motion = bandit_motion(exit_, rule, theta)
     budget = engine.make_budget(motion, int(updates[-1]), work)
-    return engine.history(motion, updates, budget)[:, 0]
+    return engine.Plateau(motion, budget).history(updates)[:, 0]

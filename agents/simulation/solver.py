@@ -202,7 +202,8 @@ def _follow_rule(
     if method == "closed-form":
         raise BadInput(f"method='closed-form' is softmax-pg's; update={rule.name!r} has none.")
     motion = bandit_motion(exit_, rule, theta)
-    found = engine.escapes(motion, engine.make_budget(motion, budget, work, method), rtol)
+    limits = engine.make_budget(motion, budget, work, method)
+    found = engine.Plateau(motion, limits).escapes(rtol)
     return EscapeTime(**{name: value.item() for name, value in vars(found).items()})
 
 

@@ -85,7 +85,7 @@ def test_the_engine_agrees_with_the_closed_form(optimal_prob):
     policy = np.array([optimal_prob, *[(1 - optimal_prob) / 5] * 5])
     rule = make_rule("softmax-pg")
     motion = bandit_motion(well_exit(REWARDS, RATE), rule, rule.theta_from_policy(policy))
-    found = engine.escapes(motion, engine.make_budget(motion))
+    found = engine.Plateau(motion, engine.make_budget(motion)).escapes()
     truth = theory.equal_gap_escape_time(optimal_prob, 0.2, RATE, 6)
     error = abs(found.steps[0] - truth)
     assert error <= max(0.5, found.relative_error[0] * truth)
