@@ -127,13 +127,13 @@ def censored_note(traces: Sequence[Trace], budget: int | None, can_jump: bool) -
     times = [time for trace in traces for time in trace.state_escape_times]
     if len(times) > len(traces):
         note = (
-            f"A run is one seed in all its states: at max_updates={budget:,} {left} of {len(traces)} "
-            f"runs were still in\nthe well of a state or more; {times.count(None)} of {len(times)} "
-            "rows are censored."
+            f"A run is one seed in all its states: at max_updates={budget:,} {left} of "
+            f"{len(traces)} runs were still in\nthe well of a state or more; "
+            f"{times.count(None)} of {len(times)} rows are censored."
         )
     if can_jump:
-        note = (
-            f"{note.rstrip()}\n--until-escape follows the exact gradient to its escape, however far; "
+        note += (
+            "\n--until-escape follows the exact gradient to its escape, however far; "
             "--max-updates makes\nthe budget larger."
         )
     return note
