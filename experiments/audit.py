@@ -25,6 +25,16 @@ COUNTEREXAMPLES = {
     "CE5": alternating_arms,
 }
 
+COLUMNS = """\
+printed t0: the paper promises the well before it, where its premise holds. True bound: the
+corrected theorem allows no escape up to it. Escape: the update after which the policy was outside
+the well. Within: where all gaps are equal, pi(a*) passes 0.1 between these updates."""
+READINGS = """\
+The paper says: "there exists an initialization and a positive constant C" such that the well holds
+until t0 = C/(Delta pi(a*)). There are four ways to read that:"""
+VERDICTS = """\
+What this run says of them ("not decided": it is one start, and ends with its budget):"""
+
 
 @dataclass(frozen=True)
 class AuditOptions(StartOptions):
@@ -83,10 +93,7 @@ def audit_environment(options: AuditOptions, env: Any) -> tuple[StateAudit, ...]
 
 
 def print_audit(reports: tuple[StateAudit, ...]) -> None:
-    """A line of numbers per state, then a sentence per state.
-
-    Within: the updates at which pi(a*) passes 0.1 by the two-sided theorem, where gaps are equal.
-    """
+    """A line of numbers and a sentence per state, then what they say of each reading."""
     print(f"{'state':>5} {'pi(a*)':>9} {'Delta':>7} {'gaps seen':>17} {'printed t0':>12}", end="")
     print(f" {'true bound':>12} {'escape':>10} {'within':>16}  premise")
     for r in reports:
@@ -98,8 +105,18 @@ def print_audit(reports: tuple[StateAudit, ...]) -> None:
             f"{r.printed_time:>12,.1f} {r.well_bound:>12,.1f} {escape:>10} {within:>16}  "
             f"{'holds' if r.premise_holds else 'fails'}"
         )
-    print()
+    print(f"\n{COLUMNS}\n")
     for r in reports:
         print(r.verdict)
-        for reading in r.readings:
-            print(f"  reading {reading.name!r} ({reading.meaning}): {reading.verdict}")
+    _print_readings(reports)
+
+
+def _print_readings(reports: tuple[StateAudit, ...]) -> None:
+    """The readings of the printed sentence, once; then a row per state."""
+    print(f"\n{READINGS}")
+    readings = reports[0].readings
+    for reading in readings:
+        print(f"  {reading.name + ':':<13}{reading.meaning}")
+    print(f"\n{VERDICTS}\n{'state':>5}" + "".join(f"{reading.name:>14}" for reading in readings))
+    for r in reports:
+        print(f"{r.state:>5}" + "".join(f"{reading.verdict:>14}" for reading in r.readings))

@@ -6,12 +6,11 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-QUIET_SECONDS = 10.0  # work that ends sooner says nothing where nobody watches
-LINE_SECONDS = 30.0
+LINE_SECONDS = 10.0  # work that ends sooner says nothing where nobody watches
 
 
 def progress(iterable: Iterable[Any] | None = None, **options: Any) -> Any:
-    """A tqdm bar; where standard error is no terminal, lines every half minute after ten seconds.
+    """A tqdm bar; where standard error is no terminal, a line every ten seconds.
 
     Args:
         iterable: what is gone through, or None for a bar that is updated by hand.
@@ -21,7 +20,7 @@ def progress(iterable: Iterable[Any] | None = None, **options: Any) -> Any:
 
     if not sys.stderr.isatty():
         options |= {
-            "delay": QUIET_SECONDS,
+            "delay": LINE_SECONDS,
             "mininterval": LINE_SECONDS,
             "maxinterval": 2 * LINE_SECONDS,
             "bar_format": "{desc}: {n_fmt} of {total_fmt}, {elapsed} gone, {remaining} to go\n",

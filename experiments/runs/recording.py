@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,7 +50,7 @@ class RecordedRun(ABC):
         config: the configuration. With `config.run.resume` the run goes on from the last checkpoint
             in that folder, which must be of the same settings.
         make_tracker: a factory (run name, config) -> Tracker; default by `config.run.track`.
-        show_progress: whether each learner has its progress bar.
+        show_progress: whether the plan is said and the run has its progress bar.
 
     Attributes:
         learners: whatever learns, picklable, in order.
@@ -98,9 +100,20 @@ class RecordedRun(ABC):
     def _runs_of(self, learner: Any) -> Iterable[tuple[str, int, list[float]]]:
         """Gradient, seed and each state's lower bound, of every run that a learner makes."""
 
+    @property
     @abstractmethod
-    def _learn(self, learner: Any, traces: list[Trace]) -> None:
-        """Train to the end of the budget; the traces keep what is seen on the way."""
+    def _budget(self) -> int | None:
+        """Updates that each learner makes; None: to the escape and beyond."""
+
+    @abstractmethod
+    def _learn(self, learner: Any, traces: list[Trace], bar: Any) -> None:
+        """Train to the end of the budget; the traces keep what is seen on the way.
+
+        Args:
+            learner: whose turn it is.
+            traces: one per run that it makes.
+            bar: of the whole run; moved by `bar.update`.
+        """
 
     @abstractmethod
     def _draw(self, path: Path) -> None:
@@ -134,6 +147,7 @@ class RecordedRun(ABC):
     def _execute(self, folder: Path) -> RunResults:
         """Run in a folder that no other process uses."""
         write_settings(folder, self.config)
+        self._say_plan()
         factory = self._make_tracker or tracker_factory(self.config, folder, self._names())
         with graceful_termination():
             try:
@@ -146,8 +160,10 @@ class RecordedRun(ABC):
             tables = self._write(folder, "finished")
             figure = folder / "run.png"
             self._draw(figure)
-            for trace in self.traces:
-                trace.finish(figure=figure)
+            with self._bar("closing trackers", len(self.traces), "runs") as bar:
+                for trace in self.traces:
+                    trace.finish(figure=figure)
+                    bar.update()
         remove_checkpoint(folder)
         return RunResults(folder, self.traces, tables, figure, self._summary())
 
@@ -169,15 +185,20 @@ class RecordedRun(ABC):
             self._train(factory)
 
     def _train(self, factory: TrackerFactory) -> None:
-        for i, learner in enumerate(self.learners):
-            if i == len(self.groups):
-                self._begin(learner, factory)
-            group = self.groups[i]
-            if any(trace.status != "finished" for trace in group):
-                self._learn(learner, group)
-                for trace in group:
-                    trace.status = "finished"
-                self._checkpoint()
+        each = self._budget
+        total = None if each is None else each * len(self.learners)
+        with self._bar(self.config.exp_name or "run", total, "updates") as bar:
+            for i, learner in enumerate(self.learners):
+                if i == len(self.groups):
+                    self._begin(learner, factory)
+                group = self.groups[i]
+                if any(trace.status != "finished" for trace in group):
+                    self._learn(learner, group, bar)
+                    for trace in group:
+                        trace.status = "finished"
+                    self._checkpoint()
+                if each is not None:
+                    bar.update((i + 1) * each - bar.n)
 
     def tables(self) -> dict[str, Rows]:
         """What the runs have shown so far, as rows by table."""
@@ -187,11 +208,24 @@ class RecordedRun(ABC):
             "escapes": [{"run_id": t.run_id} | row for t in self.traces for row in t.events],
         }
 
-    def _bar(self, name: str, total: int | None, unit: str, done: int = 0) -> Any:
-        """A learner's progress bar."""
+    def _bar(self, name: str, total: int | None, unit: str) -> Any:
+        """A progress bar."""
         from experiments.options.progress import progress
 
-        return progress(total=total, initial=done, desc=name, unit=f" {unit}", disable=self._silent)
+        return progress(total=total, desc=name, unit=f" {unit}", disable=self._silent)
+
+    def _say_plan(self) -> None:
+        """What will be made, before the first of it is."""
+        if self._silent:
+            return
+        kinds = Counter(kind for one in self.learners for kind, _, _ in self._runs_of(one))
+        runs = " and ".join(
+            f"{count} {kind}-gradient run" + ("s" if count > 1 else "")
+            for kind, count in kinds.items()
+        )
+        budget = self._budget
+        length = "to the escape" if budget is None else f"of {budget:,} updates"
+        print(f"plan: {runs} {length}", file=sys.stderr, flush=True)
 
     def _checkpoint(self) -> None:
         """Save how far the run has come, if the last checkpoint is old enough."""

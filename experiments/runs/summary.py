@@ -33,15 +33,16 @@ def escape_table(
     lines: list[str] = []
     num_states = len(traces[0].state_bounds)
     kinds = sorted({trace.gradient for trace in traces})
+    shown = {kind: _has_law(expected.get(kind, ())) for kind in kinds}
     for state in range(num_states):
         if num_states > 1:
             starts = {f", from pi(a*) = {trace.first_prob(state):.3g}" for trace in traces}
             lines.append(f"state {state}" + (starts.pop() if len(starts) == 1 else ""))
         for kind in kinds:
-            lines.append(_head(kind))
+            lines.append(_head(kind, shown[kind]))
             own = [trace for trace in traces if trace.gradient == kind]
             here = expected[kind][state] if kind in expected else Expectation()
-            lines += [_row(trace, state, here) for trace in own]
+            lines += [_row(trace, state, here, shown[kind]) for trace in own]
             lines.append("")
     notes = [note for kind in kinds for note in _notes(expected.get(kind, ()))]
     return "\n".join([*lines, WELL_FOOT, *dict.fromkeys(notes)])
@@ -56,21 +57,32 @@ def _notes(states: Sequence[Expectation]) -> list[str]:
     ]
 
 
-def _head(kind: str) -> str:
-    """Column heads of exact or of sampled runs."""
-    names = ("lower bound", "upper bound", "law")
+def _has_law(states: Sequence[Expectation]) -> bool:
+    """Whether anything but the lower bound is known, in any state."""
+    return any(
+        not math.isnan(value) for one in states for value in (one.upper, one.law, *one.quantiles)
+    )
+
+
+def _head(kind: str, has_law: bool) -> str:
+    """Column heads of exact or of sampled runs; those of a law only where there is one."""
+    names: tuple[str, ...] = ("lower bound", "upper bound", "law")
     if kind != "exact":
         names = ("10 % by law", "median by law", "90 % by law")
+    if not has_law:
+        names = ("lower bound",) if kind == "exact" else ()
     return f"{'gradient':<9}{'seed':>5}{'escape time':>24}" + "".join(f"{n:>20}" for n in names)
 
 
-def _row(trace: Trace, state: int, expected: Expectation) -> str:
+def _row(trace: Trace, state: int, expected: Expectation, has_law: bool) -> str:
     """One run in one state."""
     time = _time(trace.state_escape_times[state], trace.relative_error)
+    cells: list[str] = []
     if trace.gradient == "exact":
-        lower = trace.state_bounds[state]
-        cells = [bound(lower, down=True), bound(expected.upper, down=False), near(expected.law)]
-    else:
+        cells.append(bound(trace.state_bounds[state], down=True))
+        if has_law:
+            cells += [bound(expected.upper, down=False), near(expected.law)]
+    elif has_law:
         cells = [near(q) for q in expected.quantiles]
     return f"{trace.gradient:<9}{trace.seed:>5}{time:>24}" + "".join(f"{c:>20}" for c in cells)
 
@@ -100,21 +112,29 @@ def near(value: float) -> str:
 def censored_note(traces: Sequence[Trace], budget: int | None, can_jump: bool) -> str:
     """What a run that is censored should hear; empty where none is.
 
+    With several states a run is censored while any of them is in its well, so states are counted
+    as well: of each run, and of all runs together.
+
     Args:
         traces: the runs.
         budget: updates that were made.
         can_jump: whether `--until-escape` would follow the exact one.
     """
-    left = [trace for trace in traces if trace.escape_time is None]
+    left = sum(trace.escape_time is None for trace in traces)
     if not left or budget is None:
         return ""
-    note = (
-        f"{len(left)} of {len(traces)} runs censored: still in the well at max_updates={budget:,}."
-    )
+    note = f"{left} of {len(traces)} runs censored: still in the well at max_updates={budget:,}."
+    times = [time for trace in traces for time in trace.state_escape_times]
+    if len(times) > len(traces):
+        note = (
+            f"A run is one seed in all its states: at max_updates={budget:,} {left} of "
+            f"{len(traces)} runs were still in\nthe well of a state or more; "
+            f"{times.count(None)} of {len(times)} rows are censored."
+        )
     if can_jump:
         note += (
-            " --until-escape follows the exact\ngradient to its escape, however far; "
-            "--max-updates makes the budget larger."
+            "\n--until-escape follows the exact gradient to its escape, however far; "
+            "--max-updates makes\nthe budget larger."
         )
     return note
 

@@ -57,20 +57,24 @@ class TrainingRun(RecordedRun):
     def _runs_of(self, seed: int) -> Iterable[tuple[str, int, list[float]]]:
         yield "sampled", seed, [0.0]
 
-    def _learn(self, seed: int, traces: list[Trace]) -> None:
-        """One training run under one progress bar."""
+    @property
+    def _budget(self) -> int:
+        return int(min(self.env.total_steps, self.config.run.max_updates))
+
+    def _learn(self, seed: int, traces: list[Trace], bar: Any) -> None:
+        """One training run."""
         (trace,) = traces
-        steps = min(self.env.total_steps, self.config.run.max_updates)
-        with self._bar(f"seed {seed}", steps, "steps") as bar:
+        steps, before = self._budget, bar.n
+        bar.set_description_str(f"seed {seed}", refresh=False)
 
-            def on_step(step: int, reward: float, info: dict[str, Any]) -> bool:
-                keep_step(trace, step, reward, info)
-                recall, nmi = info[metrics.TEST_RECALL], info[metrics.TEST_NMI]
-                bar.set_postfix_str(f"R@1={recall:.3f} NMI={nmi:.3f}", refresh=False)
-                bar.update(step - bar.n)
-                return step >= steps
+        def on_step(step: int, reward: float, info: dict[str, Any]) -> bool:
+            keep_step(trace, step, reward, info)
+            recall, nmi = info[metrics.TEST_RECALL], info[metrics.TEST_NMI]
+            bar.set_postfix_str(f"R@1={recall:.3f} NMI={nmi:.3f}", refresh=False)
+            bar.update(before + step - bar.n)
+            return step >= steps
 
-            train_sampler(self.env, self.config.run.agent, seed, on_step, self.settings)
+        train_sampler(self.env, self.config.run.agent, seed, on_step, self.settings)
         kinds = [event[metrics.EVENT_KIND] for event in trace.events]
         left = [e[metrics.EVENT_UPDATE] for e in trace.events if e[metrics.EVENT_KIND] == "escape"]
         trace.escape_time = left[0] if left else (None if "enter" in kinds else 0)

@@ -32,7 +32,7 @@ class Run(RecordedRun):
             yield agent.gradient, seed, bounds.tolist()
 
     @property
-    def budget(self) -> int | None:
+    def _budget(self) -> int | None:
         """Updates to make; None: to the escape and beyond."""
         options = self.config.run
         return None if options.until_escape else options.max_updates
@@ -42,42 +42,43 @@ class Run(RecordedRun):
         """The log-spaced updates of the budget, whoever else is made at once."""
         if self._skips:
             return frozenset([0])
-        return None if self.budget is None else frozenset(log_spaced(self.budget).tolist())
+        return None if self._budget is None else frozenset(log_spaced(self._budget).tolist())
 
     @property
     def _skips(self) -> bool:
         """Whether of each run only its start and its escape are known."""
         return isinstance(self.learners[0], SkippingPG)
 
-    def _learn(self, agent: Agent, traces: list[Trace]) -> None:
-        """Train a batch of runs, one trace each, under one progress bar."""
-        budget = self.budget
-        name = f"{agent.gradient} gradient" if len(self.learners) < 3 else f"seed {agent.seeds[0]}"
-        with self._bar(name, budget, "updates", agent.updates) as bar:
+    def _learn(self, agent: Agent, traces: list[Trace], bar: Any) -> None:
+        """Train a batch of runs, one trace each."""
+        budget, before = self._budget, bar.n
+        several = len(self.learners) > 2
+        bar.set_description_str(
+            f"seed {agent.seeds[0]}" if several else f"{agent.gradient} gradient", refresh=False
+        )
 
-            def on_record(record: Record) -> None:
-                bar.set_postfix_str(f"pi(a*)={record.optimal_prob.mean():.3g}", refresh=False)
-                for i, trace in enumerate(traces):
-                    trace.keep(record, i)
+        def on_record(record: Record) -> None:
+            bar.set_postfix_str(f"pi(a*)={record.optimal_prob.mean():.3g}", refresh=False)
+            for i, trace in enumerate(traces):
+                trace.keep(record, i)
 
-            def on_event(event: EscapeEvent) -> None:
-                traces[event.run].see(event, agent.global_step)
+        def on_event(event: EscapeEvent) -> None:
+            traces[event.run].see(event, agent.global_step)
 
-            def on_update(n: int) -> None:
-                if n % 100 == 0 or n == budget:
-                    bar.update(n - bar.n)
-                if n != budget:
-                    self._checkpoint()
+        def on_update(n: int) -> None:
+            bar.update(before + n - bar.n)
+            if n != budget:
+                self._checkpoint()
 
-            attach(agent, traces)
-            try:
-                agent.learn(budget, on_record=on_record, on_event=on_event, on_update=on_update)
-            finally:
-                for i, trace in enumerate(traces):
-                    trace.escape_time = _time(agent.escape_time[i])
-                    trace.state_escape_times = [_time(t) for t in agent.detector.escape_time[i]]
-                    trace.relative_error = agent.relative_error
-                    trace.updates = agent.updates
+        attach(agent, traces)
+        try:
+            agent.learn(budget, on_record=on_record, on_event=on_event, on_update=on_update)
+        finally:
+            for i, trace in enumerate(traces):
+                trace.escape_time = _time(agent.escape_time[i])
+                trace.state_escape_times = [_time(t) for t in agent.detector.escape_time[i]]
+                trace.relative_error = agent.relative_error
+                trace.updates = agent.updates
 
     def tables(self) -> dict[str, Rows]:
         """The three tables; where there is a verifier also pass@k, of the run and its prompts."""
@@ -105,7 +106,7 @@ class Run(RecordedRun):
         kinds = {trace.gradient for trace in self.traces}
         expected = {kind: expectations(self.config, kind, well) for kind in sorted(kinds)}
         can_jump = self.config.run.agent == "softmax-pg"
-        note = censored_note(self.traces, self.budget, can_jump)
+        note = censored_note(self.traces, self._budget, can_jump)
         return "\n".join(filter(None, [escape_table(self.traces, expected), note]))
 
 

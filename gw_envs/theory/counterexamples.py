@@ -108,7 +108,7 @@ def gap_above_delta(optimal_prob: float = 1e-3, switch: int = 0) -> Counterexamp
     check_memory("switch", switch, 100.0 * quiet)
     return Counterexample(
         name="CE3 a gap larger than Delta",
-        claim="sub-optimality >= 0.045 before t0 = 9/x0; it falls below some sixteen times sooner.",
+        claim="sub-optimality >= 0.045 before t0 = 9/x0; it is less after a sixteenth of that.",
         rewards=np.array([[0.9, 0.85]] * quiet + [[0.9, 0.0]]),
         policy=np.array([x0, 1 - x0]),
         reward_gap=0.05,
@@ -166,8 +166,8 @@ def alternating_arms(
     check_memory("clocks", clocks, 48 * pairs)
     return Counterexample(
         name="CE5 arms that take turns",
-        claim="sub-optimality >= 0.0045 before t0 = 900/x0; it falls below at least five times "
-        "sooner, from every start tried.",
+        claim="sub-optimality >= 0.0045 before t0 = 900/x0; it is less after a fifth of that "
+        "or sooner, from every start tried.",
         rewards=np.tile([[0.955, 0.95, 0.0], [0.955, 0.0, 0.95]], (pairs, 1)),
         policy=np.array([x0, (1 - x0) * share, (1 - x0) * (1 - share)]),
         reward_gap=0.005,

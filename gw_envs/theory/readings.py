@@ -29,7 +29,7 @@ class Reading:
 
     Attributes:
         name: "anything", "instance", "some start" or "every start".
-        meaning: the reading in words.
+        meaning: the reading in words, the same for every instance.
         verdict: "true" of this instance, "refuted" by it, or "not decided".
     """
 
@@ -67,13 +67,13 @@ def read(
     one = REFUTED if nowhere else TRUE if printed_holds else OPEN
     all_starts = REFUTED if starts_in_well and printed_holds is False else OPEN
     found = {
-        "anything": ("C may depend on everything", TRUE),
+        "anything": ("C may depend on everything, the start too: some C always does", TRUE),
         "instance": (
-            "C may depend on the rewards, some start of every small pi_1(a*)",
+            "C may depend on the rewards; some start of every small pi(a*) keeps it",
             REFUTED if nowhere else TRUE if wide else OPEN,
         ),
-        "some start": ("C fixed beforehand, some start", one),
-        "every start": ("C fixed beforehand, every start in the well", all_starts),
+        "some start": ("C depends on eta alone; some start keeps it", one),
+        "every start": ("C depends on eta alone; every start in the well keeps it", all_starts),
     }
     return tuple(
         Reading(name, meaning, verdict if premise_holds or name == "anything" else OPEN)

@@ -24,6 +24,24 @@ def test_the_failure_of_the_printed_theorem_is_visible(capsys):
     assert "broken" in out
 
 
+def test_each_reading_is_explained_once_and_has_a_verdict_for_every_state(capsys):
+    from gw_envs.theory.counterexamples import gap_above_delta
+
+    readings = gap_above_delta().audit(600).readings
+    assert main(["audit", "--optimal-prob", "0.01", "--max-updates", "3000"]) == 0
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert [out.count(reading.meaning) for reading in readings] == [1] * 4
+    head = next(i for i, line in enumerate(lines) if line.endswith("   every start"))
+    assert [line.split() for line in lines[head + 1 :]] == [
+        [state, "true", "true", "true", "not", "decided"] for state in "012"
+    ]
+
+    assert main(["audit", "--counterexample", "CE3"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.split() == ["0", "true", "true", "not", "decided", "refuted"]
+
+
 def test_a_drift_that_the_user_names_is_audited(capsys):
     assert main(["audit", *CE3.split(), "--drift", "[0.0, 0.85, 0.0]"]) == 0
     row = row_of(capsys.readouterr().out, 0)

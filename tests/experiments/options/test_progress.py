@@ -10,7 +10,6 @@ def test_short_work_says_nothing(capsys):
 
 
 def test_long_work_says_what_is_left_on_lines_of_its_own(capsys, monkeypatch):
-    monkeypatch.setattr(module, "QUIET_SECONDS", 0.0)
     monkeypatch.setattr(module, "LINE_SECONDS", 0.0)
     for _ in progress(range(3), desc="rules"):
         pass
@@ -20,6 +19,5 @@ def test_long_work_says_what_is_left_on_lines_of_its_own(capsys, monkeypatch):
 
 
 def test_silence_is_silence(capsys, monkeypatch):
-    monkeypatch.setattr(module, "QUIET_SECONDS", 0.0)
     assert list(progress(range(3), disable=True)) == [0, 1, 2]
     assert capsys.readouterr().err == ""

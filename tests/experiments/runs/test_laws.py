@@ -105,3 +105,28 @@ def test_a_censored_run_hears_of_its_budget_and_the_way_on(tmp_path):
     assert "3 of 3 runs censored: still in the well at max_updates=50." in summary
     assert "--until-escape" in summary
     assert "6,247.0 " in summary
+
+
+def test_with_several_states_runs_and_rows_are_counted_apart(tmp_path):
+    options = {"env_id": "ASRWell-v0", "optimal_prob": 0.01, "max_updates": 1500, "num_seeds": 4}
+    config = make_config(output=tmp_path, track="disabled", **options)
+    outcome = Run(config, show_progress=False).execute()
+    times = [trace.state_escape_times for trace in outcome.traces]
+    runs = sum(None in states for states in times)
+    rows = sum(states.count(None) for states in times)
+    assert 0 < runs < rows < 15  # some runs have left one state and not another
+    said = " ".join(outcome.summary.split())
+    assert f"{runs} of 5 runs were still in the well of a state or more" in said
+    assert f"{rows} of 15 rows are censored." in said
+    table = outcome.summary.split("Escape time:")[0]
+    assert table.count(" censored") == rows
+
+
+def test_columns_of_a_law_stand_only_where_one_is_known(tmp_path):
+    short = {"output": tmp_path, "track": "disabled", "max_updates": 5, "num_seeds": 1}
+    known = Run(make_config(**short), show_progress=False).execute().summary
+    unknown = Run(make_config(**short, env_id="ASRWell-v0"), show_progress=False).execute().summary
+    for head in ("upper bound", "median by law"):
+        assert head in known
+        assert head not in unknown.split("Escape time:")[0]
+    assert "lower bound" in unknown

@@ -177,3 +177,23 @@ def test_a_damaged_missing_or_foreign_table_is_refused(tmp_path):
     path.unlink()
     with pytest.raises(ValueError, match=r"no runs\.parquet"):
         read_results(tmp_path, "runs")
+
+
+def test_the_plan_is_said_at_once_and_one_bar_counts_the_updates_of_all_learners(
+    tmp_path, capsys, monkeypatch
+):
+    from experiments.options import progress
+
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    small(tmp_path, max_updates=50)[0].execute()
+    said = [line.strip("\r") for line in capsys.readouterr().err.splitlines() if line.strip()]
+    assert said[0] == "plan: 1 exact-gradient run and 3 sampled-gradient runs of 50 updates"
+    training = [line for line in said if "gradient: " in line]
+    assert training[-1].startswith("sampled gradient: 100 of 100, ")
+    assert [line for line in said if line.startswith("closing trackers: 4 of 4, ")]
+
+
+def test_a_run_that_shows_no_progress_says_nothing(tmp_path, capsys):
+    options = {"output": tmp_path, "track": "disabled", "max_updates": 5, "num_seeds": 1}
+    Run(make_config(**options), show_progress=False).execute()
+    assert capsys.readouterr().err == ""
