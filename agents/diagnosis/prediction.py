@@ -19,7 +19,7 @@ import math
 
 import numpy as np
 
-from gw_envs.checks import Floats
+from gw_envs.checks import BadInput, Floats
 
 TAKEN = 0.1  # an action taken more often than this is no longer rare: the edge of a well
 MOST_DIRECT_UPDATES = 10**6
@@ -61,7 +61,8 @@ def updates_to_take(
     Returns:
         The count, 0 if it is taken already, inf if its probability or the visits are zero; None
         where it is not predicted: an advantage is unknown, the action is not the best of its
-        state, or the map is no flow (steps of the logits above one) and too long to iterate.
+        state, or the map is no flow (steps of the logits above one) and too long to iterate or
+        beyond float64.
     """
     from agents.simulation import solve_escape_time
 
@@ -75,14 +76,17 @@ def updates_to_take(
     span = float(np.ptp(advantages))
     rewards = (advantages - advantages.min()) / span
     theta = np.log(np.maximum(policy, 1e-300))
-    found = solve_escape_time(
-        rewards,
-        theta,
-        learning_rate * visits * span,
-        escape_prob=TAKEN,
-        relative_tolerance=1e-3,
-        max_direct_updates=MOST_DIRECT_UPDATES,
-    )
+    try:
+        found = solve_escape_time(
+            rewards,
+            theta,
+            learning_rate * visits * span,
+            escape_prob=TAKEN,
+            relative_tolerance=1e-3,
+            max_direct_updates=MOST_DIRECT_UPDATES,
+        )
+    except BadInput:  # an update leaves float64: visits and returns are large
+        return None
     return None if found.censored else float(found.steps)
 
 

@@ -106,6 +106,15 @@ def test_predictions_are_the_closed_form_for_one_state():
     assert updates_to_take(np.array([0.0, 1.0]), advantages, 0, 1.0, 0.4) == np.inf
 
 
+@pytest.mark.parametrize("visits", [1e3, 1e5, 1e7, 1e300])
+def test_updates_that_leave_float64_are_not_predicted(visits):
+    """As in CliffWalking from a corner: thousands of visits an episode, returns of -100 a step."""
+    pi, advantages = np.array([0.003, 0.003, 0.004, 0.99]), np.array([300.0, 100.0, -50.0, -1.1])
+    count = updates_to_take(pi, advantages, 0, visits, 0.1)
+    assert count is None or 0 < count < 1e6
+    assert visits < 1e5 or count is None
+
+
 def test_the_rate_of_ln_pi_is_the_formula():
     # d ln pi(a)/dn = eta N [pi(a) A(a) - sum_b pi(b)^2 A(b)], by a small step of the logits
     rng = np.random.default_rng(1)
