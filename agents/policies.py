@@ -48,8 +48,8 @@ def softmax(theta: ArrayLike) -> Floats:
     """
     fast = isinstance(theta, np.ndarray) and theta.dtype == np.float64  # of rules, in their loops
     logits = cast(Floats, theta) if fast else check_numbers("theta", theta)
-    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return weights / weights.sum(axis=-1, keepdims=True)
+    weights = np.exp(logits - np.maximum.reduce(logits, axis=-1, keepdims=True))
+    return weights / np.add.reduce(weights, axis=-1, keepdims=True)
 
 
 def entropy(policy: Floats) -> Floats:

@@ -162,7 +162,7 @@ class TabularMDP:
         chain = np.matmul(policy[:, None, :], self.transitions)[:, 0]
         # Values are its rows times rewards, visits the start times its columns.
         stays = np.linalg.inv(_identity(len(policy)) - self.discount * chain)
-        values = stays @ (policy * rewards).sum(axis=1)
+        values = stays @ np.add.reduce(policy * rewards, axis=1)
         visits = self.initial @ stays
         return rewards + self.discount * (self.transitions @ values), visits[:, None]
 

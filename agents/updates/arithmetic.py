@@ -16,8 +16,8 @@ def advantages(policy: Floats, values: Floats) -> Floats:
     Values are measured from the first arm's: where all are equal, U is 0 and no rounding.
     """
     differences = values - values[..., :1]
-    centred = differences - (policy * differences).sum(axis=-1, keepdims=True)
-    return centred - (policy * centred).sum(axis=-1, keepdims=True)
+    centred = differences - np.add.reduce(policy * differences, axis=-1, keepdims=True)
+    return np.asarray(centred - np.add.reduce(policy * centred, axis=-1, keepdims=True))
 
 
 def ratio_excess(policy: Floats, moved: Floats) -> Floats:
