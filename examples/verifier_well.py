@@ -1,6 +1,7 @@
 """A training loop of one's own, watched by `GroupMonitor`: GRPO on the prompts of VerifierWell-v0.
 
-    python examples/verifier_well.py      # seconds; needs no extra
+    python examples/verifier_well.py            # seconds; needs no extra
+    python examples/verifier_well.py log.jsonl  # and the groups of the first 100 steps, as a log
 
 Eight prompts with a policy each, whose first chances of a right answer go from 0.03 down to 0.0001.
 After two steps, which show how often a prompt comes, the monitor is told the policy's chances and
@@ -8,6 +9,11 @@ says in how many steps each prompt will have left its well; then the loop trains
 """
 
 from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -18,11 +24,16 @@ from agents.policies import Start, softmax
 
 PROMPTS, ANSWERS, GROUP = 8, 6, 8
 LEARNING_RATE = 2.0
-LOOK, STEPS = 2, 60_000
+LOOK, LOGGED, STEPS = 2, 100, 60_000
 
 
-def train(seed: int = 0) -> list[tuple[float, float, tuple[float, float], int]]:
-    """Train; of each prompt: first chance, and from the look on median, range and real steps."""
+def train(
+    seed: int = 0, log: list[dict[str, Any]] | None = None
+) -> list[tuple[float, float, tuple[float, float], int]]:
+    """Train; of each prompt: first chance, and from the look on median, range and real steps.
+
+    `log` gets a row per group of the first steps, as `python -m experiments groups` reads it.
+    """
     rng = np.random.default_rng(seed)
     env = gym.make_vec("VerifierWell-v0", num_envs=PROMPTS * GROUP, num_prompts=PROMPTS)
     env.reset(seed=seed)
@@ -43,6 +54,11 @@ def train(seed: int = 0) -> list[tuple[float, float, tuple[float, float], int]]:
         _, rewards, _, _, _ = env.step(answers)
         rewards = rewards.reshape(PROMPTS, GROUP)
         monitor.update(rewards, step=step, prompts=range(PROMPTS))
+        if log is not None and step < LOGGED:
+            log += [
+                {"step": step, "prompt": f"prompt {i}", "rewards": rewards[i].tolist()}
+                for i in range(PROMPTS)
+            ]
         theta += LEARNING_RATE * grpo(policy, answers.reshape(PROMPTS, GROUP), rewards)
         if step + 1 == LOOK:
             monitor.tell(dict(enumerate(np.log(softmax(theta)[:, 0]))))
@@ -63,10 +79,13 @@ def grpo(policy, answers, rewards):
 
 
 def main() -> None:
-    """Print a line for each prompt."""
+    """Print a line for each prompt, and write the log if the command line names a file."""
+    log: list[dict[str, Any]] = []
     print("first chance   predicted median    95 % range of a run   escaped after")
-    for chance, median, (low, high), steps in train():
+    for chance, median, (low, high), steps in train(log=log):
         print(f"{chance:12.1e} {median:18,.0f} {low:12,.0f} to {high:6,.0f} {steps:15,}")
+    if sys.argv[1:]:
+        Path(sys.argv[1]).write_text("".join(json.dumps(row) + "\n" for row in log))
 
 
 if __name__ == "__main__":

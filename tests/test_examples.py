@@ -69,7 +69,9 @@ def test_the_loop_on_verified_prompts_is_forecast():
     """Medians beside the law of groups; with a fixed seed every run is inside its 95 % range."""
     from gw_envs.theory import group_escape_law
 
-    found = load("verifier_well").train()
+    log = []
+    found = load("verifier_well").train(log=log)
+    assert [len({row[key] for row in log}) for key in ("step", "prompt")] == [100, 8]
     assert len(found) == 8 and found[0][0] == pytest.approx(1e-4) and found[0][3] > 400
     law = group_escape_law("grpo", 1e-4, 8, 2.0, num_actions=6)
     assert found[0][1] == pytest.approx(law.median, rel=0.1)

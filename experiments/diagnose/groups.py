@@ -15,6 +15,11 @@ from experiments.options.parsing import spelt_out
 from gw_envs.checks import BadInput
 
 MOST_ROWS = 12
+COLUMNS = """\
+success: interval of the share of right answers. Steps to escape: from the last step of the log,
+median of a run like this one, and in brackets its ends over all that is uncertain of success and
+pace. Last column: when that share of such runs escapes, luck included. Unknown,
+inf: no answer was right yet."""
 WIDTH = 24  # characters of a prompt's name
 
 
@@ -94,7 +99,7 @@ def main(arguments: list[str]) -> int:
     if options.json:
         print(json.dumps(found.as_dict() | {"log": list(notes)}, indent=1, default=str))
         return 0
-    print_report(found, notes)
+    print_report(found, notes, options.confidence)
     right, answers = history.column("right"), history.column("answers")
     print(
         f"{len(history):,} groups in {len(set(history.column('step').tolist())):,} steps: "
@@ -104,13 +109,14 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def print_report(found: GroupReport, notes: tuple[str, ...]) -> None:
+def print_report(found: GroupReport, notes: tuple[str, ...], confidence: float) -> None:
     """The verdict, the prompts that wait longest, and what the log lacks."""
     print(f"verdict: {found.verdict}\n{found.reason}\n")
     open_prompts = [row for row in found.prompts if row.verdict != "solved" and row.groups > 1]
     open_prompts.sort(key=lambda row: -row.escape[0])
     if open_prompts:
-        heads = ("prompt", "verdict", "groups", "success", "steps to escape", "95 % of runs")
+        runs = f"{100 * confidence:.4g} % of runs"
+        heads = ("prompt", "verdict", "groups", "success", "steps to escape", runs)
         print("{:>24} {:>11} {:>6} {:>20} {:>26} {:>18}".format(*heads))
     for row in open_prompts[:MOST_ROWS]:
         name = str(row.prompt)
@@ -125,6 +131,6 @@ def print_report(found: GroupReport, notes: tuple[str, ...]) -> None:
     if len(open_prompts) > MOST_ROWS:
         print(f"... and {len(open_prompts) - MOST_ROWS:,} more that are not solved")
     if open_prompts:
-        print()
+        print(f"{COLUMNS}\n")
     for note in (*notes, *found.notes):
         print(f"note: {note}")
