@@ -65,7 +65,15 @@ def test_the_table_shows_what_is_not_solved(tmp_path, capsys):
     assert main(["groups", file, "--budget", "32"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("verdict: unreachable\n") and "hard" in out and "note: " in out
+    assert "95 % of runs" in out and "in brackets its ends" in out
     assert "30 groups in 30 steps: 100.0% all wrong, 0.0% all right, 0.00% of answers" in out
+
+
+def test_the_column_of_runs_is_called_by_its_confidence(tmp_path, capsys):
+    rows = [{"step": s, "prompt": "hard", "rewards": [0, 0, 0, 0]} for s in range(30)]
+    file = write(tmp_path / "log.jsonl", rows)
+    assert main(["groups", file, "--confidence", "0.9"]) == 0
+    assert "  90 % of runs\n" in capsys.readouterr().out
 
 
 def test_a_history_of_means_gives_counts_and_says_what_it_lacks(tmp_path, capsys):
