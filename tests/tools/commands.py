@@ -56,7 +56,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Row:
-    """CPU seconds (`-`: never run; `?`: not yet), and why the suite leaves it out."""
+    """CPU seconds (`-`: never run; `?`: not yet; `>90`: stopped), and why the suite leaves it out."""
 
     seconds: str
     page: str
@@ -120,6 +120,16 @@ def table() -> dict[str, Row]:
     """The rows that are stored, by command."""
     rows = [Row(*row.split("\t")) for row in TABLE.read_text().splitlines()[1:]]
     return {row.command: row for row in rows}
+
+
+def measured(row: Row, seconds: float, wrong: str) -> Row:
+    """The row after a run; one that failed stays, one that was stopped says when."""
+    stopped = wrong == "timeout" and seconds > SHORT and not row.seconds[0].isdigit()
+    if wrong and not stopped:
+        return row
+    long = LONG if seconds > SHORT else ""
+    why = long if row.why in ("", LONG, UNMEASURED) else row.why
+    return replace(row, seconds=f">{seconds:.0f}" if stopped else f"{seconds:.1f}", why=why)
 
 
 def write(rows: dict[str, Row]) -> None:
@@ -199,10 +209,7 @@ def main() -> int:
             asked = any(word in command for word in options.words) or not options.words
             if row.seconds != "-" and asked and not options.sync:
                 seconds, said, wrong = run(line, copy, options.limit)
-                if not wrong:
-                    long = LONG if seconds > SHORT else ""
-                    why = long if row.why in ("", LONG, UNMEASURED) else row.why
-                    row = replace(row, seconds=f"{seconds:.1f}", why=why)
+                row = measured(row, seconds, wrong)
                 failed += wrong not in ("", "timeout")
                 print(f"{row.seconds:>8} s  {command}", f"\n    {wrong}" * bool(wrong), flush=True)
                 if options.log:
