@@ -1,5 +1,8 @@
 """Command lines and code of README.md and docs/ stand in a table; the short ones run."""
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.tools import commands
@@ -14,14 +17,16 @@ def test_the_table_has_every_command_of_the_pages_and_no_other():
 
 def test_what_is_not_run_has_a_time_or_a_reason():
     for row in ROWS.values():
-        assert row.why or float(row.seconds) <= commands.SHORT, row
-        assert row.why != commands.LONG or float(row.seconds) > commands.SHORT, row
-        assert (row.seconds == "?") <= (row.why == commands.UNMEASURED), row
-        assert row.seconds in ("-", "?") or float(row.seconds) >= 0, row
+        if row.seconds in ("-", "?"):
+            assert row.why and (row.seconds == "?") <= (row.why == commands.UNMEASURED), row
+        else:
+            short = commands.short(row.command, float(row.seconds.strip(">")))
+            assert row.why or short, row
+            assert row.why != commands.LONG or not short, row
 
 
 def test_the_short_ones_are_a_minute_or_two():
-    assert len(SHORT) >= 20 and sum(float(row.seconds) for row in SHORT) <= 100
+    assert len(SHORT) >= 20 and sum(float(row.seconds) for row in SHORT) <= 120
 
 
 def test_commands_are_found_where_readers_see_them(tmp_path, monkeypatch):
@@ -48,8 +53,43 @@ def test_a_line_that_fails_and_one_that_prints_another_number_are_told(tmp_path)
         ("echo oh; false", (), "code 1: oh"),
     ):
         line = commands.Line(command, "page.md", numbers)
-        assert commands.run(line, tmp_path, 60)[2].strip() == wrong
-    assert commands.run(commands.Line("sleep 9", "page.md"), tmp_path, 0.1)[2] == "timeout"
+        assert commands.run(line, tmp_path, 60)[1].strip() == wrong
+    assert commands.run(commands.Line("sleep 9", "page.md"), tmp_path, 0.1)[1] == "timeout"
+
+
+def test_processes_of_a_command_that_outlive_it_count():
+    busy = "import time\nwhile time.process_time() < 0.5: pass"
+    left = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {busy!r}])"
+    code = (
+        "import subprocess, sys; from tests.tools import commands as c; c.adopt_orphans();"
+        f"subprocess.run([sys.executable, '-c', {left!r}]); c.wait_for_orphans(30);"
+        "print(c.cpu_seconds())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=commands.ROOT, capture_output=True, text=True
+    )
+    assert float(done.stdout) >= 0.5, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("before", "seconds", "wrong", "after"),
+    [
+        ("?", 5.0, "", ("5.0", "")),
+        ("?", 90.4, "", ("90.4", commands.LONG)),
+        ("?", 90.4, "timeout", (">90", commands.LONG)),
+        (">90", 200.0, "timeout", (">200", commands.LONG)),
+        (">90", 200.0, "", ("200.0", commands.LONG)),
+        ("300.0", 90.4, "timeout", ("300.0", commands.LONG)),
+        ("?", 90.4, "code 1: oh", ("?", commands.UNMEASURED)),
+        ("?", 0.1, "timeout", ("?", commands.UNMEASURED)),
+    ],
+)
+def test_the_row_after_a_run(before, seconds, wrong, after):
+    row = commands.Row(
+        before, "page.md", "echo", commands.UNMEASURED if before == "?" else commands.LONG
+    )
+    row = commands.measured(row, seconds, wrong)
+    assert (row.seconds, row.why) == after
 
 
 @pytest.fixture(scope="module")
@@ -60,5 +100,5 @@ def checkout(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize("row", SHORT, ids=lambda row: row.command)
 def test_a_short_one_runs_and_prints_the_numbers_of_its_comment(row, checkout):
-    _, _, wrong = commands.run(LINES[row.command], checkout, 300)
+    _, wrong = commands.run(LINES[row.command], checkout, 300)
     assert not wrong
