@@ -132,7 +132,7 @@ def test_random_numbers_are_splitmix64():
     states = np.array([(1234567 + (i + 1) * weyl) % 2**64 for i in range(3)], dtype=np.uint64)
     assert [int(z) for z in mix(states)] == published
     drawn = uniform(np.array([1234567], dtype=np.uint64), np.array([1], dtype=np.uint64))
-    assert drawn[0] == pytest.approx(published[1] / 2**64, rel=1e-15)
+    assert np.ravel(drawn)[0] == pytest.approx(published[1] / 2**64, rel=1e-15)
 
 
 def test_random_numbers_look_uniform_and_streams_differ():
