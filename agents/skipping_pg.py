@@ -35,10 +35,8 @@ class SkippingPG(SoftmaxPG):
             f"gradient={self.gradient!r}": self.rollouts is None,
             f"update={self.rule.name!r}": self.rule.name != "softmax-pg",
             f"{env_id} with these arguments": env_id != "SoftmaxWell-v0" or well.drift_horizon > 0,
-            f"{well.num_actions} arms": well.num_actions != 2,
-            "learning_rate=(a schedule)": not isinstance(self.learning_rate, float),
+            "a learning_rate that changes": not isinstance(self.learning_rate, float),
             f"batch_size={kwargs.get('batch_size', 1)}": kwargs.get("batch_size", 1) != 1,
-            f"baseline={baseline!r}": baseline != "none",
         }
         for reason, stands in reasons.items():
             if stands:
@@ -50,7 +48,8 @@ class SkippingPG(SoftmaxPG):
         from agents.simulation import skipping
 
         means = well.action_values(self.policy[0], 0)[0][0]
-        self._law = skipping.make_law(means, self._rate(0), reward_noise=well.noise.law)
+        noise = well.noise.law
+        self._law = skipping.make_law(means, self._rate(0), reward_noise=noise, baseline=baseline)
 
     def check_budget(self, max_updates: int) -> None:
         """Skipped updates cost nothing."""

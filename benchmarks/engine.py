@@ -55,13 +55,13 @@ def every_rule() -> list[Result]:
     worst = ", ".join(f"{name} {spent[name]:.2g} s" for name in slow[:4])
     quick = sum(s <= 0.5 for s in spent.values())
     errors = {n: a.relative_error for n, a in found.items() if not (a.censored or a.is_exact)}
-    far = max(errors, key=lambda name: errors[name])
+    far = max(errors, key=lambda name: errors[name], default="none")
     open_ = ", ".join(name for name, a in found.items() if a.censored) or "none"
     exact = sum(bool(a.is_exact) for a in found.values())
     return [
         Result("rules answered within .5 s", quick, len(spent), "", f"slowest: {worst}"),
         Result(
-            "largest relative error where it is no exact integer", errors[far], 1e-9, "",
+            "largest relative error where it is no exact integer", errors.get(far, 0.0), 1e-9, "",
             f"{far}; {exact} of {len(found)} exact integers; not answered: {open_}", at_most=True,
         ),
     ]  # fmt: skip

@@ -45,7 +45,7 @@ def push(policy: Floats, pull: Floats, excess: Real = 0.0) -> Floats:
         pull: [..., K].
         excess: pi/q - 1, [..., K]; 0 for the policy itself.
     """
-    total = (policy * pull).sum(axis=-1, keepdims=True)
+    total = np.sum(policy * pull, axis=-1, keepdims=True)
     return policy * (advantages(policy, pull) - excess * total)
 
 

@@ -25,7 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "tests" / "docs" / "commands.tsv"
 HEAD = "seconds\tpage\tcommand\twhy the suite does not run it\n"
-SHORT = 6.0
+SHORT = 5.5
 """CPU seconds; what takes longer is not run by the suite. Blocks of a page may take twice this."""
 LONG = f"longer than {SHORT:g} s"
 UNMEASURED = "not yet measured"
