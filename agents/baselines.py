@@ -7,9 +7,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from gw_envs.checks import Floats
+from gw_envs.checks import BadInput, Floats, check_choice, check_float, shown
 
 BASELINES = ("none", "value", "average", "optimal", "constant", "oracle")
+
+
+def check_baseline(baseline: str, baseline_value: float | None) -> tuple[str, float]:
+    """Name and number of a baseline; the number is 0 where it has none.
+
+    Raises:
+        ValueError: for an unknown name, or a number that is missing or has no use.
+    """
+    check_choice("baseline", baseline, BASELINES)
+    if (baseline == "constant") != (baseline_value is not None):
+        raise BadInput(
+            f"baseline_value={shown(baseline_value)} with baseline={baseline!r}: a number "
+            "goes with baseline='constant', and only with it."
+        )
+    number = 0.0 if baseline_value is None else baseline_value
+    return baseline, check_float("baseline_value", number)
 
 
 def optimal_baseline(policy: Floats, values: Floats) -> Floats:

@@ -9,37 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.baselines import BASELINES, exact_baseline
+from agents.baselines import check_baseline, exact_baseline
 from agents.updates import Batch, SampledRule, make_sampled_rule
 from gw_envs.checks import (
     BadInput,
     Floats,
-    check_choice,
-    check_float,
     check_int,
     check_memory,
-    shown,
 )
 from gw_envs.registration import make_well
 from gw_envs.vector.streams import Streams
 
 RECENT = 100
-
-
-def check_baseline(baseline: str, baseline_value: float | None) -> tuple[str, float]:
-    """Name and number of a baseline; the number is 0 where it has none.
-
-    Raises:
-        ValueError: for an unknown name, or a number that is missing or has no use.
-    """
-    check_choice("baseline", baseline, BASELINES)
-    if (baseline == "constant") != (baseline_value is not None):
-        raise BadInput(
-            f"baseline_value={shown(baseline_value)} with baseline={baseline!r}: a number "
-            "goes with baseline='constant', and only with it."
-        )
-    number = 0.0 if baseline_value is None else baseline_value
-    return baseline, check_float("baseline_value", number)
 
 
 class Rollouts:

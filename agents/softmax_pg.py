@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import gw_envs  # noqa: F401 - registers the ids
+from agents.baselines import check_baseline
 from agents.escape import EscapeDetector, EscapeEvent
 from agents.evaluation import Evaluation, Record, evaluate, log_spaced
 from agents.lower_bounds import escape_lower_bounds
 from agents.policies import Start, as_start, softmax
-from agents.precision import lowest_trusted
-from agents.rollouts import Rollouts, check_baseline
+from agents.precision import LOWEST_OPTIMAL_PROB
+from agents.rollouts import Rollouts
 from agents.updates import (
     ExactRule,
     SoftmaxGradient,
@@ -84,7 +85,7 @@ class SoftmaxPG:
         ValueError: naming the argument that is out of range.
     """
 
-    precision_floor = lowest_trusted("float64", robust=False)
+    precision_floor = LOWEST_OPTIMAL_PROB["float64"]
     relative_error = 0.0  # of escape times: every update is made, so they are exact
 
     def __init__(

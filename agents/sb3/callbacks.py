@@ -14,7 +14,7 @@ from agents import metrics
 from agents.escape import EscapeDetector, EscapeEvent
 from agents.evaluation import Evaluation, Record, evaluate
 from agents.lower_bounds import escape_lower_bounds
-from agents.precision import PrecisionWarning, lowest_trusted
+from agents.precision import LOWEST_OPTIMAL_PROB, PrecisionWarning
 from agents.sb3.ground_truth import ground_truth, policy_table
 from agents.sb3.policies import TabularSoftmaxPolicy
 from agents.sb3.softmax_pg import SoftmaxPG
@@ -174,7 +174,7 @@ class EscapeCallback(BaseCallback):
         """Refuse to go on where a table's float64 would lie; warn where a network's float32 may."""
         model = self.model
         if isinstance(model.policy, TabularSoftmaxPolicy):
-            if lowest < lowest_trusted("float64", robust=False):
+            if lowest < LOWEST_OPTIMAL_PROB["float64"]:
                 raise FloatingPointError(
                     f"pi(a*)={lowest:.3g} after {self.updates} updates is below 1e-10, where plain "
                     "float64 no longer follows the mathematics; use agents.simulation."
@@ -182,7 +182,7 @@ class EscapeCallback(BaseCallback):
         elif (
             not self._warned
             and isinstance(model, SoftmaxPG)
-            and lowest < lowest_trusted("float32", robust=False)
+            and lowest < LOWEST_OPTIMAL_PROB["float32"]
         ):
             self._warned = True
             warnings.warn(

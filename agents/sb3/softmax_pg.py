@@ -20,9 +20,9 @@ from stable_baselines3.common.policies import (
 )
 from stable_baselines3.common.vec_env import VecEnv
 
+from agents.baselines import check_baseline
 from agents.evaluation import evaluate
 from agents.policies import softmax
-from agents.rollouts import check_baseline
 from agents.sb3.buffers import Float64RolloutBuffer
 from agents.sb3.ground_truth import ground_truth
 from agents.sb3.policies import (

@@ -9,7 +9,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.policies import Start, as_start
-from agents.precision import lowest_trusted
+from agents.precision import LOWEST_OPTIMAL_PROB
 from agents.sb3.ground_truth import ground_truth
 from agents.sb3.policies import TabularSoftmaxPolicy, all_states, set_logits
 from agents.sb3.settings import STOCK, check_settings
@@ -87,7 +87,7 @@ def start_from(
         policy.set_theta(theta)
         return
     x0 = wanted.optimal_prob
-    if x0 is not None and x0 < lowest_trusted("float32", robust=False):
+    if x0 is not None and x0 < LOWEST_OPTIMAL_PROB["float32"]:
         raise BadInput(
             f"optimal_prob={x0} is too deep for a network in float32, which is trusted "
             "down to 1e-5; use the tabular policy."

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from agents.precision import LOWEST_OPTIMAL_PROB, report_imprecision
 from agents.simulation.kernels import blocks
 from agents.simulation.settings import check_options
 from agents.updates import ExactRule, UpdateRule
@@ -19,17 +20,8 @@ from gw_envs.theory import in_well
 LEAST_SECONDS = 2e-5  # of an update in numpy, whatever the batch
 
 
-def choose_rule(
-    update: str, options: Mapping[str, Any] | None, gradient: str, dtype: str, robust: bool | None
-) -> ExactRule | None:
-    """The exact rule of a run; None for softmax-pg, which has kernels of its own.
-
-    Args:
-        update: its name.
-        options: its hyper-parameters.
-        gradient: "sampled", as the next two, goes with softmax-pg only.
-        dtype: "float32".
-        robust: True.
+def choose_rule(update: str, options: Mapping[str, Any] | None, gradient: str) -> ExactRule | None:
+    """The exact rule of a run with these hyper-parameters; None for softmax-pg, which has kernels.
 
     Raises:
         ValueError: naming the argument.
@@ -37,17 +29,11 @@ def choose_rule(
     rule = check_options(update, options)
     if update == "softmax-pg":
         return None
-    only_softmax = {
-        f"gradient={gradient!r}": gradient == "sampled",
-        f"dtype={dtype!r}": dtype == "float32",
-        f"robust={robust!r}": bool(robust),
-    }
-    for text, asked in only_softmax.items():
-        if asked:
-            raise BadInput(
-                f"{text} goes with update='softmax-pg' only; update={update!r} runs with exact "
-                "gradients in plain float64."
-            )
+    if gradient == "sampled":
+        raise BadInput(
+            f"gradient='sampled' goes with update='softmax-pg' only; update={update!r} runs with "
+            "exact gradients."
+        )
     return rule
 
 
@@ -63,7 +49,9 @@ def log_map(rule: UpdateRule | None) -> Callable[[Floats], Floats]:
     return log_policy
 
 
-def iterate(rule: ExactRule, problem: blocks.Problem, best: Any, record: blocks.Record) -> None:
+def iterate(
+    rule: ExactRule, problem: blocks.Problem, best: Any, record: blocks.Record, on_precision: str
+) -> None:
     """Run the whole batch with the rule's own class, which also holds what the rule remembers.
 
     Args:
@@ -71,21 +59,20 @@ def iterate(rule: ExactRule, problem: blocks.Problem, best: Any, record: blocks.
         problem: theta [B, N] and rewards as the kernels have them, but arms in any order.
         best: a* of each trajectory [B].
         record: what is written.
+        on_precision: "raise" stops at a pi(a*) that plain float64 is not trusted with.
 
     Raises:
-        ValueError: for a budget of more than a day.
+        ValueError: for a budget of more than a day, or that pi(a*).
     """
     budget = int(problem.marks[-1])
     check_seconds("max_updates", budget, LEAST_SECONDS * budget)
     rows, marks, rate = np.arange(len(problem.theta)), problem.marks, problem.learning_rate
     moved, mark, lowest = np.zeros_like(problem.theta), 0, record.lowest_prob
     record.escape_time[:], lowest[:] = -1, 1.0
+    floor = LOWEST_OPTIMAL_PROB["float64"] if on_precision == "raise" else 0.0
     resting = np.zeros(len(rows), dtype=bool)
     for n in range(budget + 1):
-        policy = rule.policy(problem.theta + moved)
-        values = problem.rewards
-        if problem.path_length:
-            values = np.broadcast_to(values[min(n, problem.path_length - 1)], policy.shape)
+        policy, values = rule.policy(problem.theta + moved), problem.rewards
         if n == 0:
             _warn_if_stuck(rule, policy, values, problem)
         prob, losses = policy[rows, best], values[rows, best][:, None] - values
@@ -95,7 +82,7 @@ def iterate(rule: ExactRule, problem: blocks.Problem, best: Any, record: blocks.
             record.escape_time[~inside & (record.escape_time < 0)] = n
             resting |= ~inside & problem.stop
         np.minimum(lowest, prob, out=lowest, where=inside & ~resting)
-        still = resting.all() or lowest.min() < problem.floor
+        still = resting.all() or lowest.min() < floor
         while mark < marks.size and (n == marks[mark] or still):
             if record.history.shape[0]:
                 record.history[mark] = moved
@@ -108,6 +95,7 @@ def iterate(rule: ExactRule, problem: blocks.Problem, best: Any, record: blocks.
         if not math.isfinite(moved.sum()):
             raise BadInput(f"learning_rate={rate!r} is too large: the parameters left float64.")
     record.moved[:] = moved
+    report_imprecision(lowest, rule.name, on_precision)
 
 
 def _warn_if_stuck(rule: ExactRule, policy: Floats, values: Floats, problem: Any) -> None:

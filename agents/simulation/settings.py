@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from agents.baselines import BASELINES
+from agents.baselines import check_baseline
 from agents.evaluation import log_spaced
 from agents.updates import ExactRule, check_rule, make_rule, rule_options
 from gw_envs.checks import (
     BadInput,
     Floats,
     check_choice,
-    check_float,
     check_int,
     check_memory,
     check_numbers,
     check_unused,
-    shown,
 )
 from gw_envs.theory import best_arm_and_gap
 from gw_envs.vector.noise import RewardNoise
-
-DRIFT_HORIZON = 10_000  # last update for which a law of rewards is asked, unless it is said
-RewardPath = ArrayLike | Callable[[NDArray[np.int64]], ArrayLike]
 
 
 @dataclass(frozen=True)
@@ -36,15 +31,13 @@ class Bandits:
 
     Attributes:
         theta: initial logits [B, K], of a rule that remembers [B, N], its memory behind them.
-        rewards: mean rewards [B, K]; for a reward path its rows [T, K], shared by all.
-        is_path: whether `rewards` is a path.
+        rewards: mean rewards [B, K].
         optimal_action: a* of each problem [B].
         gap: the well's gap of each problem [B].
     """
 
     theta: Floats
     rewards: Floats
-    is_path: bool
     optimal_action: NDArray[np.int64]
     gap: Floats
 
@@ -82,13 +75,7 @@ class Sampling:
 
 
 def make_bandits(
-    mean_rewards: ArrayLike | None,
-    initial_theta: ArrayLike,
-    rule: ExactRule | None,
-    reward_path: RewardPath | None,
-    optimal_action: int | None,
-    reward_gap: float | None,
-    drift_horizon: int,
+    mean_rewards: ArrayLike, initial_theta: ArrayLike, rule: ExactRule | None
 ) -> Bandits:
     """Check shapes and values; broadcast one problem over many starts and the other way round.
 
@@ -100,22 +87,13 @@ def make_bandits(
     theta = np.array(check_numbers("initial_theta", initial_theta), ndmin=2)
     if theta.ndim != 2 or theta.shape[1] < 2 or theta.shape[0] < 1:
         raise BadInput(f"initial_theta of shape {np.shape(initial_theta)} must be [K] or [B, K].")
-    if (mean_rewards is None) == (reward_path is None):
-        raise BadInput("give either mean_rewards or reward_path (the other None), not both.")
     arms = _arms(theta.shape[1], rule)
-    if reward_path is not None:
-        return _drifting(theta, arms, reward_path, optimal_action, reward_gap, drift_horizon)
-    check_unused(
-        "goes with reward_path, constant mean_rewards define it",
-        {
-            "optimal_action": optimal_action,
-            "reward_gap": reward_gap,
-            "drift_horizon": drift_horizon,
-        },
-        {"drift_horizon": DRIFT_HORIZON},
-    )
-    assert mean_rewards is not None
-    rewards = _check_rewards("mean_rewards", mean_rewards, arms)
+    rewards = np.array(check_numbers("mean_rewards", mean_rewards, 0, 1), ndmin=2)
+    if rewards.ndim != 2 or rewards.shape[1] != arms or rewards.shape[0] < 1:
+        raise BadInput(
+            f"mean_rewards of shape {np.shape(mean_rewards)} must have {arms} entries in its last "
+            "axis, as many as initial_theta, and at most two axes."
+        )
     if 1 not in (len(theta), len(rewards)) and len(theta) != len(rewards):
         raise BadInput(
             f"mean_rewards of shape {rewards.shape} and initial_theta of shape {theta.shape} must "
@@ -124,7 +102,7 @@ def make_bandits(
     batch = max(len(theta), len(rewards))
     rewards = np.ascontiguousarray(np.broadcast_to(rewards, (batch, arms)))
     theta = np.ascontiguousarray(np.broadcast_to(theta, (batch, theta.shape[1])))
-    return Bandits(theta, rewards, False, *best_arm_and_gap(rewards))
+    return Bandits(theta, rewards, *best_arm_and_gap(rewards))
 
 
 def check_options(update: str, options: Mapping[str, Any] | None) -> ExactRule:
@@ -151,57 +129,6 @@ def _arms(size: int, rule: ExactRule | None) -> int:
     )
 
 
-def _drifting(
-    theta: Floats,
-    arms: int,
-    reward_path: RewardPath,
-    optimal_action: int | None,
-    reward_gap: float | None,
-    drift_horizon: int,
-) -> Bandits:
-    """Bandits whose rewards follow a path; the well is that of its first row unless stated."""
-    batch = len(theta)
-    if callable(reward_path):
-        horizon = check_int("drift_horizon", drift_horizon, 0)
-        check_memory("drift_horizon", drift_horizon, 8.0 * (arms + 1) * horizon)
-        ticks = np.arange(horizon + 1)
-        path = check_numbers("reward_path", reward_path(ticks))
-        if path.shape != (ticks.size, arms):
-            raise BadInput(
-                f"reward_path returned shape {path.shape} for {ticks.size} updates; it must return "
-                f"one row of {arms} mean rewards for each."
-            )
-    else:
-        reason = "goes with a reward_path that is a function"
-        check_unused(reason, {"drift_horizon": drift_horizon}, {"drift_horizon": DRIFT_HORIZON})
-        path = check_numbers("reward_path", reward_path)
-    path = _check_rewards("reward_path", path, arms)
-    first = path[0]
-    best = int(np.argmax(first))
-    if optimal_action is not None:
-        best = check_int("optimal_action", optimal_action, 0, arms - 1)
-    gap = float(first[best] - np.max(np.delete(first, best)))
-    if reward_gap is not None:
-        gap = check_float("reward_gap", reward_gap, 0, 1, open_low=True)
-    elif gap <= 0:
-        raise BadInput(
-            f"reward_path begins with {first.tolist()}, where arm {best} is not the single best; "
-            "give reward_gap."
-        )
-    return Bandits(theta, path, True, np.full(batch, best), np.full(batch, gap))
-
-
-def _check_rewards(name: str, value: ArrayLike, arms: int) -> Floats:
-    """Mean rewards [rows, K] in [0, 1]."""
-    rewards = np.array(check_numbers(name, value, 0, 1), ndmin=2)
-    if rewards.ndim != 2 or rewards.shape[1] != arms or rewards.shape[0] < 1:
-        raise BadInput(
-            f"{name} of shape {np.shape(value)} must have {arms} entries in its last axis, as "
-            "many as initial_theta, and at most two axes."
-        )
-    return np.ascontiguousarray(rewards)
-
-
 def make_sampling(
     gradient: str,
     reward_noise: str,
@@ -217,8 +144,6 @@ def make_sampling(
     Raises:
         ValueError: naming the argument, its value and what would be right.
     """
-    noise = RewardNoise(reward_noise, noise_std)
-    check_choice("baseline", baseline, BASELINES)
     pulls = check_int("batch_size", batch_size, 1)
     stream = check_int("first_stream", first_stream, 0)
     if seed is not None:
@@ -226,22 +151,17 @@ def make_sampling(
     if check_choice("gradient", gradient, ("exact", "sampled")) == "exact":
         given = {
             "reward_noise": reward_noise,
+            "noise_std": noise_std,
             "baseline": baseline,
             "baseline_value": baseline_value,
             "batch_size": pulls,
         }
-        plain = {"reward_noise": "none", "baseline": "none", "batch_size": 1}
+        plain = {"reward_noise": "none", "noise_std": 0.0, "baseline": "none", "batch_size": 1}
         check_unused("needs gradient='sampled'", given, plain)
         return None
-    if baseline == "constant":
-        number = check_float("baseline_value", baseline_value)
-    elif baseline_value is not None:
-        raise BadInput(
-            f"baseline_value={shown(baseline_value)} goes with baseline='constant' only."
-        )
-    else:
-        number = 0.0
-    return Sampling(noise, pulls, baseline, number, seed, stream)
+    noise = RewardNoise(reward_noise, noise_std)
+    name, number = check_baseline(baseline, baseline_value)
+    return Sampling(noise, pulls, name, number, seed, stream)
 
 
 def history_marks(max_updates: int, points: int | None) -> NDArray[np.int64]:

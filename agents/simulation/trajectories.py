@@ -13,15 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agents.baselines import BASELINES
-from agents.precision import lowest_trusted, report_imprecision
 from agents.simulation import rule_runs
 from agents.simulation.kernels import blocks, entry
 from agents.simulation.kernels.counters import stream_key
 from agents.simulation.kernels.lanes import LANES
 from agents.simulation.settings import (
-    DRIFT_HORIZON,
     Bandits,
-    RewardPath,
     Sampling,
     history_marks,
     make_bandits,
@@ -30,7 +27,6 @@ from agents.simulation.settings import (
 from agents.updates import ExactRule
 from agents.updates.regularized import log_softmax
 from gw_envs.checks import (
-    BadInput,
     Floats,
     check_bool,
     check_choice,
@@ -101,7 +97,7 @@ class Trajectories:
 
 
 def simulate(
-    mean_rewards: ArrayLike | None,
+    mean_rewards: ArrayLike,
     initial_theta: ArrayLike,
     update: str = "softmax-pg",
     *,
@@ -112,10 +108,6 @@ def simulate(
     escape_prob: float | None = None,
     stop_at_escape: bool = True,
     history: int | None = None,
-    reward_path: RewardPath | None = None,
-    optimal_action: int | None = None,
-    reward_gap: float | None = None,
-    drift_horizon: int = DRIFT_HORIZON,
     baseline: str = "none",
     baseline_value: float | None = None,
     reward_noise: str = "none",
@@ -123,8 +115,6 @@ def simulate(
     batch_size: int = 1,
     seed: int | None = None,
     first_stream: int = 0,
-    robust: bool | None = None,
-    dtype: str = "float64",
     on_precision: str = "raise",
     num_threads: int | None = None,
     update_options: Mapping[str, Any] | None = None,
@@ -138,10 +128,11 @@ def simulate(
     split of the batch (for sampled gradients give each part its `first_stream`).
 
     Args:
-        mean_rewards: r in [0, 1], [K] or [B, K], one best arm each; None with `reward_path`.
+        mean_rewards: r in [0, 1], [K] or [B, K], one best arm each; constant in time (for rewards
+            that change see `agents.softmax_pg.SoftmaxPG`).
         initial_theta: parameters of the rule (logits; escort-pg: see its class), [K] or [B, K].
-        update: an exact rule. softmax-pg is compiled; the others run with exact gradients as
-            batched numpy arrays in plain float64.
+        update: an exact rule. softmax-pg is compiled, in compensated sums that are right at any
+            depth; the others run with exact gradients as batched numpy arrays in plain float64.
         learning_rate: eta > 0.
         max_updates: budget, 0 <= max_updates < 2^63.
         gradient: "exact" or "sampled".
@@ -150,11 +141,6 @@ def simulate(
         stop_at_escape: end a trajectory at its escape; its final policy and history then stay at
             that policy. False: all go on to max_updates.
         history: number of log-spaced updates to save, >= 2; None for none.
-        reward_path: rewards that change, [T, K] (row n for the step from policy n, last row
-            held), or a law that maps updates [T] to [T, K], read for n = 0..drift_horizon.
-        optimal_action: a* under a reward path; default the best arm of its first row.
-        reward_gap: gap of the well under a path, in (0, 1]; default best minus second best there.
-        drift_horizon: last update for which a law is asked, >= 0.
         baseline: b, one of "none" (0), "value" (pi.r), "average" (mean of the rewards so far),
             "optimal" (least variance: E[R |e_A - pi|^2] / E|e_A - pi|^2), "constant"
             (`baseline_value`), "oracle" (r(a*) - gap/2).
@@ -164,11 +150,8 @@ def simulate(
         batch_size: pulls per update, >= 1.
         seed: fixes the random streams, >= 0; None draws fresh ones.
         first_stream: number of the first trajectory's random stream.
-        robust: compensated arithmetic, trusted at any depth; default for float64, not available
-            for float32.
-        dtype: "float64" or "float32".
-        on_precision: "raise" or "warn" when plain arithmetic is used on a pi(a*) below 1e-10
-            (float64) or 1e-5 (float32), at the start or at any time in the well.
+        on_precision: "raise" or "warn" when another rule than softmax-pg comes to a pi(a*) below
+            1e-10, at the start or at any time in the well.
         num_threads: worker threads; default one per available processor.
         update_options: hyper-parameters of the rule, as `agents.updates.make_rule` takes them.
 
@@ -179,30 +162,26 @@ def simulate(
         ValueError: naming the argument, its value and what would be right.
         PrecisionError: see `on_precision` (a ValueError).
     """
-    rule = rule_runs.choose_rule(update, update_options, gradient, dtype, robust)
+    rule = rule_runs.choose_rule(update, update_options, gradient)
     budget = check_int("max_updates", max_updates, 0)
     rate = check_float("learning_rate", learning_rate, 0, open_low=True)
     sampling = make_sampling(
         gradient, reward_noise, noise_std, batch_size, baseline, baseline_value, seed, first_stream
     )
-    compensated = _check_arithmetic(dtype, robust if rule is None else False, gradient)
-    bandits = make_bandits(
-        mean_rewards, initial_theta, rule, reward_path, optimal_action, reward_gap, drift_horizon
-    )
+    check_choice("on_precision", on_precision, ("raise", "warn"))
+    bandits = make_bandits(mean_rewards, initial_theta, rule)
     order = bandits.best_first if rule is None else bandits.given_order
-    problem = _make_problem(bandits, order, rate, sampling, dtype)._replace(
+    problem = _make_problem(bandits, order, rate, sampling)._replace(
         stop=check_bool("stop_at_escape", stop_at_escape),
-        floor=_floor(dtype, compensated, on_precision),
         marks=history_marks(budget, history),
         **_edge(escape_fraction, escape_prob),
     )
     threads = _check_threads(num_threads, budget * bandits.theta.size, sampling)
     record = blocks.new_record(problem, bool(history))
     if rule is None:
-        _run(problem, record, sampling is not None, compensated, dtype, threads)
+        _run(problem, record, sampling is not None, threads)
     else:
-        rule_runs.iterate(rule, problem, bandits.optimal_action, record)
-    report_imprecision(record.lowest_prob, dtype, compensated, on_precision, update)
+        rule_runs.iterate(rule, problem, bandits.optimal_action, record, on_precision)
     marks = problem.marks if history else None
     return _in_given_order(record, bandits.theta, order, rule, marks)
 
@@ -228,25 +207,6 @@ def _in_given_order(
     return Trajectories(record.escape_time, theta + moved, moved, record.lowest_prob, past, log_map)
 
 
-def _check_arithmetic(dtype: str, robust: bool | None, gradient: str) -> bool:
-    """Whether the arithmetic is compensated."""
-    wide = check_choice("dtype", dtype, ("float64", "float32")) == "float64"
-    compensated = wide if robust is None else check_bool("robust", robust)
-    if compensated and not wide:
-        raise BadInput("robust=True needs dtype='float64': float32 has no robust arithmetic.")
-    if gradient == "sampled" and not compensated:
-        raise BadInput(
-            f"dtype={dtype!r}, robust={robust!r}: sampled gradients run in robust float64 only."
-        )
-    return compensated
-
-
-def _floor(dtype: str, compensated: bool, on_precision: str) -> float:
-    """The pi(a*) below which a run stops."""
-    check_choice("on_precision", on_precision, ("raise", "warn"))
-    return lowest_trusted(dtype, compensated) if on_precision == "raise" else 0.0
-
-
 def _check_threads(num_threads: int | None, numbers_moved: int, sampling: Sampling | None) -> int:
     """The threads of a run that moves so many numbers, a nanosecond each and each pull."""
     if num_threads is not None:
@@ -261,26 +221,19 @@ def _check_threads(num_threads: int | None, numbers_moved: int, sampling: Sampli
 
 
 def _make_problem(
-    bandits: Bandits, order: Any, rate: float, sampling: Sampling | None, dtype: str
+    bandits: Bandits, order: Any, rate: float, sampling: Sampling | None
 ) -> blocks.Problem:
     """The kernel's view: arms in `order` [B, N], settings as numbers."""
     arms = order[:, : bandits.rewards.shape[1]]
-    if bandits.is_path:
-        rewards = np.ascontiguousarray(bandits.rewards[:, arms[0]])
-    else:
-        rewards = np.take_along_axis(bandits.rewards, arms, axis=1)
     problem = blocks.Problem(
         theta=np.take_along_axis(bandits.theta, order, axis=1),
-        rewards=rewards,
-        path_length=len(rewards) if bandits.is_path else 0,
+        rewards=np.take_along_axis(bandits.rewards, arms, axis=1),
         gaps=bandits.gap,
         learning_rate=rate,
         fraction=WELL_FRACTION,
         escape_prob=_NEVER_EXCEEDED,
         stop=True,
-        segment=blocks.segment_length(rate, dtype),
-        limit=blocks.rebase_limit(dtype),
-        floor=0.0,
+        segment=blocks.segment_length(rate),
         marks=np.zeros(1, dtype=np.int64),
     )
     if sampling is None:
@@ -288,7 +241,7 @@ def _make_problem(
     # No logit moves by more than eta |R - b| in an update; |N(0, 1)| stays below 9.5 (counters.py).
     largest = 1 + abs(sampling.baseline_value) + 2 * 9.5 * sampling.reward_noise.std
     return problem._replace(
-        segment=blocks.segment_length(rate * largest, dtype),
+        segment=blocks.segment_length(rate * largest),
         batch_size=sampling.batch_size,
         noise=NOISE_LAWS.index(sampling.reward_noise.law),
         noise_std=float(sampling.reward_noise.std),
@@ -299,24 +252,17 @@ def _make_problem(
     )
 
 
-def _run(
-    problem: blocks.Problem,
-    record: blocks.Record,
-    sampled: bool,
-    robust: bool,
-    dtype: str,
-    threads: int,
-) -> None:
+def _run(problem: blocks.Problem, record: blocks.Record, sampled: bool, threads: int) -> None:
     """Run all blocks on `threads` threads; the kernels hold no lock while they work."""
     batch, arms = problem.theta.shape
     width = blocks.SAMPLED_WIDTH if sampled else blocks.EXACT_WIDTH
 
     def work(begin: int, end: int) -> None:
-        block = blocks.aligned_zeros((arms, width), dtype)
-        numbers = blocks.aligned_zeros((blocks.NUMBERS_WIDTH,), dtype)
+        block = blocks.aligned_zeros((arms, width), "float64")
+        numbers = blocks.aligned_zeros((blocks.NUMBERS_WIDTH,), "float64")
         counts = blocks.aligned_zeros((blocks.COUNTS_WIDTH,), "int64")
-        flags = (True if robust else None, True if sampled else None)
-        entry.run_blocks(begin, end, block, numbers, counts, problem, record, *flags)
+        kind = True if sampled else None
+        entry.run_blocks(begin, end, block, numbers, counts, problem, record, kind)
 
     # Several parts a thread, since some blocks escape long before others.
     parts = min(-(-batch // LANES), 8 * threads if threads > 1 else 1)

@@ -65,8 +65,8 @@ class SoftmaxPGOptions(StartOptions):
         Raises:
             ValueError: naming the option that is out of range.
         """
+        from agents.baselines import check_baseline
         from agents.jumping_pg import JumpingPG
-        from agents.rollouts import check_baseline
         from agents.schedules import LARGEST_POWER, PowerSchedule
         from agents.skipping_pg import SkippingPG
         from agents.softmax_pg import SoftmaxPG

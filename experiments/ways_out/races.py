@@ -11,7 +11,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.precision import lowest_trusted
+from agents.precision import LOWEST_OPTIMAL_PROB
 from agents.simulation import engine, jump_history, simulate, solve_escape_time
 from agents.simulation.solver import bandit_motion, well_exit
 from agents.softmax_pg import SoftmaxPG, log_spaced
@@ -242,7 +242,7 @@ class BanditTrack:
     def _iterate(self, entry: Entry) -> Race:
         """Every update; pulls may change from one to the next, and are summed along the curve."""
         run = self._simulate(entry, history=POINTS)
-        sunk = run.lowest_optimal_prob < lowest_trusted("float64", robust=False)
+        sunk = run.lowest_optimal_prob < LOWEST_OPTIMAL_PROB["float64"]
         times, marks = np.where(sunk, -1, run.escape_time), run.history.updates
         policies = entry.rule.policy(run.history.theta)
         each = np.broadcast_to(entry.rule.pulls(policies, self.mean_rewards), policies.shape[:-1])

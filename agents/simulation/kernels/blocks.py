@@ -2,13 +2,12 @@
 
 `block` [K, fields * LANES] has for each arm, best arm first, a row of fields: block[a, MASS + lane]
 is one number (two dimensions, so that LLVM knows the distance of two fields). The logits are
-theta = BASE + OFFSET - LOST: in robust arithmetic OFFSET starts at 0 and LOST is what compensated
-addition has yet to add, so increments far below the spacing of floats near theta still count; in
-plain arithmetic BASE is one number per lane and OFFSET is theta itself up to that number.
-pi(a) is MASS(a) / sum MASS with MASS = WEIGHT * exp(OFFSET).
+theta = BASE + OFFSET - LOST: OFFSET starts at 0 and LOST is what compensated addition has yet to
+add, so increments far below the spacing of floats near theta still count. pi(a) is MASS(a) / sum
+MASS with MASS = WEIGHT * exp(OFFSET).
 
-REWARD is the mean reward minus that of the likeliest arm (robust). With that shift the mean
-sum pi REWARD of a deep well is a sum of tiny terms, each exact to rounding; without it the
+REWARD is, for exact gradients, the mean reward minus that of the likeliest arm. With that shift the
+mean sum pi REWARD of a deep well is a sum of tiny terms, each exact to rounding; without it the
 advantage of the likeliest arm is the difference of two numbers that agree in all their digits.
 
 Every SEGMENT updates at most the likeliest arm is looked up again and offsets that have grown are
@@ -42,8 +41,7 @@ HALTED = 1
 
 # Largest move of an offset within a segment, and the offset that calls for a new base. Their sum
 # stays inside the range of exp.
-_MOVE = {"float64": 256.0, "float32": 48.0}
-_REBASE = {"float64": 32.0, "float32": 16.0}
+_MOVE, REBASE = 256.0, 32.0
 _SEGMENT = 1024
 
 
@@ -51,16 +49,13 @@ class Problem(NamedTuple):
     """What a kernel is given; B trajectories, K arms, best arm first."""
 
     theta: Any  # [B, K] float64, initial logits
-    rewards: Any  # [B, K], or [path_length, K] if path_length > 0
-    path_length: Any  # rows of the reward path (the last is held), 0 for constant rewards
+    rewards: Any  # [B, K]
     gaps: Any  # [B], the gap of the well
     learning_rate: Any
     fraction: Any  # in the well: sub-optimality >= fraction * gap ...
     escape_prob: Any  # ... and pi(a*) <= escape_prob
     stop: Any  # a trajectory rests from its escape on
     segment: Any  # updates between two looks at a block
-    limit: Any  # offset that calls for a new base
-    floor: Any  # pi(a*) below which the run is stopped, 0 for never
     marks: Any  # [H] ascending n at which to save; the last is the budget
     # Sampled gradients only:
     batch_size: Any = 1  # pulls per update
@@ -94,12 +89,12 @@ def new_record(problem: Problem, keep: bool) -> Record:
     )
 
 
-def segment_length(largest_step: float, dtype: str) -> int:
+def segment_length(largest_step: float) -> int:
     """Updates between two looks at a block, if no logit moves by more than `largest_step` in one.
 
     A power of two, at least 1. A single larger move is harmless: the next look follows it.
     """
-    fitting = _MOVE[dtype] / max(largest_step, _MOVE[dtype] / _SEGMENT)
+    fitting = _MOVE / max(largest_step, _MOVE / _SEGMENT)
     return 1 << max(0, math.floor(math.log2(max(fitting, 1.0))))
 
 
@@ -109,11 +104,6 @@ def aligned_zeros(shape: tuple[int, ...], dtype: str) -> Any:
     raw = np.zeros(size + 64, dtype=np.uint8)
     start = -raw.ctypes.data % 64
     return raw[start : start + size].view(dtype).reshape(shape)
-
-
-def rebase_limit(dtype: str) -> float:
-    """The size of an offset beyond which it is moved into the base."""
-    return _REBASE[dtype]
 
 
 @njit(**INLINE)

@@ -17,6 +17,7 @@ from agents.simulation.kernels.blocks import (
     LOWEST,
     OFFSET,
     RATE,
+    REBASE,
     RECEIVED,
     TRAJECTORY,
     WEIGHT,
@@ -26,7 +27,7 @@ from agents.simulation.kernels.lanes import KERNEL, LANES
 
 
 @njit(**KERNEL)
-def load_block(block: Any, numbers: Any, counts: Any, problem: Any, first: Any, robust: Any) -> Any:
+def load_block(block: Any, numbers: Any, counts: Any, problem: Any, first: Any) -> Any:
     """Begin lanes at trajectories first, first+1, ...; lanes beyond the last rest."""
     batch, arms = problem.theta.shape
     for lane in range(LANES):
@@ -42,15 +43,15 @@ def load_block(block: Any, numbers: Any, counts: Any, problem: Any, first: Any, 
             top = max(top, problem.theta[row, a])
         for a in range(arms):
             theta = problem.theta[row, a]
+            block[a, OFFSET + lane] = 0.0
             block[a, LOST + lane] = 0.0
-            block[a, BASE + lane] = top if robust is None else theta
-            block[a, OFFSET + lane] = theta - top if robust is None else 0.0
-            block[a, WEIGHT + lane] = 1.0 if robust is None else math.exp(theta - top)
+            block[a, BASE + lane] = theta
+            block[a, WEIGHT + lane] = math.exp(theta - top)
 
 
 @njit(**KERNEL)
-def rebase(block: Any, robust: Any, limit: Any) -> Any:
-    """Move offsets into the base in lanes where one has grown beyond `limit`."""
+def rebase(block: Any) -> Any:
+    """Move offsets into the base in lanes where one has grown beyond REBASE."""
     arms = block.shape[0]
     for lane in range(LANES):
         high = block[0, OFFSET + lane]
@@ -58,12 +59,7 @@ def rebase(block: Any, robust: Any, limit: Any) -> Any:
         for a in range(1, arms):
             high = max(high, block[a, OFFSET + lane])
             low = min(low, block[a, OFFSET + lane])
-        if robust is None:
-            if abs(high) > limit:
-                for a in range(arms):
-                    block[a, BASE + lane] += high
-                    block[a, OFFSET + lane] -= high
-        elif high > limit or low < -limit:
+        if high > REBASE or low < -REBASE:
             top = -np.inf
             for a in range(arms):
                 block[a, BASE + lane] += block[a, OFFSET + lane] - block[a, LOST + lane]
@@ -90,10 +86,10 @@ def find_likeliest(block: Any, counts: Any) -> Any:
 
 @njit(**KERNEL)
 def save_block(block: Any, theta: Any, first: Any, out: Any) -> Any:
-    """Write theta - theta(0) of the block's trajectories to their rows of out [B, K], float64."""
+    """Write theta - theta(0) of the block's trajectories to their rows of out [B, K]."""
     for lane in range(min(LANES, out.shape[0] - first)):
         for a in range(block.shape[0]):
-            moved = np.float64(block[a, OFFSET + lane]) - np.float64(block[a, LOST + lane])
+            moved = block[a, OFFSET + lane] - block[a, LOST + lane]
             out[first + lane, a] = (block[a, BASE + lane] - theta[first + lane, a]) + moved
 
 
@@ -107,22 +103,20 @@ def build_driver(set_rewards: Any, make_updates: Any) -> Any:
 
     @njit(**KERNEL)
     def advance_block(
-        first: Any, block: Any, numbers: Any, counts: Any, problem: Any, record: Any, robust: Any
+        first: Any, block: Any, numbers: Any, counts: Any, problem: Any, record: Any
     ) -> Any:
         """Run trajectories first .. first+LANES-1 from policy 0 to the last of `marks`."""
-        load_block(block, numbers, counts, problem, first, robust)
+        load_block(block, numbers, counts, problem, first)
         # Typed: a literal 0 would make numba compile every callee a second time.
         n, mark, resting = np.int64(0), np.int64(0), False
         while True:
             if n % problem.segment == 0:
-                rebase(block, robust, problem.limit)
+                rebase(block)
                 find_likeliest(block, counts)
-                set_rewards(block, counts, problem, n, robust)
+                set_rewards(block, counts, problem)
                 resting = True
                 for lane in range(LANES):
                     resting &= numbers[RATE + lane] == 0.0
-                    if numbers[LOWEST + lane] < problem.floor:
-                        record.flag[0] = HALTED
             while mark < problem.marks.size and (n == problem.marks[mark] or resting):
                 if record.history.shape[0] > 0:
                     save_block(block, problem.theta, first, record.history[mark])
@@ -130,9 +124,9 @@ def build_driver(set_rewards: Any, make_updates: Any) -> Any:
             if mark == problem.marks.size or record.flag[0] == HALTED:
                 break
             end = min((n // problem.segment + 1) * problem.segment, problem.marks[mark])
-            make_updates(block, numbers, counts, problem, n, end, robust)
+            make_updates(block, numbers, counts, problem, n, end)
             n = end
-        make_updates(block, numbers, counts, problem, n, n, robust)
+        make_updates(block, numbers, counts, problem, n, n)
         save_block(block, problem.theta, first, record.moved)
         for lane in range(min(LANES, record.escape_time.size - first)):
             record.escape_time[first + lane] = counts[ESCAPED + lane]

@@ -1,4 +1,4 @@
-"""The compiled entry to the lane kernels: exact or sampled gradients, robust or plain."""
+"""The compiled entry to the lane kernels: exact or sampled gradients."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ def build(digest: int) -> Any:
     @compiled(**KERNEL)
     def run_blocks(
         begin: Any, end: Any, block: Any, numbers: Any, counts: Any,
-        problem: Any, record: Any, robust: Any, sampled: Any,
+        problem: Any, record: Any, sampled: Any,
     ) -> int:  # fmt: skip
         """Advance trajectories [begin, end), `begin` a multiple of LANES.
 
-        `block` [K, EXACT_WIDTH] or [K, SAMPLED_WIDTH], `numbers` and `counts` are scratch; the type
-        of the first two is the precision. `robust` and `sampled` are True or None: numba compiles
-        one arithmetic and one gradient, or the other.
+        `block` [K, EXACT_WIDTH] or [K, SAMPLED_WIDTH], `numbers` and `counts` are scratch.
+        `sampled` is True or None: numba compiles one gradient or the other.
         """
         for first in range(begin, end, LANES):
             if sampled is None:
-                direct.advance_block(first, block, numbers, counts, problem, record, robust)
+                direct.advance_block(first, block, numbers, counts, problem, record)
             else:
-                reinforce.advance_block(first, block, numbers, counts, problem, record, robust)
+                reinforce.advance_block(first, block, numbers, counts, problem, record)
         return digest
 
     return run_blocks

@@ -220,21 +220,17 @@ def step_one(
 
 
 @njit(**KERNEL)
-def set_rewards(block: Any, counts: Any, problem: Any, n: Any, robust: Any) -> Any:
-    """REWARD and GAP = r(a*) - r(a) of every lane at update n."""
+def set_rewards(block: Any, counts: Any, problem: Any) -> Any:
+    """REWARD and GAP = r(a*) - r(a) of every lane."""
     for lane in range(LANES):
         row = min(counts[TRAJECTORY + lane], problem.theta.shape[0] - 1)
-        if problem.path_length > 0:
-            row = min(n, problem.path_length - 1)
         for a in range(block.shape[0]):
             block[a, REWARD + lane] = problem.rewards[row, a]
             block[a, GAP + lane] = problem.rewards[row, 0] - problem.rewards[row, a]
 
 
 @njit(**KERNEL)
-def make_updates(
-    block: Any, numbers: Any, counts: Any, problem: Any, n: Any, end: Any, robust: Any
-) -> Any:
+def make_updates(block: Any, numbers: Any, counts: Any, problem: Any, n: Any, end: Any) -> Any:
     """Updates n+1 .. end of every lane; with n == end, only the escape test on policy n."""
     hot_function()
     total, rest, loss = lane_array(block), lane_array(block), lane_array(block)
@@ -249,8 +245,6 @@ def make_updates(
             block[a, CREDIT + lane] = 0.0
     only_test, share = n == end, 1.0 / problem.batch_size
     while True:
-        if n < problem.path_length:
-            set_rewards(block, counts, problem, n, robust)
         weigh_arms(block, total, rest, loss, likeliest)
         for lane in range(LANES):
             inverse = 1.0 / total[lane]
