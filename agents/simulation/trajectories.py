@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from agents.baselines import BASELINES
 from agents.simulation import rule_runs
-from agents.simulation.kernels import blocks, entry
+from agents.simulation.kernels import blocks, driver
 from agents.simulation.kernels.counters import stream_key
 from agents.simulation.kernels.lanes import LANES
 from agents.simulation.settings import (
@@ -255,14 +255,13 @@ def _make_problem(
 def _run(problem: blocks.Problem, record: blocks.Record, sampled: bool, threads: int) -> None:
     """Run all blocks on `threads` threads; the kernels hold no lock while they work."""
     batch, arms = problem.theta.shape
-    width = blocks.SAMPLED_WIDTH if sampled else blocks.EXACT_WIDTH
 
     def work(begin: int, end: int) -> None:
-        block = blocks.aligned_zeros((arms, width), "float64")
+        block = blocks.aligned_zeros((arms, blocks.WIDTH), "float64")
         numbers = blocks.aligned_zeros((blocks.NUMBERS_WIDTH,), "float64")
         counts = blocks.aligned_zeros((blocks.COUNTS_WIDTH,), "int64")
         kind = True if sampled else None
-        entry.run_blocks(begin, end, block, numbers, counts, problem, record, kind)
+        driver.run_blocks(begin, end, block, numbers, counts, problem, record, kind)
 
     # Several parts a thread, since some blocks escape long before others.
     parts = min(-(-batch // LANES), 8 * threads if threads > 1 else 1)

@@ -6,9 +6,9 @@ theta = BASE + OFFSET - LOST: OFFSET starts at 0 and LOST is what compensated ad
 add, so increments far below the spacing of floats near theta still count. pi(a) is MASS(a) / sum
 MASS with MASS = WEIGHT * exp(OFFSET).
 
-REWARD is, for exact gradients, the mean reward minus that of the likeliest arm. With that shift the
-mean sum pi REWARD of a deep well is a sum of tiny terms, each exact to rounding; without it the
-advantage of the likeliest arm is the difference of two numbers that agree in all their digits.
+Rewards are averaged after that of the likeliest arm, `top`, is taken off. So the mean of a deep
+well is a sum of tiny terms, each exact to rounding; without it the advantage of the likeliest arm
+is the difference of two numbers that agree in all their digits.
 
 Every SEGMENT updates at most the likeliest arm is looked up again and offsets that have grown are
 moved into BASE. Segments depend on the learning rate and on n alone, so that a trajectory's bits
@@ -23,10 +23,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from agents.simulation.kernels.lanes import INLINE, LANES, in_well
+from agents.simulation.kernels.lanes import INLINE, KERNEL, LANES, in_well
 
-OFFSET, LOST, WEIGHT, MASS, REWARD, BASE, GAP, CREDIT = (i * LANES for i in range(8))
-EXACT_WIDTH, SAMPLED_WIDTH = 6 * LANES, 8 * LANES
+# CREDIT: what sampled pulls of an arm earned.
+OFFSET, LOST, WEIGHT, MASS, REWARD, BASE, CREDIT = (i * LANES for i in range(7))
+WIDTH = 7 * LANES
 
 # Numbers of a lane that outlive a segment: the step size (0 once a lane rests), the well's gap, the
 # lowest pi(a*) met, the sum of rewards received; and whole numbers: the escape time, the
@@ -133,3 +134,72 @@ def add_compensated(block: Any, a: Any, lane: Any, change: Any) -> Any:
     moved = block[a, OFFSET + lane] + rounded
     block[a, LOST + lane] = (moved - block[a, OFFSET + lane]) - rounded
     block[a, OFFSET + lane] = moved
+
+
+@njit(**KERNEL)
+def load_block(block: Any, numbers: Any, counts: Any, problem: Any, first: Any) -> Any:
+    """Begin lanes at trajectories first, first+1, ...; lanes beyond the last rest."""
+    batch, arms = problem.theta.shape
+    for lane in range(LANES):
+        row = min(first + lane, batch - 1)
+        numbers[RATE + lane] = problem.learning_rate if first + lane == row else 0.0
+        numbers[WELL_GAP + lane] = problem.gaps[row]
+        numbers[LOWEST + lane] = 1.0
+        numbers[RECEIVED + lane] = 0.0
+        counts[ESCAPED + lane] = -1
+        counts[TRAJECTORY + lane] = first + lane
+        top = problem.theta[row, 0]
+        for a in range(1, arms):
+            top = max(top, problem.theta[row, a])
+        for a in range(arms):
+            theta = problem.theta[row, a]
+            block[a, OFFSET + lane] = 0.0
+            block[a, LOST + lane] = 0.0
+            block[a, BASE + lane] = theta
+            block[a, WEIGHT + lane] = math.exp(theta - top)
+            block[a, REWARD + lane] = problem.rewards[row, a]
+            block[a, CREDIT + lane] = 0.0
+
+
+@njit(**KERNEL)
+def rebase(block: Any) -> Any:
+    """Move offsets into the base in lanes where one has grown beyond REBASE."""
+    arms = block.shape[0]
+    for lane in range(LANES):
+        high = block[0, OFFSET + lane]
+        low = high
+        for a in range(1, arms):
+            high = max(high, block[a, OFFSET + lane])
+            low = min(low, block[a, OFFSET + lane])
+        if high > REBASE or low < -REBASE:
+            top = -np.inf
+            for a in range(arms):
+                block[a, BASE + lane] += block[a, OFFSET + lane] - block[a, LOST + lane]
+                block[a, OFFSET + lane] = 0.0
+                block[a, LOST + lane] = 0.0
+                top = max(top, block[a, BASE + lane])
+            for a in range(arms):
+                block[a, WEIGHT + lane] = math.exp(block[a, BASE + lane] - top)
+
+
+@njit(**KERNEL)
+def find_likeliest(block: Any, counts: Any) -> Any:
+    """Write each lane's likeliest arm, the first of equals."""
+    for lane in range(LANES):
+        best = 0
+        top = block[0, BASE + lane] + block[0, OFFSET + lane]
+        for a in range(1, block.shape[0]):
+            value = block[a, BASE + lane] + block[a, OFFSET + lane]
+            if value > top:
+                best = a
+                top = value
+        counts[LIKELIEST + lane] = best
+
+
+@njit(**KERNEL)
+def save_block(block: Any, theta: Any, first: Any, out: Any) -> Any:
+    """Write theta - theta(0) of the block's trajectories to their rows of out [B, K]."""
+    for lane in range(min(LANES, out.shape[0] - first)):
+        for a in range(block.shape[0]):
+            moved = block[a, OFFSET + lane] - block[a, LOST + lane]
+            out[first + lane, a] = (block[a, BASE + lane] - theta[first + lane, a]) + moved

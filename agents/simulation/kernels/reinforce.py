@@ -15,20 +15,16 @@ import numpy as np
 from numba import njit
 
 from agents.baselines import BASELINES
-from agents.simulation.kernels import driver
+from agents.simulation.kernels import direct
 from agents.simulation.kernels.blocks import (
     CREDIT,
-    GAP,
     LIKELIEST,
     MASS,
-    OFFSET,
     RECEIVED,
     REWARD,
     TRAJECTORY,
-    WEIGHT,
     WELL_GAP,
     add_compensated,
-    watch_lane,
 )
 from agents.simulation.kernels.counters import (
     ACTION,
@@ -45,7 +41,6 @@ from agents.simulation.kernels.lanes import (
     hot_function,
     lane_array,
     lane_cos_turns,
-    lane_exp,
     lane_log,
 )
 from gw_envs.vector.noise import NOISE_LAWS
@@ -57,34 +52,13 @@ VALUE, AVERAGE, OPTIMAL, CONSTANT, ORACLE = (
 
 
 @njit(**INLINE)
-def weigh_arms(block: Any, total: Any, rest: Any, loss: Any, likeliest: Any) -> Any:
-    """MASS of every arm; its sums over all arms, over all but the likeliest, and of MASS * GAP.
-
-    Two arms a pass, here and in `draw`: storing the sums is what a pass waits for.
-    """
-    arms = block.shape[0]
+def weigh_rest(block: Any, rest: Any, likeliest: Any) -> Any:
+    """The sum of MASS over all arms but the likeliest."""
     for lane in range(LANES):
-        total[lane] = 0.0
         rest[lane] = 0.0
-        loss[lane] = 0.0
-    for a in range(0, arms - 1, 2):
+    for a in range(block.shape[0]):
         for lane in range(LANES):
-            mass = block[a, WEIGHT + lane] * lane_exp(block[a, OFFSET + lane])
-            other = block[a + 1, WEIGHT + lane] * lane_exp(block[a + 1, OFFSET + lane])
-            block[a, MASS + lane] = mass
-            block[a + 1, MASS + lane] = other
-            total[lane] = (total[lane] + mass) + other
-            left = rest[lane] + (0.0 if likeliest[lane] == a else mass)
-            rest[lane] = left + (0.0 if likeliest[lane] == a + 1 else other)
-            lost = loss[lane] + mass * block[a, GAP + lane]
-            loss[lane] = lost + other * block[a + 1, GAP + lane]
-    for a in range(arms - arms % 2, arms):
-        for lane in range(LANES):
-            mass = block[a, WEIGHT + lane] * lane_exp(block[a, OFFSET + lane])
-            block[a, MASS + lane] = mass
-            total[lane] += mass
-            rest[lane] += 0.0 if likeliest[lane] == a else mass
-            loss[lane] += mass * block[a, GAP + lane]
+            rest[lane] += 0.0 if likeliest[lane] == a else block[a, MASS + lane]
 
 
 @njit(**INLINE)
@@ -114,8 +88,9 @@ def optimal_baseline(block: Any, total: Any, rest: Any, likeliest: Any, base: An
 
 @njit(**INLINE)
 def set_baseline(
-    block: Any, numbers: Any, problem: Any, n: Any, base: Any, total: Any, rest: Any, likeliest: Any
-) -> Any:
+    block: Any, numbers: Any, problem: Any, n: Any, base: Any, top: Any, mean: Any,
+    total: Any, rest: Any, likeliest: Any,
+) -> Any:  # fmt: skip
     """Write the baseline of update n+1 to `base`."""
     kind = problem.baseline
     if kind == OPTIMAL:
@@ -129,10 +104,7 @@ def set_baseline(
         elif kind == ORACLE:
             base[lane] = block[0, REWARD + lane] - 0.5 * numbers[WELL_GAP + lane]
         elif kind == VALUE:
-            base[lane] = 0.0
-            for a in range(block.shape[0]):
-                base[lane] += block[a, MASS + lane] * block[a, REWARD + lane]
-            base[lane] /= total[lane]
+            base[lane] = top[lane] + mean[lane]
 
 
 @njit(**INLINE)
@@ -142,21 +114,10 @@ def draw(block: Any, total: Any, state: Any, slot: Any, target: Any, arm: Any, p
         target[lane] = uniform(np.uint64(state[lane]), slot + np.uint64(ACTION)) * total[lane]
         arm[lane] = 0
         paid[lane] = block[0, REWARD + lane]
-    # `target` less the mass so far: once it is negative the arm is found.
-    arms = block.shape[0]
-    for a in range(1, arms - 1, 2):
+    for a in range(1, block.shape[0]):
         for lane in range(LANES):
-            first = target[lane] - block[a - 1, MASS + lane]
-            second = first - block[a, MASS + lane]
-            further, beyond = first >= 0.0, second >= 0.0
-            found = a if further else arm[lane]
-            pays = block[a, REWARD + lane] if further else paid[lane]
-            target[lane] = second
-            arm[lane] = a + 1 if beyond else found
-            paid[lane] = block[a + 1, REWARD + lane] if beyond else pays
-    for a in range(arms - (arms - 1) % 2, arms):
-        for lane in range(LANES):
-            further = target[lane] >= block[a - 1, MASS + lane]
+            target[lane] -= block[a - 1, MASS + lane]
+            further = target[lane] >= 0.0  # the arm is not yet found
             arm[lane] = a if further else arm[lane]
             paid[lane] = block[a, REWARD + lane] if further else paid[lane]
 
@@ -220,53 +181,48 @@ def step_one(
 
 
 @njit(**KERNEL)
-def set_rewards(block: Any, counts: Any, problem: Any) -> Any:
-    """REWARD and GAP = r(a*) - r(a) of every lane."""
-    for lane in range(LANES):
-        row = min(counts[TRAJECTORY + lane], problem.theta.shape[0] - 1)
-        for a in range(block.shape[0]):
-            block[a, REWARD + lane] = problem.rewards[row, a]
-            block[a, GAP + lane] = problem.rewards[row, 0] - problem.rewards[row, a]
-
-
-@njit(**KERNEL)
 def make_updates(block: Any, numbers: Any, counts: Any, problem: Any, n: Any, end: Any) -> Any:
     """Updates n+1 .. end of every lane; with n == end, only the escape test on policy n."""
     hot_function()
-    total, rest, loss = lane_array(block), lane_array(block), lane_array(block)
-    base, paid, credit = lane_array(block), lane_array(block), lane_array(block)
+    top, total, mean, rest = (
+        lane_array(block),
+        lane_array(block),
+        lane_array(block),
+        lane_array(block),
+    )
+    base, paid, credit, scale = (
+        lane_array(block),
+        lane_array(block),
+        lane_array(block),
+        lane_array(block),
+    )
     likeliest, arm, state = lane_array(counts), lane_array(counts), lane_array(counts)
     target = lane_array(block)
+    direct.likeliest_rewards(block, counts, top)
     for lane in range(LANES):
         likeliest[lane] = counts[LIKELIEST + lane]
         stream = np.uint64(problem.first_stream + counts[TRAJECTORY + lane])
         state[lane] = np.int64(stream_state(problem.key, stream))
-        for a in range(block.shape[0]):
-            block[a, CREDIT + lane] = 0.0
     only_test, share = n == end, 1.0 / problem.batch_size
     while True:
-        weigh_arms(block, total, rest, loss, likeliest)
-        for lane in range(LANES):
-            inverse = 1.0 / total[lane]
-            optimal_prob, mean_loss = block[0, MASS + lane] * inverse, loss[lane] * inverse
-            rate = watch_lane(numbers, counts, problem, lane, n, optimal_prob, mean_loss)
-            loss[lane] = rate * inverse * share
-            credit[lane] = 0.0
+        direct.weigh_arms(block, top, total, mean)
+        direct.watch(block, numbers, counts, problem, n, top, total, mean, scale)
         if only_test:
             break
-        set_baseline(block, numbers, problem, n, base, total, rest, likeliest)
+        weigh_rest(block, rest, likeliest)
+        set_baseline(block, numbers, problem, n, base, top, mean, total, rest, likeliest)
+        for lane in range(LANES):
+            scale[lane] *= share
+            credit[lane] = 0.0
         for pull in range(problem.batch_size):
             slot = np.uint64(n * problem.batch_size + pull) * np.uint64(SLOTS)
             draw(block, total, state, slot, target, arm, paid)
             add_noise(paid, state, slot, problem)
             add_credit(block, numbers, arm, paid, base, credit, problem.batch_size == 1)
         if problem.batch_size == 1:
-            step_one(block, loss, total, rest, credit, likeliest, arm)
+            step_one(block, scale, total, rest, credit, likeliest, arm)
         else:
-            step(block, loss, total, rest, credit, likeliest)
+            step(block, scale, total, rest, credit, likeliest)
         n += 1
         if n == end:
             break
-
-
-advance_block = driver.build_driver(set_rewards, make_updates)
