@@ -79,9 +79,8 @@ def step(block: Any, top: Any, scale: Any, mean: Any) -> Any:
 def make_updates(block: Any, numbers: Any, counts: Any, problem: Any, n: Any, end: Any) -> Any:
     """Updates n+1 .. end of every lane; with n == end, only the escape test on policy n."""
     hot_function()
-    top, total, mean, scale = (
-        lane_array(block), lane_array(block), lane_array(block), lane_array(block)
-    )  # fmt: skip
+    top, total = lane_array(block), lane_array(block)
+    mean, scale = lane_array(block), lane_array(block)
     likeliest_rewards(block, counts, top)
     only_test = n == end
     while True:

@@ -184,20 +184,10 @@ def step_one(
 def make_updates(block: Any, numbers: Any, counts: Any, problem: Any, n: Any, end: Any) -> Any:
     """Updates n+1 .. end of every lane; with n == end, only the escape test on policy n."""
     hot_function()
-    top, total, mean, rest = (
-        lane_array(block),
-        lane_array(block),
-        lane_array(block),
-        lane_array(block),
-    )
-    base, paid, credit, scale = (
-        lane_array(block),
-        lane_array(block),
-        lane_array(block),
-        lane_array(block),
-    )
+    top, total, mean = lane_array(block), lane_array(block), lane_array(block)
+    rest, scale, target = lane_array(block), lane_array(block), lane_array(block)
+    base, paid, credit = lane_array(block), lane_array(block), lane_array(block)
     likeliest, arm, state = lane_array(counts), lane_array(counts), lane_array(counts)
-    target = lane_array(block)
     direct.likeliest_rewards(block, counts, top)
     for lane in range(LANES):
         likeliest[lane] = counts[LIKELIEST + lane]
