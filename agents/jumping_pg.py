@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from agents.evaluation import Record, evaluate, log_spaced
 from agents.softmax_pg import SoftmaxPG
 from agents.updates import ExactRule
 from gw_envs.checks import LARGEST, BadInput, Floats, check_callables, check_int
+
+if TYPE_CHECKING:
+    from agents.simulation.motion import Motion
 
 BEYOND_ESCAPE = 10
 
@@ -98,13 +101,9 @@ class JumpingPG(SoftmaxPG):
 
     def _history(self, max_updates: int | None) -> tuple[Floats, Floats]:
         """Update numbers [N] and theta [N, S, K] there; finds the escapes on the way."""
-        if self._is_plain_bandit():
-            return self._bandit_history(max_updates)
         from agents.simulation import engine
-        from agents.simulation.motion import Motion, WellWorld
 
-        rule, rate = cast(ExactRule, self.rule), cast(Any, self.learning_rate)
-        motion = Motion(WellWorld(self.well), rule, self.theta[0], rate)
+        motion = self._motion()
         budget = engine.make_budget(motion, max_updates)
         if max_updates is None:
             budget = engine.cut(budget, LARGEST)
@@ -121,24 +120,17 @@ class JumpingPG(SoftmaxPG):
         reached = np.isfinite(thetas).all(axis=(1, 2))
         return stops[reached], thetas[reached]
 
-    def _is_plain_bandit(self) -> bool:
-        """Softmax PG in one state, constant in all: what is compiled."""
+    def _motion(self) -> Motion:
+        from agents.simulation.motion import Motion, WellWorld
+        from agents.simulation.solver import make_bandit
+
+        rule, rate = cast(ExactRule, self.rule), cast(Any, self.learning_rate)
         one = self.well.num_states == 1 and self.well.drift_horizon == 0
-        return one and self._has_fixed_values() and isinstance(self.learning_rate, float)
-
-    def _bandit_history(self, max_updates: int | None) -> tuple[Floats, Floats]:
-        from agents.simulation import jump_history, solve_escape_time
-        from agents.simulation.answers import stacked
-
+        if not (one and self._has_fixed_values()):
+            return Motion(WellWorld(self.well), rule, self.theta[0], rate)
         rewards, _ = self.well.action_values(self.policy[0], 0)
-        start, rate = self.theta[0, 0], self._rate(0) * self._now.weight[0, 0, 0]
-        budget = LARGEST if max_updates is None else max_updates
-        escape = solve_escape_time(rewards[0], start, learning_rate=rate, max_updates=budget)
-        self._keep_escape(stacked([escape]))
-        if max_updates is None and not escape.censored:
-            budget = min(budget, max(10, BEYOND_ESCAPE * int(escape.steps)))
-        history = jump_history(rewards[0], start, rate, max_updates=budget)
-        return history.updates, history.theta[:, None]
+        world, _ = make_bandit(rewards[0], 1.0)
+        return Motion(world, rule, self.theta[0], rate)
 
     def _keep_escape(self, escape: Any) -> None:
         self.escape = escape

@@ -10,9 +10,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
+from agents.simulation import softmax_bandit
 from agents.simulation.answers import EscapeTime, Seen, censored, settled, stacked
 from agents.simulation.flow import Follower, Level, Path
 from agents.simulation.motion import Motion
+from agents.simulation.softmax_bandit import Jumps
 from gw_envs.checks import BadInput, Floats
 
 MOST_UPDATES = int(1e300)
@@ -33,11 +35,13 @@ class Budget:
         updates: the last update that counts.
         work: evaluations of the map.
         levels: the settings, from coarse to fine.
+        rounding: relative error left by float64.
     """
 
     updates: float
     work: int
-    levels: tuple[Level, ...]
+    levels: tuple[Level, ...] | tuple[Jumps, ...]
+    rounding: float = ROUNDING
 
 
 def make_budget(
@@ -49,13 +53,18 @@ def make_budget(
         motion: what is followed.
         updates: the last update; None: as far as it takes, where updates are made one by one as far
             as `work` allows.
-        work: evaluations of the map; None: `WORK`, or more where a stated `updates` needs more.
+        work: evaluations of the map (of compiled motions: updates made one by one); None: `WORK`,
+            or more where a stated `updates` needs more.
         method: "direct" makes every update.
 
     Raises:
         ValueError: if the updates that must be made one by one would take more than a day.
     """
     end = float(MOST_UPDATES if updates is None else min(updates, MOST_UPDATES))
+    if softmax_bandit.is_plain(motion):
+        levels = (softmax_bandit.NEVER,) if method == "direct" else softmax_bandit.LEVELS
+        most = softmax_bandit.MOST_DIRECT if work is None else work
+        return Budget(end, most, levels, softmax_bandit.JUMP_ROUNDING)
     rough = math.inf if method == "direct" else motion.rough_until
     one_by_one = min(end, rough)
     if work is None:
@@ -87,8 +96,12 @@ def _seconds(motion: Motion) -> float:
     return (time.perf_counter() - begin) / 20
 
 
-def follow(motion: Motion, level: Level, end: float, work: int, stops: ArrayLike = ()) -> Path:
+def follow(
+    motion: Motion, level: Level | Jumps, end: float, work: int, stops: ArrayLike = ()
+) -> Path:
     """Follow a motion at one level for `end` updates; see `flow.Follower`."""
+    if isinstance(level, Jumps):
+        return softmax_bandit.follow(motion, level, end, work, np.asarray(stops, np.float64))
     origin = motion.origin
     kinks = [kink - origin for kink in motion.world.kinks]
     still = max(motion.still_from - origin, 0.0)
@@ -134,12 +147,29 @@ class Plateau:
         start, origin = motion.table(path.moved), motion.origin + path.update
         return path, replace(motion, start=start, origin=origin)
 
-    def escapes(self, tolerance: float = 1e-9) -> EscapeTime:
+    def escapes(self, tolerance: float = 1e-9, method: str = "auto") -> EscapeTime:
         """When each state leaves its well, arrays [S]; each by itself where none sees another.
 
         Where the work ends before all have escaped, those that have are known and the others
         censored.
+
+        Args:
+            tolerance: relative error that will do where float64 cannot decide the integer.
+            method: "auto" takes the closed form where there is one, "closed-form" nothing else.
+
+        Raises:
+            ValueError: if a closed form is asked for where there is none.
         """
+        if method in ("auto", "closed-form"):
+            known = softmax_bandit.closed_form(self._motion, self._budget.updates)
+            if known is not None:
+                return stacked([known])
+            if method == "closed-form":
+                raise BadInput(
+                    "method='closed-form' needs update='softmax-pg', sub-optimal arms of equal "
+                    "mean reward and equal logit, pi(a*) above 1e-300 and escape_fraction above "
+                    "1e-9; use method='auto' or 'jump'."
+                )
         path, after = self._begin(self._end, np.empty(0))
         budget = self._budget
         answers = [
@@ -194,10 +224,9 @@ class _Ways:
 
     def escape(self, edge: int, tolerance: float) -> EscapeTime:
         """The escape of one of its edges."""
-        levels = len(self._budget.levels)
-        return settled(
-            lambda level: self._look(level, edge), levels, ROUNDING, self._budget.updates, tolerance
-        )
+        budget = self._budget
+        levels, rounding = len(budget.levels), budget.rounding
+        return settled(lambda n: self._look(n, edge), levels, rounding, budget.updates, tolerance)
 
     def _look(self, level: int, edge: int) -> Seen:
         origin, budget = self._motion.origin, self._budget
@@ -207,5 +236,5 @@ class _Ways:
             )
         path = self._paths[level]
         n = path.update if np.isnan(path.crossings[edge]) else path.counts[edge]
-        method = "jump" if path.jumps else "direct"
+        method = ("jump" if path.jumps else "direct") + path.note
         return Seen(origin + float(n), origin + path.crossings[edge], path.jumps > 0, method)

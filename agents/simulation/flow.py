@@ -82,6 +82,7 @@ class Path:
         evaluations: of the map.
         jumps: jumps made.
         finished: whether every edge was crossed or the end reached.
+        note: what to say of the method.
     """
 
     update: float
@@ -92,6 +93,7 @@ class Path:
     evaluations: int = 0
     jumps: int = 0
     finished: bool = False
+    note: str = ""
 
 
 class _Dense:

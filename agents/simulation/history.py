@@ -12,20 +12,10 @@ from numpy.typing import ArrayLike
 from agents.evaluation import log_spaced
 from agents.simulation import engine
 from agents.simulation.answers import EscapeTime
+from agents.simulation.motion import Motion
 from agents.simulation.rule_runs import log_map
 from agents.simulation.settings import check_options, parameters
-from agents.simulation.solver import (
-    LEVELS,
-    MOST_DIRECT,
-    MOST_UPDATES,
-    WellExit,
-    bandit_motion,
-    check_theta,
-    follow_level,
-    solve_escape_time,
-    well_exit,
-)
-from agents.updates import ExactRule
+from agents.simulation.solver import check_theta, make_bandit, solve_escape_time
 from gw_envs.checks import Floats, check_int, check_memory
 from gw_envs.theory import WELL_FRACTION
 
@@ -91,15 +81,15 @@ def jump_history(
     Raises:
         ValueError: naming the argument that is out of range.
     """
-    exit_ = well_exit(mean_rewards, learning_rate, escape_fraction, escape_prob)
+    bandit, eta = make_bandit(mean_rewards, learning_rate, escape_fraction, escape_prob)
     rule = check_options(update, update_options)
-    theta = check_theta(initial_theta, parameters(rule, exit_.rewards.size), (1,))
+    theta = check_theta(initial_theta, parameters(rule, bandit.rewards.size), (1,))
     density = check_int("points_per_decade", points_per_decade, 1)
     check_memory("points_per_decade", density, 8.0 * (theta.size + 1) * density)
     escape = solve_escape_time(
-        exit_.rewards,
+        bandit.rewards,
         theta,
-        exit_.learning_rate,
+        eta,
         escape_fraction,
         escape_prob,
         max_updates=max_updates,
@@ -107,27 +97,17 @@ def jump_history(
         update=update,
         update_options=update_options,
     )
-    end = max(10.0, min(BEYOND_ESCAPE * escape.updates, float(MOST_UPDATES)))
+    end = max(10.0, min(BEYOND_ESCAPE * escape.updates, float(engine.MOST_UPDATES)))
     if escape.censored:
         end = escape.updates
     if max_updates is not None:
         end = float(max_updates)
     at_escape = () if escape.censored else (escape.steps - 1, escape.steps)
     updates = log_spaced(end, density, extra=at_escape)
-    states = _states(exit_, rule, theta, updates, max_direct_updates)
+    motion = Motion(bandit, rule, theta[None], eta)
+    budget = engine.make_budget(motion, int(updates[-1]), max_direct_updates)
+    states = engine.Plateau(motion, budget).history(updates)[:, 0]
     reached = np.isfinite(states[:, 0])
     logs = log_map(rule)(states[reached])
-    losses = exit_.rewards.max() - exit_.rewards
+    losses = bandit.rewards.max() - bandit.rewards
     return JumpHistory(updates[reached], states[reached], logs, np.exp(logs) @ losses, escape)
-
-
-def _states(
-    exit_: WellExit, rule: ExactRule, theta: Floats, updates: Floats, work: int | None
-) -> Floats:
-    """theta_n [N, K] at these updates; NaN where not reached."""
-    if rule.name == "softmax-pg":
-        most = MOST_DIRECT if work is None else work
-        return theta + follow_level(exit_, theta, LEVELS[-2], updates[-1], most, updates)[1]
-    motion = bandit_motion(exit_, rule, theta)
-    budget = engine.make_budget(motion, int(updates[-1]), work)
-    return engine.Plateau(motion, budget).history(updates)[:, 0]

@@ -60,15 +60,23 @@ class BanditWorld:
         rewards: r [K].
         gains: [K].
         threshold: of pi.gains.
+        edge_error: of `edge`, by rounding.
     """
 
     rewards: Floats
     gains: Floats
     threshold: float
+    edge_error: float = 0.0
 
     depends_on_policy = False
     rough_until = still_from = 0.0
     kinks: Sequence[float] = ()
+
+    @property
+    def edge(self) -> float:
+        """The edge as pi(a*), where the sub-optimal arms are alike: pi.gains is linear in it."""
+        best, other = self.gains[np.argmax(self.rewards)], self.gains[np.argmin(self.rewards)]
+        return float((self.threshold - other) / (best - other))
 
     def exact(self, rule: ExactRule, policy: Any, clock: float) -> tuple[Any, Floats, Any]:
         """See `World`."""

@@ -31,7 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 from agents.simulation.kernels.compiling import compiled
 from agents.simulation.kernels.counters import stream_key
 from agents.simulation.kernels.draws import draw_geometric, draw_uniform, draw_waiting, open_stream
-from agents.simulation.solver import check_theta, well_exit
+from agents.simulation.solver import check_theta, make_bandit
 from gw_envs.checks import BadInput, Floats, check_choice, check_int, check_memory
 from gw_envs.theory import WELL_FRACTION
 
@@ -156,14 +156,14 @@ def make_law(
         BadInput: naming the argument, or what would make skipping an approximation.
     """
     _refuse_approximations(mean_rewards, reward_noise, baseline)
-    exit_ = well_exit(mean_rewards, learning_rate, escape_fraction, escape_prob)
+    bandit, eta = make_bandit(mean_rewards, learning_rate, escape_fraction, escape_prob)
     check_choice("reward_noise", reward_noise, ("none", "bernoulli"))
-    best, other = exit_.rewards[exit_.optimal_action], exit_.rewards[1 - exit_.optimal_action]
+    best, other = bandit.rewards.max(), bandit.rewards.min()
     sizes, chances = (best, other), (1.0, 1.0)
     if reward_noise == "bernoulli":
         sizes, chances = chances, sizes
-    h1, h2 = (2.0 * exit_.learning_rate * float(size) for size in sizes)
-    edge = exit_.escape_prob
+    h1, h2 = (2.0 * eta * float(size) for size in sizes)
+    edge = bandit.edge
     if h1 * (1.0 - edge) < SMALLEST_STEP:
         raise BadInput(
             f"learning_rate={learning_rate!r} moves the odds by a share of {h1 * (1.0 - edge):.3g} "

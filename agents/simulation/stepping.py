@@ -21,7 +21,7 @@ from agents.simulation.kernels import jumping
 from agents.simulation.kernels.compiling import compiled
 from agents.simulation.kernels.jumping import LOST, PHI, PI, REWARD, ROWS, TRAVELLED, D, W
 from agents.simulation.kernels.lanes import source_digest
-from agents.simulation.solver import subtract
+from agents.simulation.softmax_bandit import weights
 from gw_envs.checks import Floats
 from gw_envs.theory import well_edge
 
@@ -87,10 +87,9 @@ class Stepper:
 
     def __init__(self, well: Any, theta: Floats, rates: Floats) -> None:
         rows = theta.reshape(-1, theta.shape[-1])
-        difference, rest = subtract(rows, rows.max(axis=1, keepdims=True))
         self._start = theta.copy()
         self._works = np.zeros((len(rows), ROWS, theta.shape[-1]))
-        self._works[:, W] = np.exp(difference) * (1.0 + rest)
+        self._works[:, W] = weights(rows)
         visits = well.action_values(np.exp(theta[0]), 0)[1][:, 0].copy()
         edges = well_edge(well.reward_gaps)
         rates = np.asarray(rates, dtype=np.float64)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from agents.precision import LOWEST_OPTIMAL_PROB
 from agents.simulation import engine, jump_history, simulate, solve_escape_time
-from agents.simulation.solver import bandit_motion, well_exit
+from agents.simulation.motion import Motion
+from agents.simulation.solver import make_bandit
 from agents.softmax_pg import SoftmaxPG, log_spaced
 from agents.updates import ExactRule
 from gw_envs.checks import Floats
@@ -191,12 +192,13 @@ class BanditTrack:
 
     def glance(self, entry: Entry) -> Floats:
         """See `Track`."""
-        exit_ = well_exit(self.mean_rewards, entry.learning_rate, escape_prob=self.escape_prob)
+        rate, edge = entry.learning_rate, self.escape_prob
+        bandit, eta = make_bandit(self.mean_rewards, rate, escape_prob=edge)
         times = np.full(len(entry.policies), np.nan)
         for row, policy in enumerate(entry.policies):
             if self.stuck(entry.rule, policy):
                 continue
-            motion = bandit_motion(exit_, entry.rule, entry.theta[row, 0])
+            motion = Motion(bandit, entry.rule, entry.theta[row], eta)
             times[row] = engine.glance(motion, entry.max_updates)[0]
         return times
 

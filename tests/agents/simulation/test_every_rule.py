@@ -8,6 +8,8 @@ import pytest
 from agents.simulation import engine, jump_history, solve_escape_time
 from agents.simulation.answers import Seen, settled
 from agents.simulation.flow import Follower, Level
+from agents.simulation.motion import Motion
+from agents.simulation.solver import make_bandit
 from agents.updates import RULES, Rate, SoftmaxGradient, exact_rules, make_rule, register
 from gw_envs import theory
 from tests.agents.updates.iterated import run_rule
@@ -34,6 +36,12 @@ def corner(optimal_prob):
     policy = np.full(6, optimal_prob)
     policy[1] = 1 - 5 * optimal_prob
     return policy
+
+
+def motion(name, policy):
+    rule = make_rule(name)
+    bandit, rate = make_bandit(REWARDS, RATE)
+    return Motion(bandit, rule, rule.theta_from_policy(policy)[None], rate)
 
 
 def solve(name, optimal_prob, **options):
@@ -67,25 +75,16 @@ def test_counts_from_a_thousandth(name):
 def test_deep_answers_lie_within_their_error(name, optimal_prob):
     """Against a finer setting than any that the answer was made from."""
     found = solve(name, optimal_prob)
-    rule = make_rule(name)
-    from agents.simulation.solver import bandit_motion, well_exit
-
-    motion = bandit_motion(
-        well_exit(REWARDS, RATE), rule, rule.theta_from_policy(corner(optimal_prob))
-    )
-    finest = engine.follow(motion, Level(6, 2e-13), 1e300, 3_000_000)
+    finest = engine.follow(motion(name, corner(optimal_prob)), Level(6, 2e-13), 1e300, 3_000_000)
     assert abs(found.steps - finest.counts[0]) <= max(found.relative_error * found.steps, 0.5)
 
 
 @pytest.mark.parametrize("optimal_prob", [1e-4, 1e-7, 1e-10])
 def test_the_engine_agrees_with_the_closed_form(optimal_prob):
-    """softmax-pg is not the engine's in the solver; here it is, against theory's exact count."""
-    from agents.simulation.solver import bandit_motion, well_exit
-
+    """softmax-pg by the series of its map, as other rules, against theory's exact count."""
     policy = np.array([optimal_prob, *[(1 - optimal_prob) / 5] * 5])
-    rule = make_rule("softmax-pg")
-    motion = bandit_motion(well_exit(REWARDS, RATE), rule, rule.theta_from_policy(policy))
-    found = engine.Plateau(motion, engine.make_budget(motion)).escapes()
+    budget = engine.Budget(1e300, engine.WORK, engine.LEVELS)
+    found = engine.Plateau(motion("softmax-pg", policy), budget).escapes(method="jump")
     truth = theory.equal_gap_escape_time(optimal_prob, 0.2, RATE, 6)
     error = abs(found.steps[0] - truth)
     assert error <= max(0.5, found.relative_error[0] * truth)

@@ -4,8 +4,12 @@ import math
 import numpy as np
 import pytest
 
-from agents.simulation import solver
+from agents.simulation import softmax_bandit, solve_escape_time
 from agents.simulation.kernels import jumping
+from agents.simulation.motion import Motion
+from agents.simulation.softmax_bandit import LEVELS, NEVER, Jumps
+from agents.simulation.solver import make_bandit
+from agents.updates import make_rule
 from gw_envs import theory
 from tests.agents.simulation.direct_count import direct_escape, random_problem
 
@@ -32,6 +36,12 @@ def test_the_tableau_meets_the_order_conditions():
         for k in range(order):
             assert weights @ nodes**k == pytest.approx(0, abs=1e-14)
         assert abs(weights @ nodes**order) > 1e-5
+
+
+def follow(rewards, theta, eta, level, end, work, stops=()):
+    bandit, eta = make_bandit(rewards, eta)
+    motion = Motion(bandit, make_rule("softmax-pg"), np.asarray(theta)[None], eta)
+    return softmax_bandit.follow(motion, level, end, work, np.asarray(stops, dtype=float))
 
 
 def flow_and_update(eta, rewards, theta):
@@ -85,19 +95,18 @@ def test_advantage_of_a_dominant_arm_keeps_its_digits():
 def test_errors_shrink_from_level_to_level():
     """Crossings as real numbers against compensated direct iteration, worst of 12 problems."""
     rng = np.random.default_rng(11)
-    worst = np.zeros(len(solver.LEVELS))
+    worst = np.zeros(len(LEVELS))
     done = 0
     while done < 12:
-        rewards, theta, eta = random_problem(rng)
-        exit_ = solver.well_exit(rewards, eta)
-        fine = solver.follow_level(exit_, theta, solver.NEVER_JUMP, 1e5, 1e5)
-        if not 1e3 < fine.crossing < 5e4:
+        problem = random_problem(rng)
+        fine = follow(*problem, NEVER, 1e5, 1e5).crossings[0]
+        if not 1e3 < fine < 5e4:
             continue
         done += 1
-        for i, level in enumerate(solver.LEVELS):
-            outcome = solver.follow_level(exit_, theta, level, 1e9, 1e9)
-            assert outcome.n == direct_escape(rewards, theta, eta)
-            worst[i] = max(worst[i], abs(outcome.crossing - fine.crossing))
+        for i, level in enumerate(LEVELS):
+            path = follow(*problem, level, 1e9, 1e9)
+            assert path.counts[0] == direct_escape(*problem)
+            worst[i] = max(worst[i], abs(path.crossings[0] - fine))
     assert worst[0] < 2e-2
     assert np.all(worst[1:] < np.array([2e-3, 2e-5, 2e-6]))
 
@@ -107,17 +116,17 @@ def test_a_peak_above_the_edge_is_not_jumped_over():
     rewards, theta, eta = [1, 0.98, 0], [0.37685807945, 0.87529225137, 3.58788605726], 0.0005
     for edge in (0.155, 0.161, 0.1612, 0.17):
         direct = direct_escape(rewards, theta, eta, prob=edge)
-        found = solver.solve_escape_time(rewards, theta, eta, escape_prob=edge)
+        found = solve_escape_time(rewards, theta, eta, escape_prob=edge)
         assert (found.steps, found.method) == (direct, "jump")
     assert direct > 5 * direct_escape(rewards, theta, eta, prob=0.155)
 
 
 def test_whole_jumps_land_on_every_stop():
-    exit_ = solver.well_exit([1, 0.5], 0.2)
     theta = np.log([1e-9, 1 - 1e-9])
     stops = np.array([0.0, 1.0, 7.0, 1e6, 1e6 + 1, 1e9, 3e16, 3e17])
-    outcome, moved = solver.follow_level(exit_, theta, solver.LEVELS[2], 1e300, 1e8, stops)
-    assert outcome.finished and outcome.n == stops[-1]
+    path = follow([1, 0.5], theta, 0.2, LEVELS[2], 1e300, 1e8, stops)
+    moved = path.history
+    assert path.finished and path.update == stops[-1]
     assert np.all(np.isfinite(moved)) and np.all(np.diff(moved[:, 0]) > 0)
     # softmax conserves the sum of the logits
     np.testing.assert_allclose(moved.sum(axis=1), 0, atol=1e-12)
@@ -126,16 +135,14 @@ def test_whole_jumps_land_on_every_stop():
 
 
 def test_work_limit_is_reported():
-    exit_ = solver.well_exit([1, 0.5], 0.2)
-    outcome = solver.follow_level(exit_, np.array([-9.0, 0.0]), solver.NEVER_JUMP, 1e9, 100)
-    assert (outcome.n, outcome.finished, math.isnan(outcome.crossing)) == (100, False, True)
+    path = follow([1, 0.5], [-9.0, 0.0], 0.2, NEVER, 1e9, 100)
+    assert (path.update, path.finished, math.isnan(path.crossings[0])) == (100, False, True)
 
 
 def test_single_updates_below_the_spacing_of_n_are_counted():
     """A million updates made one by one at n = 1e18, where float64 is spaced by 128."""
     x = 5e-18
-    exit_ = solver.well_exit([1, 0.5], 0.2)
-    outcome = solver.follow_level(exit_, np.log([x, 1 - x]), (1e-6, 1e-13), 1e300, 1e8)
+    path = follow([1, 0.5], np.log([x, 1 - x]), 0.2, Jumps(1e-6, 1e-13), 1e300, 1e8)
     count = theory.equal_gap_escape_time(x, 0.5, 0.2)
-    assert outcome.direct > 4e5 and count > 2**59
-    assert abs(outcome.n - count) < outcome.direct / 20
+    assert path.evaluations > 4e5 and count > 2**59
+    assert abs(path.update - count) < path.evaluations / 20
