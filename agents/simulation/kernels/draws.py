@@ -3,8 +3,7 @@
 A stream is a uint64 array (state, counter) over `kernels.counters`; each uniform number
 advances its counter. Sources: Marsaglia, Tsang, A simple method for generating gamma variables
 (2000); Hoermann, The transformed rejection method for generating Poisson random variables (1993),
-algorithm PTRS; Loader, Fast and accurate computation of binomial probabilities (2000), for the
-Poisson probabilities, which keep their digits at means of 1e15.
+algorithm PTRS.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import numpy as np
 from agents.simulation.kernels.compiling import compiled
 from agents.simulation.kernels.counters import stream_state, uniform
 
+LARGE = 1e8  # of a Poisson mean; up to it float64 keeps ln P to 1e-6
 _ONE = np.uint64(1)
 _compiled = compiled(nogil=True, error_model="numpy")
 
@@ -61,40 +61,21 @@ def draw_gamma(stream: Any, shape: float) -> float:
 
 
 @_compiled
-def _stirling_error(k: float) -> float:
-    """ln k! - ln(sqrt(2 pi k) (k/e)^k), k >= 1."""
-    if k < 16.0:
-        return math.lgamma(k + 1.0) - (k + 0.5) * math.log(k) + k - 0.5 * math.log(2.0 * math.pi)
-    s = 1.0 / (k * k)
-    return (1.0 / 12.0 - s * (1.0 / 360.0 - s * (1.0 / 1260.0 - s / 1680.0))) / k
-
-
-@_compiled
-def _deviance(k: float, mean: float) -> float:
-    """k ln(k/mean) + mean - k, without cancellation where k is near the mean."""
-    e = (k - mean) / mean
-    if abs(e) > 1e-3:
-        return mean * ((1.0 + e) * math.log1p(e) - e)
-    return mean * e * e * (0.5 - e * (1.0 / 6.0 - e * (1.0 / 12.0 - e * (0.05 - e / 30.0))))
-
-
-@_compiled
-def log_poisson(k: float, mean: float) -> float:
-    """ln of the Poisson probability of k."""
-    if k == 0.0:
-        return -mean
-    return -_stirling_error(k) - _deviance(k, mean) - 0.5 * math.log(2.0 * math.pi * k)
-
-
-@_compiled
 def draw_poisson(stream: Any, mean: float) -> float:
-    """A Poisson number, as float64 (whole; exact below 2^53)."""
+    """A Poisson number, as float64 (whole; exact below 2^53).
+
+    Beyond LARGE it is the normal limit with its skewness (Cornish, Fisher), whose probabilities are
+    off by the order of 1/mean.
+    """
     if mean < 10.0:
         k, product, floor = 0.0, draw_uniform(stream), math.exp(-mean)
         while product > floor:
             product *= draw_uniform(stream)
             k += 1.0
         return k
+    if mean > LARGE:
+        z = draw_normal(stream)
+        return np.floor(mean + math.sqrt(mean) * z + (z * z - 1.0) / 6.0 + 0.5)
     b = 0.931 + 2.53 * math.sqrt(mean)
     a = -0.059 + 0.02483 * b
     inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
@@ -110,7 +91,8 @@ def draw_poisson(stream: Any, mean: float) -> float:
             return k
         if k < 0.0 or (us < 0.013 and v > us):
             continue
-        if math.log(v * inverse_alpha / (a / (us * us) + b)) <= log_poisson(k, mean):
+        chance = k * math.log(mean) - mean - math.lgamma(k + 1.0)
+        if math.log(v * inverse_alpha / (a / (us * us) + b)) <= chance:
             return k
 
 
