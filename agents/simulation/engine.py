@@ -18,7 +18,7 @@ from agents.simulation.softmax_bandit import Jumps
 from gw_envs.checks import BadInput, Floats
 
 MOST_UPDATES = int(1e300)
-LEVELS = (Level(4, 1e-8), Level(5, 1e-10), Level(5, 1e-12))
+LEVELS = (Level(4, 1e-8), Level(5, 1e-10), Level(5, 1e-11))
 DIRECT = Level(0, 0.0)
 GLANCE, GLANCE_WORK = Level(3, 1e-5), 15_000
 ROUNDING = 5e-14  # relative error left by float64, measured against the closed form

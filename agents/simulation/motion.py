@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -119,7 +119,7 @@ class WellWorld:
         if not self.depends_on_policy:
             return self._rewards(clock), self._weight
         when, where, found = self._seen  # an update asks first for the edge, then for the increment
-        if clock != when or not np.array_equal(policy, where):
+        if clock != when or policy is not where:
             found = self.well.values_under(policy, self._rewards(clock))
             self._seen = clock, policy, found
         return found
@@ -176,6 +176,7 @@ class Motion:
     rate: Rate
     alone: int | None = None
     origin: float = 0.0
+    _seen: list[Floats] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def size(self) -> int:
@@ -208,6 +209,12 @@ class Motion:
         theta[self.alone] += moved
         return theta
 
+    def policy_at(self, moved: Floats) -> Floats:
+        """The policy [S, K] at an offset; an update asks for it twice, at the same array."""
+        if not self._seen or self._seen[0] is not moved:
+            self._seen[:] = moved, self.rule.policy(self.table(moved))
+        return self._seen[1]
+
     def rate_at(self, update: float) -> float:
         """eta of the update after number `update`."""
         if callable(self.rate):
@@ -224,7 +231,7 @@ class Motion:
         """
         theta = self.table(moved)
         update = self.origin + update
-        rule, values, weight = self.world.exact(self.rule, lambda: self.rule.policy(theta), update)
+        rule, values, weight = self.world.exact(self.rule, lambda: self.policy_at(moved), update)
         step = rule.increment(theta, values, self.rate_at(update), weight)
         if np.shape(step) != theta.shape:
             raise BadInput(
@@ -241,7 +248,7 @@ class Motion:
 
     def beyond(self, moved: Floats, update: float) -> Floats:
         """See `flow.Dynamics`."""
-        out = self.world.beyond(self.rule.policy(self.table(moved)), self.origin + update)
+        out = self.world.beyond(self.policy_at(moved), self.origin + update)
         return out if self.alone is None else out[[self.alone]]
 
     def parts(self) -> list[Motion]:
