@@ -90,7 +90,7 @@ SUNK = logs(5e-10, 0.5, 0.5)
 def test_plain_arithmetic_is_watched_during_the_run():
     assert simulate(initial_theta=SUNK, max_updates=20, **SINKING).lowest_optimal_prob > 1e-10
     both = np.stack([logs(0.05, 0.5, 0.45), SUNK])
-    with pytest.raises(PrecisionError, match="update='dr-grpo' .* trajectory 1 reached"):
+    with pytest.raises(PrecisionError, match=r"update='dr-grpo' .* trajectory 1 reached"):
         simulate(initial_theta=both, max_updates=10**8, **SINKING)
 
 

@@ -125,12 +125,13 @@ def exact_step(theta, rewards):
 
 
 def test_drifting_rewards_are_followed_as_a_plain_loop_follows_them():
-    agent = make(SoftmaxPG, *CASES["in and out"])
+    env_id, env, options = CASES["in and out"]
+    agent = make(SoftmaxPG, env_id, env, options | {"sigma": 4.0, "seeds": range(20)})
     escape_time, theta = follow(agent.theta[:, 0], exact_step, 1500)
     agent.learn(1500, record_at=[])
-    assert agent._stepper is not None and len(set(escape_time)) > 2
+    assert agent._stepper is not None and len(set(escape_time)) > 5
     np.testing.assert_array_equal(agent.escape_time, escape_time)
-    np.testing.assert_allclose(agent.theta[:, 0], theta, rtol=1e-11)
+    np.testing.assert_allclose(agent.theta[:, 0], theta, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("name", ["natural-pg", "entropy-pg", "kl-pg"])
