@@ -1,4 +1,4 @@
-"""Our exact-gradient kernels against the same loop written in C with AVX-512 intrinsics."""
+"""Our exact-gradient kernel against the same loop written in C with AVX-512 intrinsics."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import Contender, Result, per_unit, race, speedup
-from benchmarks.setting import ETA, PLAIN, bandit, our_run, starts
+from benchmarks.setting import ETA, bandit, our_run, starts
 
 TITLE = "exact gradients, K=6, B=1024, float64, one core, against C with AVX-512 intrinsics"
 ARMS, BATCH, UPDATES = 6, 1024, 5000
+SPEED = "speed of robust float64 / C"
 
 
 def compile_limit(folder: str) -> Any:
@@ -62,19 +63,15 @@ def limit_run(function: Any, updates: int = UPDATES) -> Any:
 
 
 def run() -> list[Result]:
-    """C / ours, plain and robust."""
+    """C / ours."""
     with tempfile.TemporaryDirectory() as folder:
         function = compile_limit(folder)
         if isinstance(function, str):
-            return [Result("plain float64 / C", None, 0.7, detail=function)]
+            return [Result(SPEED, None, 0.5, detail=function)]
         work = ARMS * BATCH * UPDATES
         seconds = race(
             Contender("C", limit_run(function), work),
-            Contender("plain", our_run(BATCH, UPDATES, **PLAIN), work),
             Contender("robust", our_run(BATCH, UPDATES), work),
         )
-    detail = per_unit(seconds, "action-update", "C", "plain", "robust")
-    return [
-        Result("speed of plain float64 / C", speedup(seconds, "plain", "C"), 0.7, detail=detail),
-        Result("speed of robust float64 / C", speedup(seconds, "robust", "C"), 0.5, detail=detail),
-    ]
+    detail = per_unit(seconds, "action-update", "C", "robust")
+    return [Result(SPEED, speedup(seconds, "robust", "C"), 0.5, detail=detail)]

@@ -8,11 +8,10 @@ and for `agents.simulation.simulate`, against arithmetic of 150 digits.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from benchmarks.precision import ETA, GAP, true_drift
+from benchmarks.precision import drift_errors, kernel_moves, numpy_loop, two_arms
 
 UPDATES = 10_000
 DEPTHS = tuple(10.0**-k for k in range(4, 21))
@@ -22,48 +21,13 @@ LOOPS = {"numpy loop, float32": np.float32, "numpy loop, float64": np.float64}
 ROBUST = "simulate (robust float64)"
 
 
-def two_arms(depths: tuple[float, ...]) -> np.ndarray:
-    """Logits [D, 2] with pi_1 = depth."""
-    x = np.array(depths)
-    return np.stack([np.log(x), np.log1p(-x)], axis=1)
-
-
-def numpy_loop(theta: np.ndarray, updates: int, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The loop everybody writes: start and end [D, 2] of theta, in the given precision."""
-    start = theta.astype(dtype)
-    rewards, rate, theta = np.array([1.0, 1.0 - GAP], dtype), dtype(ETA), start.copy()
-    for _ in range(updates):
-        weights = np.exp(theta - theta.max(axis=1, keepdims=True))
-        policy = weights / weights.sum(axis=1, keepdims=True)
-        value = (policy * rewards).sum(axis=1, keepdims=True)
-        theta += rate * policy * (rewards - value)
-    return start.astype(np.float64), theta.astype(np.float64)
-
-
-def drift_errors(start: np.ndarray, moved: np.ndarray, updates: int) -> np.ndarray:
-    """Relative error [D] of the logit gap's drift, given theta_0 and theta_n - theta_0 [D, 2]."""
-    import mpmath as mp
-
-    errors = []
-    with mp.workdps(150):
-        for begin, change in zip(start, moved, strict=True):
-            truth = true_drift(mp.mpf(begin[0]) - mp.mpf(begin[1]), updates)
-            errors.append(float((mp.mpf(change[0]) - mp.mpf(change[1])) / truth - 1))
-    return np.array(errors)
-
-
 def table(depths: tuple[float, ...] = DEPTHS, updates: int = UPDATES) -> dict[str, np.ndarray]:
     """Relative drift errors [D] by the name of the arithmetic."""
-    from agents.simulation import simulate
-
     theta, columns = two_arms(depths), {}
     for name, dtype in LOOPS.items():
         start, end = numpy_loop(theta, updates, dtype)
         columns[name] = drift_errors(start, end - start, updates)
-    run = simulate(
-        [1.0, 1.0 - GAP], theta, learning_rate=ETA, max_updates=updates, stop_at_escape=False
-    )
-    columns[ROBUST] = drift_errors(theta, run.moved, updates)
+    columns[ROBUST] = drift_errors(theta, kernel_moves(theta, updates), updates)
     return columns
 
 

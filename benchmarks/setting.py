@@ -35,7 +35,3 @@ def our_run(batch: int, updates: int, arms: int = 6, threads: int = 1, **options
         num_threads=threads,
         **options,
     )
-
-
-# Plain float64 is timed beyond the depth at which it is trusted; its arithmetic is the same there.
-PLAIN = {"robust": False, "on_precision": "warn"}

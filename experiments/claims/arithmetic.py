@@ -52,8 +52,8 @@ class Arithmetic(Claim[Loops]):
 
     Three things go wrong before that: increments below the spacing of floats near theta are lost,
     r - pi.r cancels for the arm that holds the mass, and both add up. `agents.simulation` has an
-    arithmetic without them, which the last row holds against the closed form; its plain loops
-    refuse to start below 1e-5 (float32) and 1e-10 (float64).
+    arithmetic without them, which the last row holds against the closed form; what learns here in
+    plain floats is refused below 1e-5 (networks in float32) and 1e-10 (tables in float64).
     """
 
     name: ClassVar[str] = "arithmetic-wells"

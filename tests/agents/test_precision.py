@@ -1,9 +1,10 @@
-"""Deep wells: the robust kernel against mpmath, and the guard of the plain ones."""
+"""Deep wells: the kernel against mpmath, and the guard of the rules in plain float64."""
 
 import mpmath as mp
 import numpy as np
 import pytest
 
+from agents.policies import softmax
 from agents.precision import PrecisionError, PrecisionWarning
 from agents.simulation import simulate
 
@@ -64,42 +65,40 @@ def test_drift_where_another_arm_takes_over():
 
 @pytest.mark.parametrize("depth", [1e-12, 1e-14])
 def test_the_plain_loop_really_drifts(depth):
-    theta = logs(depth, 1.0)
-    options = {"learning_rate": 0.5, "max_updates": 1000, "stop_at_escape": False}
-    with pytest.warns(PrecisionWarning, match="robust=False"):
-        plain = simulate([1.0, 0.5], theta, robust=False, on_precision="warn", **options)
-    robust = simulate([1.0, 0.5], theta, **options)
-    drift = [run.moved[0, 0] - run.moved[0, 1] for run in (plain, robust)]
+    theta, rewards = logs(depth, 1.0), np.array([1.0, 0.5])
+    plain = theta.copy()
+    for _ in range(1000):
+        policy = softmax(plain)
+        plain += 0.5 * policy * (rewards - policy @ rewards)
+    run = simulate(rewards, theta, learning_rate=0.5, max_updates=1000)
+    drift = [moved[0] - moved[1] for moved in (plain - theta, run.moved[0])]
     assert abs(drift[0] / drift[1] - 1) > 1e-3
 
 
-def test_float32_freezes_in_a_deep_well():
-    options = {"learning_rate": 0.5, "dtype": "float32", "on_precision": "warn"}
-    with pytest.warns(PrecisionWarning, match="float32"):
-        start, end = (
-            simulate([1.0, 0.5], logs(1e-8, 1.0), max_updates=n, **options).final_theta
-            for n in (0, 10**5)
-        )
-    np.testing.assert_array_equal(start, end)
+def test_plain_arithmetic_refuses_a_deep_start():
+    options = {"update": "natural-pg", "learning_rate": 1e-3, "max_updates": 100}
+    with pytest.raises(PrecisionError, match=r"trusted down to pi\(a\*\) = 1e-10"):
+        simulate([1.0, 0.5], logs(9e-11, 1.0), **options)
+    assert simulate([1.0, 0.5], logs(2e-10, 1.0), **options).censored
 
 
-@pytest.mark.parametrize(("dtype", "depth"), [("float64", 9e-11), ("float32", 9e-6)])
-def test_plain_arithmetic_refuses_a_deep_start(dtype, depth):
-    options = {"learning_rate": 0.5, "max_updates": 100, "robust": False, "dtype": dtype}
-    with pytest.raises(PrecisionError, match=r"trusted down to pi\(a\*\)"):
-        simulate([1.0, 0.5], logs(depth, 1.0), **options)
-    accepted = simulate([1.0, 0.5], logs(2 * depth, 1.0), **options)
-    assert accepted.censored
+# With unequal rewards pi(a*) falls while arm 2 displaces arm 3: a tenth after 100 updates.
+SINKING = {"mean_rewards": [1.0, 0.9, 0.1], "update": "dr-grpo", "learning_rate": 1.0}
+SUNK = logs(5e-10, 0.5, 0.5)
 
 
 def test_plain_arithmetic_is_watched_during_the_run():
-    # With unequal rewards pi(a*) falls while arm 2 displaces arm 3: a tenth after 100 updates.
-    theta, rewards = logs(5e-10, 0.5, 0.5), [1.0, 0.9, 0.1]
-    options = {"learning_rate": 1.0, "robust": False}
-    assert simulate(rewards, theta, max_updates=20, **options).lowest_optimal_prob > 1e-10
-    both = np.stack([logs(0.05, 0.5, 0.45), theta])
-    with pytest.raises(PrecisionError, match="trajectory 1 reached"):
-        simulate(rewards, both, max_updates=10**12, **options)
+    assert simulate(initial_theta=SUNK, max_updates=20, **SINKING).lowest_optimal_prob > 1e-10
+    both = np.stack([logs(0.05, 0.5, 0.45), SUNK])
+    with pytest.raises(PrecisionError, match=r"update='dr-grpo' .* trajectory 1 reached"):
+        simulate(initial_theta=both, max_updates=10**8, **SINKING)
+
+
+def test_plain_arithmetic_goes_on_where_it_is_told_to_warn():
+    with pytest.warns(PrecisionWarning, match="trajectory 0 reached") as heard:
+        run = simulate(initial_theta=SUNK, max_updates=500, on_precision="warn", **SINKING)
+    assert heard[0].filename == __file__
+    assert run.lowest_optimal_prob < 1e-10 and run.final_policy[0, 1] > 0.9
 
 
 def test_robust_arithmetic_is_not_refused():

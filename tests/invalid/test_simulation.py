@@ -15,7 +15,10 @@ from experiments.ways_out.starts import policy_at_distance
 from tests.invalid.storm import INF, NAN, NO_CHOICE, NO_COUNT, NO_FLAG, NO_RATE, refused, spoil
 
 BANDIT = {"mean_rewards": [1.0, 0.5], "initial_theta": [0.0, 8.0], "learning_rate": 0.5}
-NO_REWARDS = ("x", [0.5], [0.5, 0.5], [0.5, NAN], [0.5, 1.5], [0.5, "1"], [True, False], 5, {})
+NO_REWARDS = (
+    *("x", None, 5, {}, [True, False]),
+    *([0.5], [0.5, 0.5], [0.5, NAN], [0.5, 1.5], [0.5, "1"]),
+)
 NO_THETA = (
     np.zeros((0, 2)),
     "x",
@@ -50,13 +53,8 @@ TABLE = [
             "reward_noise": (*NO_CHOICE, "bernoulli"),
             "batch_size": ("2", 0, 2.5, 2, NAN, True),
             "baseline_value": ("0.5", NAN, 0.5, [], 10**5000),
-            "drift_horizon": ("x", 5, -1, NAN, None, True),
             "num_threads": ("2", 0, 2.5, NAN, True),
-            "dtype": NO_CHOICE,
-            "robust": (1, "yes"),
             "on_precision": NO_CHOICE,
-            "optimal_action": ("1", 1, 5, NAN),
-            "reward_gap": ("0.1", 0.1, NAN, 10**5000),
         },
     ),
     (
@@ -70,35 +68,7 @@ TABLE = [
             "batch_size": (*NO_COUNT, 0, 10**15),
             "seed": ("1", -1, 2.5, NAN, True),
             "first_stream": NO_COUNT,
-            "robust": (False, 1),
             "max_updates": (10**18,),
-        },
-    ),
-    (
-        simulate,
-        {
-            **BANDIT,
-            "mean_rewards": None,
-            "max_updates": 10,
-            "reward_path": lambda t: np.tile([1.0, 0.5], (len(t), 1)),
-        },
-        {"drift_horizon": ("x", -1, NAN, None, True, 10**15)},
-    ),
-    (
-        simulate,
-        {
-            "mean_rewards": None,
-            "initial_theta": [0.0, 8.0],
-            "learning_rate": 0.5,
-            "max_updates": 10,
-            "reward_path": np.array([[1.0, 0.5], [0.9, 0.5]]),
-        },
-        {
-            "reward_path": ("x", 5, np.ones((3, 3)), np.full((3, 2), 2.0), {}),
-            "optimal_action": ("0", 2, 2.5, NAN),
-            "reward_gap": ("0.1", 0, NAN),
-            "mean_rewards": ([1.0, 0.5],),
-            "drift_horizon": ("x", 5, -1, NAN, None),
         },
     ),
     (

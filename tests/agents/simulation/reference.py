@@ -7,7 +7,6 @@ the well, and nothing of their arithmetic.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,12 +37,11 @@ from gw_envs.theory import WELL_FRACTION, in_well
 
 @dataclass
 class State:
-    """Logits as start + moved - lost, with the addition to `moved` compensated if `robust`."""
+    """Logits as start + moved - lost, with the addition to `moved` compensated."""
 
     start: Floats
     moved: Floats
     lost: Floats
-    robust: bool
 
     @property
     def theta(self) -> Floats:
@@ -51,10 +49,7 @@ class State:
         return self.start + (self.moved - self.lost)
 
     def add(self, change: Floats) -> None:
-        """Kahan's addition, or the plain one."""
-        if not self.robust:
-            self.moved = (self.start + self.moved + change) - self.start
-            return
+        """Kahan's addition."""
         rounded = change - self.lost
         total = self.moved + rounded
         self.lost = (total - self.moved) - rounded
@@ -65,12 +60,8 @@ def _outside(loss, gap, fraction, optimal_prob, escape_prob):
     return ~in_well(loss, gap, fraction) if escape_prob is None else optimal_prob > escape_prob
 
 
-def _plain_advantages(policy, rewards):
-    return rewards - np.sum(policy * rewards, axis=1, keepdims=True)
-
-
 def simulate_reference(
-    mean_rewards: ArrayLike | None,
+    mean_rewards: ArrayLike,
     initial_theta: ArrayLike,
     *,
     learning_rate: float,
@@ -80,10 +71,6 @@ def simulate_reference(
     escape_prob: float | None = None,
     stop_at_escape: bool = True,
     history: int | None = None,
-    reward_path: Any = None,
-    optimal_action: int | None = None,
-    reward_gap: float | None = None,
-    drift_horizon: int = 10_000,
     baseline: str = "none",
     baseline_value: float | None = None,
     reward_noise: str = "none",
@@ -91,25 +78,20 @@ def simulate_reference(
     batch_size: int = 1,
     seed: int | None = None,
     first_stream: int = 0,
-    robust: bool = True,
-    dtype: str = "float64",
 ) -> Trajectories:
-    """As `simulate`, without its guard; see there for every argument."""
-    bandits = make_bandits(
-        mean_rewards, initial_theta, None, reward_path, optimal_action, reward_gap, drift_horizon
-    )
+    """As `simulate` for softmax-pg; see there for every argument."""
+    bandits = make_bandits(mean_rewards, initial_theta, None)
     sampling = make_sampling(
         gradient, reward_noise, noise_std, batch_size, baseline, baseline_value, seed, first_stream
     )
     draws = None if sampling is None else Draws(bandits, sampling)
-    start = bandits.theta.astype(dtype)
-    state = State(start, np.zeros_like(start), np.zeros_like(start), robust)
+    start, rewards = bandits.theta, bandits.rewards
+    state = State(start, np.zeros_like(start), np.zeros_like(start))
     rows, best = np.arange(len(start)), bandits.optimal_action
     marks, saved = history_marks(max_updates, history), []
     escape_time = np.full(len(start), -1)
     lowest, resting = np.ones(len(start)), np.zeros(len(start), dtype=bool)
     for n in range(max_updates + 1):
-        rewards = _rewards_at(bandits, n).astype(dtype)
         policy = softmax(state.theta)
         optimal_prob = policy[rows, best]
         loss = np.sum(policy * (rewards[rows, best, None] - rewards), axis=1)
@@ -118,26 +100,17 @@ def simulate_reference(
         resting |= outside & stop_at_escape
         lowest = np.where(resting, lowest, np.minimum(lowest, optimal_prob))
         if n in marks:
-            saved.append(state.theta.astype(np.float64))
+            saved.append(state.theta)
         if n == max_updates:
             break
         if draws is not None:
             direction = draws.direction(n, policy, rewards)
         else:
-            direction = policy * (advantages if robust else _plain_advantages)(policy, rewards)
-        rate = np.where(resting, 0.0, learning_rate).astype(dtype)
+            direction = policy * advantages(policy, rewards)
+        rate = np.where(resting, 0.0, learning_rate)
         state.add(rate[:, None] * direction)
     past = None if history is None else History(marks, np.stack(saved))
-    moved = (state.moved - state.lost).astype(np.float64)
-    return Trajectories(escape_time, state.theta.astype(np.float64), moved, lowest, past)
-
-
-def _rewards_at(bandits: Bandits, n: int) -> Floats:
-    """Mean rewards at update n, [B, K]."""
-    if not bandits.is_path:
-        return bandits.rewards
-    row = bandits.rewards[min(n, len(bandits.rewards) - 1)]
-    return np.broadcast_to(row, bandits.theta.shape)
+    return Trajectories(escape_time, state.theta, state.moved - state.lost, lowest, past)
 
 
 class Draws:
@@ -193,6 +166,6 @@ class Draws:
         name = self.sampling.baseline
         if name == "average":
             return self.received / max(n * self.sampling.batch_size, 1)
-        if name == "oracle":  # the gap is the well's, also where rewards drift
+        if name == "oracle":
             return rewards[np.arange(len(rewards)), self.order[:, 0]] - self.gap / 2
         return exact_baseline(name, policy, rewards, self.sampling.baseline_value)[:, 0]

@@ -15,24 +15,6 @@ START = {"initial_policy": "uniform_suboptimal", "optimal_prob": 0.05}
 def test_rewards_that_leave_the_unit_interval_under_drift_are_named():
     with pytest.raises(ValueError, match=r"leaves \[0, 1\] first at t=\d+ with value"):
         JumpingPG("ASRWell-v0", {"drift": RISING, "drift_horizon": 1_000}, **START)
-    path = np.linspace([0.9, 0.5], [1.1, 0.5], 20)
-    with pytest.raises(ValueError, match=r"reward_path\[10, 0\]=1.005"):
-        simulate(None, [0.0, 3.0], "natural-pg", reward_path=path, learning_rate=1, max_updates=9)
-
-
-def test_rewards_of_a_reward_path_reach_every_rule():
-    """The wrong arm is best for 30 updates, then the right one: as its class makes the updates."""
-    path = np.array([[0.5, 0.7]] * 30 + [[0.9, 0.2]])
-    for name in ("natural-pg", "entropy-pg", "kl-pg"):
-        rule = make_rule(name)
-        theta = start = rule.theta_from_policy(np.array([[0.2, 0.8]]))
-        for n in range(40):
-            theta = rule.step(theta, path[[min(n, 30)]], 0.5)
-        run = simulate(
-            None, start, name, reward_path=path, optimal_action=0, reward_gap=0.2,
-            learning_rate=0.5, max_updates=40, stop_at_escape=False,
-        )  # fmt: skip
-        np.testing.assert_allclose(run.final_theta, theta, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["adam-pg", "kl-pg", "count-bonus"])

@@ -66,40 +66,6 @@ def test_steps_too_large_for_a_flow(learning_rate):
     np.testing.assert_allclose(ours.final_policy, reference.final_policy, rtol=1e-8, atol=1e-300)
 
 
-def test_plain_float64_is_the_numpy_loop():
-    rewards, theta = problem(4, 30, 4)
-    options = {"learning_rate": 0.7, "max_updates": 300, "robust": False, "history": 5}
-    assert_same(*both(rewards, theta, **options), rtol=1e-12)
-
-
-def test_float32_is_the_numpy_loop_to_single_precision():
-    rewards, theta = problem(5, 30, 4)
-    options = {"learning_rate": 0.7, "max_updates": 50, "robust": False, "dtype": "float32"}
-    ours, reference = both(rewards, theta, stop_at_escape=False, **options)
-    np.testing.assert_allclose(ours.final_policy, reference.final_policy, rtol=2e-4)
-
-
-@pytest.mark.parametrize("gradient", ["exact", "sampled"])
-def test_rewards_that_change(gradient):
-    rng = np.random.default_rng(6)
-    path = 0.5 + 0.4 * np.sin(np.arange(1500)[:, None] / 40 + rng.random(4) * 6)
-    theta = rng.normal(size=(5, 4))
-    options = {"learning_rate": 0.4, "max_updates": 2500, "history": 12, "stop_at_escape": False}
-    options |= {"gradient": gradient, "seed": 8, "optimal_action": 2, "reward_gap": 0.1}
-    assert_same(*both(None, theta, reward_path=path, **options), rtol=1e-9)
-
-
-def test_a_law_is_the_path_it_draws():
-    def law(n):
-        return np.stack([np.full(n.size, 0.4), 0.9 - 0.5 * n / 300, 0.1 + 0.001 * n], axis=1)
-
-    theta = np.array([[0.0, -3.0, 0.5]])
-    options = {"learning_rate": 1.0, "max_updates": 500, "history": 5, "stop_at_escape": False}
-    as_law = simulate(None, theta, reward_path=law, drift_horizon=300, **options)
-    as_array = simulate(None, theta, reward_path=law(np.arange(301)), **options)
-    np.testing.assert_array_equal(as_law.history.theta, as_array.history.theta)
-
-
 BASELINES = [("none", None), ("value", None), ("average", None), ("optimal", None)]
 BASELINES += [("constant", 0.3), ("oracle", None)]
 

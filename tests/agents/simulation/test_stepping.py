@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from agents.policies import softmax
 from agents.simulation import simulate, stepping
 from agents.softmax_pg import SoftmaxPG
+from agents.updates import make_rule
 from gw_envs import theory
 
 
@@ -100,23 +102,48 @@ def test_bits_depend_on_neither_records_nor_stretches(name, monkeypatch):
     assert set(range(100, 1501, 100)) <= set(calls)  # a bar moves every hundred updates
 
 
-def test_drifting_rewards_are_followed_as_simulate_follows_them():
+def swinging_rewards(n):
+    """Mean rewards of "in and out" at update n, from their formula; arm 1 has the gap on top."""
+    return np.array([0.5 + 0.3 * np.sin(2 * np.pi * n / 300), 0.55, 0.45])
+
+
+def follow(start, step, updates):
+    """Escape times [B] and last parameters [B, K] of theta <- step(theta, r(n)), a plain loop."""
+    theta, escape_time = start, np.full(len(start), -1)
+    for n in range(updates + 1):
+        rewards, policy = swinging_rewards(n), softmax(theta)
+        outside = policy @ (rewards[1] - rewards) < 0.9 * 0.05
+        escape_time[outside & (escape_time < 0)] = n
+        if n < updates:
+            theta = step(theta, rewards)
+    return escape_time, theta
+
+
+def exact_step(theta, rewards):
+    policy = softmax(theta)
+    return theta + policy * (rewards - (policy @ rewards)[:, None])
+
+
+def test_drifting_rewards_are_followed_as_a_plain_loop_follows_them():
     env_id, env, options = CASES["in and out"]
-    agent = make(SoftmaxPG, env_id, env, options)
-    start, path = agent.theta[:, 0].copy(), agent.well.rewards.paths + np.array([0, 0.05, 0])
+    agent = make(SoftmaxPG, env_id, env, options | {"sigma": 4.0, "seeds": range(20)})
+    escape_time, theta = follow(agent.theta[:, 0], exact_step, 1500)
     agent.learn(1500, record_at=[])
-    run = simulate(
-        None,
-        start,
-        learning_rate=1.0,
-        max_updates=1500,
-        reward_path=path,
-        optimal_action=1,
-        reward_gap=0.05,
-        stop_at_escape=False,
-    )
-    np.testing.assert_array_equal(agent.escape_time, run.escape_time)
-    np.testing.assert_allclose(agent.theta[:, 0], run.final_theta, rtol=1e-12)
+    assert agent._stepper is not None and len(set(escape_time)) > 5
+    np.testing.assert_array_equal(agent.escape_time, escape_time)
+    np.testing.assert_allclose(agent.theta[:, 0], theta, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", ["natural-pg", "entropy-pg", "kl-pg"])
+def test_drifting_rewards_reach_every_rule(name):
+    env_id, env, options = CASES["in and out"]
+    rule = make_rule(name)
+    agent = make(SoftmaxPG, env_id, env, options | {"update": name, "learning_rate": 0.5})
+    theta = agent.theta[:, 0]
+    for n in range(400):
+        theta = rule.step(theta, np.tile(swinging_rewards(n), (len(theta), 1)), 0.5)
+    agent.learn(400, record_at=[])
+    np.testing.assert_allclose(agent.theta[:, 0], theta, rtol=1e-11, atol=1e-12)
 
 
 def test_a_policy_that_sinks_is_followed_below_what_plain_float64_can():
