@@ -9,7 +9,7 @@ leading axes are batches, and each batch of S x S systems is one call of a linea
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -159,12 +159,16 @@ class TabularMDP:
 
         Nothing is checked: for whoever asks at every update with tables made by itself.
         """
-        chain = np.matmul(policy[:, None, :], self.transitions)[:, 0]
+        identity, discounted = self._constants
         # Values are its rows times rewards, visits the start times its columns.
-        stays = np.linalg.inv(_identity(len(policy)) - self.discount * chain)
+        stays = np.linalg.inv(identity - np.matmul(policy[:, None, :], discounted)[:, 0])
         values = stays @ np.add.reduce(policy * rewards, axis=1)
-        visits = self.initial @ stays
-        return rewards + self.discount * (self.transitions @ values), visits[:, None]
+        return rewards + discounted @ values, (self.initial @ stays)[:, None]
+
+    @cached_property
+    def _constants(self) -> tuple[Floats, Floats]:
+        """The identity [S, S] and gamma P [S, A, S]: they are asked for at every update."""
+        return np.identity(self.num_states), self.discount * self.transitions
 
     def _backup(self, values: Floats) -> Floats:
         """R + gamma P V: action values from state values [..., S]."""
@@ -217,12 +221,6 @@ class TabularMDP:
             gradient += weight[..., None] * pi * _advantages(pi, values)
             weight = self.discount * np.einsum("...s,...st->...t", weight, transitions)
         return gradient
-
-
-@cache
-def _identity(size: int) -> Floats:
-    """[size, size], made once: it is asked for at every update."""
-    return np.identity(size)
 
 
 def _advantages(pi: Floats, values: Floats) -> Floats:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 FALL = 4.0  # of the distance between answers, from one setting to the next, where they converge
+HOPELESS = 0.01  # of the count: a distance that shows rounding amplified, at any setting
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,20 @@ def stacked(rows: Iterable[EscapeTime]) -> EscapeTime:
 
 
 def settled(
-    look: Callable[[int], Seen], levels: int, rounding: float, budget: float, tolerance: float
+    look: Callable[[int], Seen],
+    levels: int,
+    rounding: float,
+    budget: float,
+    tolerance: float,
+    is_noisy: bool = False,
 ) -> EscapeTime:
     """Look at finer and finer settings until two answers agree.
 
     The error is the distance between the last two crossings as real numbers, at least `rounding` of
     the count; where the distances do not fall, the answers are noise, and it is twice the largest.
-    Where a whole number lies within that distance of the last one, the count could be off by one
-    and the error says so.
+    Noise may also fall by chance: where there may be some, only distances below half an update are
+    taken for more, and one above HOPELESS of the count ends the search. Where a whole number lies
+    within the error of the last crossing, the count could be off by one and the error says so.
 
     Args:
         look: what the setting of this number sees, from coarse to fine.
@@ -87,6 +94,7 @@ def settled(
         rounding: relative error that float64 leaves.
         budget: last update that counts.
         tolerance: relative error that will do where float64 cannot decide the integer.
+        is_noisy: whether rounding may be amplified on the way.
     """
     previous, n, error = math.nan, 0.0, 0.0
     changes: list[float] = []
@@ -100,11 +108,13 @@ def settled(
         if math.isnan(change):
             continue  # the first level has nothing to be compared with
         converges = not changes or change < changes[-1] / FALL
+        converges &= change < 0.5 or not is_noisy
         changes.append(change)
         error = max(change if converges else 2 * max(changes), rounding * n)
         if n > 0 and abs(now.crossing - round(now.crossing)) <= error:
             error = max(error, 1.0)
-        if error < 0.5 or (error <= tolerance * n and rounding * n > 0.5):
+        decided = error <= tolerance * n and rounding * n > 0.5
+        if error < 0.5 or decided or (is_noisy and change > HOPELESS * n):
             break
     if n > budget:
         return censored(now.method, budget)

@@ -225,8 +225,10 @@ class _Ways:
     def escape(self, edge: int, tolerance: float) -> EscapeTime:
         """The escape of one of its edges."""
         budget = self._budget
-        levels, rounding = len(budget.levels), budget.rounding
-        return settled(lambda n: self._look(n, edge), levels, rounding, budget.updates, tolerance)
+        return settled(
+            lambda level: self._look(level, edge), len(budget.levels), budget.rounding,
+            budget.updates, tolerance, self._motion.world.depends_on_policy,
+        )  # fmt: skip
 
     def _look(self, level: int, edge: int) -> Seen:
         origin, budget = self._motion.origin, self._budget

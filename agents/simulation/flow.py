@@ -182,7 +182,7 @@ class Follower:
                 row.append(row[-1] - difference)
             differences = row
             total += row[-1] * ((-1) ** k / (k + 1))
-            size = float(np.abs(row[-1]).max())
+            size = float(np.maximum.reduce(np.abs(row[-1])))
             if k == 0:
                 # What is left of a fast motion is rounding, no roughness.
                 largest = size + (QUIET if n >= self.still_from else 0.0)

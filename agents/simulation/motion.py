@@ -217,11 +217,11 @@ class Motion:
 
     def rate_at(self, update: float) -> float:
         """eta of the update after number `update`."""
+        if isinstance(self.rate, float):
+            return self.rate
         if callable(self.rate):
             return float(self.rate(update))
-        if isinstance(self.rate, Sequence):
-            return float(self.rate[int(min(update, len(self.rate) - 1))])
-        return self.rate
+        return float(self.rate[int(min(update, len(self.rate) - 1))])
 
     def increment(self, moved: Floats, update: float) -> Floats:
         """See `flow.Dynamics`.
@@ -239,7 +239,7 @@ class Motion:
                 f"of shape {theta.shape}; they must be the same."
             )
         own = step.ravel() if self.alone is None else step[self.alone]
-        if not math.isfinite(own.sum()):
+        if not math.isfinite(np.add.reduce(own)):
             raise BadInput(
                 f"update={self.rule.name!r} is not finite at update {update:g} with learning_rate="
                 f"{self.rate_at(update):g}; try a smaller one."

@@ -10,14 +10,19 @@ from gw_envs.checks import BadInput, Floats
 Real = Floats | float
 
 
+def expected(policy: Floats, values: Floats) -> Floats:
+    """policy.values over the last axis, [..., 1]; the sum without numpy's wrappers, for loops."""
+    return np.asarray(np.add.reduce(policy * values, axis=-1, keepdims=True))
+
+
 def advantages(policy: Floats, values: Floats) -> Floats:
     """U(a) = values(a) - pi.values, in two passes so that a dominant arm's U does not cancel.
 
     Values are measured from the first arm's: where all are equal, U is 0 and no rounding.
     """
     differences = values - values[..., :1]
-    centred = differences - np.add.reduce(policy * differences, axis=-1, keepdims=True)
-    return np.asarray(centred - np.add.reduce(policy * centred, axis=-1, keepdims=True))
+    centred = differences - expected(policy, differences)
+    return centred - expected(policy, centred)
 
 
 def ratio_excess(policy: Floats, moved: Floats) -> Floats:
@@ -30,8 +35,7 @@ def ratio_excess(policy: Floats, moved: Floats) -> Floats:
     # Only differences of logits matter: from the likeliest arm's, whose own is then exactly 0.
     likeliest = np.argmax(policy, axis=-1)[..., None]
     growth = np.expm1(np.minimum(moved - np.take_along_axis(moved, likeliest, axis=-1), 700.0))
-    total = 1 + np.sum(policy * growth, axis=-1, keepdims=True)
-    return advantages(policy, growth) / total
+    return advantages(policy, growth) / (1 + expected(policy, growth))
 
 
 def push(policy: Floats, pull: Floats, excess: Real = 0.0) -> Floats:
@@ -45,8 +49,10 @@ def push(policy: Floats, pull: Floats, excess: Real = 0.0) -> Floats:
         pull: [..., K].
         excess: pi/q - 1, [..., K]; 0 for the policy itself.
     """
-    total = np.sum(policy * pull, axis=-1, keepdims=True)
-    return policy * (advantages(policy, pull) - excess * total)
+    own = advantages(policy, pull)
+    if isinstance(excess, float) and excess == 0:
+        return policy * own
+    return policy * (own - excess * expected(policy, pull))
 
 
 def parameter_axes(weight: Floats | float) -> tuple[int, ...]:
@@ -90,4 +96,4 @@ def column(value: Floats | float) -> Floats:
 def weighted_mean(weights: Floats, values: Floats) -> Floats:
     """sum_a w(a) r(a) / sum_a w(a), [..., 1]."""
     total = np.sum(weights, axis=-1, keepdims=True)
-    return np.sum(weights * values, axis=-1, keepdims=True) / total
+    return expected(weights, values) / total

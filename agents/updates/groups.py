@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from agents.policies import softmax
-from agents.updates.arithmetic import advantages
+from agents.updates.arithmetic import advantages, expected
 from agents.updates.batch import Batch
 from agents.updates.gradient import SoftmaxGradient
 from agents.updates.registry import register
@@ -125,13 +125,12 @@ def success_contrast(name: str, policy: Floats, values: Floats) -> tuple[Floats,
     Raises:
         ValueError: if a value is outside [0, 1].
     """
-    if values.min() < -1e-9 or values.max() > 1 + 1e-9:
+    if np.minimum.reduce(values, None) < -1e-9 or np.maximum.reduce(values, None) > 1 + 1e-9:
         raise BadInput(
             f"values from {float(np.min(values)):.6g} to {float(np.max(values)):.6g} are no "
             f"probabilities of success, which {name} takes them for: they must lie in [0, 1]."
         )
-    success = (policy * values).sum(axis=-1, keepdims=True)
-    failure = (policy * (1 - values)).sum(axis=-1, keepdims=True)
+    success, failure = expected(policy, values), expected(policy, 1 - values)
     product = success * failure
     pull = policy * advantages(policy, values)
     return success, failure, pull / np.where(product > 0, product, np.inf)
@@ -171,7 +170,7 @@ def mixed_groups(size: float, success: Floats, failure: Floats) -> tuple[Floats,
 
     m, ways, lengths = mixed_counts(size)
     chance = np.exp(ways + xlogy(m - 1, success) + xlogy(size - m - 1, failure))
-    return (chance * lengths).sum(axis=-1, keepdims=True), chance.sum(axis=-1, keepdims=True)
+    return expected(chance, lengths), np.add.reduce(chance, axis=-1, keepdims=True)
 
 
 @register("rloo")

@@ -115,8 +115,8 @@ class LogBarrierGradient(SoftmaxGradient):
 
 def log_softmax(theta: Floats) -> Floats:
     """ln softmax(theta), [..., K], finite also where the probability underflows."""
-    shifted = theta - theta.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
+    shifted = theta - np.maximum.reduce(theta, axis=-1, keepdims=True)
+    return shifted - np.log(np.add.reduce(np.exp(shifted), axis=-1, keepdims=True))
 
 
 def soft_action_values(

@@ -190,6 +190,8 @@ def test_answers_that_do_not_converge_err_by_twice_their_spread():
     looks[2] = Seen(1012.0, 1011.5, True, "jump")
     converging = settled(lambda level: looks[level], 3, 1e-14, 1e9, 1e-9)
     assert converging.relative_error * converging.steps == pytest.approx(1)
+    chance = settled(lambda level: looks[level], 3, 1e-14, 1e9, 1e-9, is_noisy=True)
+    assert chance.relative_error * chance.steps == pytest.approx(20)
 
 
 class Rotation:
