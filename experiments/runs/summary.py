@@ -109,7 +109,7 @@ def near(value: float) -> str:
     return f"{value:,.0f}" if value < 1e15 else f"{value:.5g}"
 
 
-def censored_note(traces: Sequence[Trace], budget: int | None, can_jump: bool) -> str:
+def censored_note(traces: Sequence[Trace], budget: int, can_jump: bool) -> str:
     """What a run that is censored should hear; empty where none is.
 
     With several states a run is censored while any of them is in its well, so states are counted
@@ -121,13 +121,13 @@ def censored_note(traces: Sequence[Trace], budget: int | None, can_jump: bool) -
         can_jump: whether `--until-escape` would follow the exact one.
     """
     left = sum(trace.escape_time is None for trace in traces)
-    if not left or budget is None:
+    if not left:
         return ""
-    note = f"{left} of {len(traces)} runs censored: still in the well at max_updates={budget:,}."
+    note = f"{left} of {len(traces)} runs censored: still in the well after {budget:,} updates."
     times = [time for trace in traces for time in trace.state_escape_times]
     if len(times) > len(traces):
         note = (
-            f"A run is one seed in all its states: at max_updates={budget:,} {left} of "
+            f"A run is one seed in all its states: after {budget:,} updates {left} of "
             f"{len(traces)} runs were still in\nthe well of a state or more; "
             f"{times.count(None)} of {len(times)} rows are censored."
         )

@@ -105,8 +105,9 @@ class Run(RecordedRun):
         well = self.learners[0].well
         kinds = {trace.gradient for trace in self.traces}
         expected = {kind: expectations(self.config, kind, well) for kind in sorted(kinds)}
-        can_jump = self.config.run.agent == "softmax-pg"
-        note = censored_note(self.traces, self._budget, can_jump)
+        budget = self._budget or max(learner.updates for learner in self.learners)
+        can_jump = self._budget is not None and self.config.run.agent == "softmax-pg"
+        note = censored_note(self.traces, budget, can_jump)
         return "\n".join(filter(None, [escape_table(self.traces, expected), note]))
 
 

@@ -102,7 +102,7 @@ def test_no_bound_is_a_dash():
 def test_a_censored_run_hears_of_its_budget_and_the_way_on(tmp_path):
     config = make_config(output=tmp_path, track="disabled", max_updates=50, num_seeds=2)
     summary = Run(config, show_progress=False).execute().summary
-    assert "3 of 3 runs censored: still in the well at max_updates=50." in summary
+    assert "3 of 3 runs censored: still in the well after 50 updates." in summary
     assert "--until-escape" in summary
     assert "6,247.0 " in summary
 
