@@ -16,8 +16,9 @@ rewarded pull is one of the best arm is drawn by thinning: p falls along a block
 bounds it; with q = rho2 + p (rho1 - rho2), rho the chances that a pull is rewarded, every update is
 a candidate with the constant chance q, and each candidate a possible event with the constant chance
 p rho1 / q, decided by the p then. The updates between candidates are a negative binomial number.
-Nothing of this approximates but the truncated series, where it is used (p <= 0.05, h2 p <= 0.02) off
-by less than 3e-7 of one pull, and waits beyond 1e8 (`kernels.draws`). Nearer the edge the updates are made one by one.
+Nothing of this approximates but the truncated series, where it is used (p <= 0.05, h2 p <= 0.02)
+off by less than 3e-7 of one pull, and waits beyond 1e8 (`kernels.draws`). Nearer the edge the
+updates are made one by one.
 """
 
 from __future__ import annotations

@@ -200,11 +200,11 @@ def test_lane_functions_are_accurate():
 def test_the_disk_cache_serves_the_next_process():
     code = """
 from agents.simulation import simulate, solve_escape_time
-from agents.simulation.kernels import entry, jumping
+from agents.simulation.kernels import driver, jumping
 for options in ({}, {"gradient": "sampled", "seed": 1}):
     simulate([1, 0.5], [-3.0, 0.0], learning_rate=0.5, max_updates=9, **options)
 solve_escape_time([1, 0.8, 0.2], [-3.0, 0.0, 0.0], 0.5)
-for kernel in (entry.run_blocks, jumping.follow):
+for kernel in (driver.run_blocks, jumping.follow):
     print(sum(kernel.stats.cache_hits.values()), sum(kernel.stats.cache_misses.values()))
 """
     for _ in range(2):
