@@ -6,9 +6,9 @@ theta = BASE + OFFSET - LOST: OFFSET starts at 0 and LOST is what compensated ad
 add, so increments far below the spacing of floats near theta still count. pi(a) is MASS(a) / sum
 MASS with MASS = WEIGHT * exp(OFFSET).
 
-Rewards are averaged after that of the likeliest arm, `top`, is taken off. So the mean of a deep
-well is a sum of tiny terms, each exact to rounding; without it the advantage of the likeliest arm
-is the difference of two numbers that agree in all their digits.
+EXCESS is REWARD less that of the likeliest arm. Its mean in a deep well is a sum of tiny terms,
+each exact to rounding; without it the advantage of the likeliest arm is the difference of two
+numbers that agree in all their digits.
 
 Every SEGMENT updates at most the likeliest arm is looked up again and offsets that have grown are
 moved into BASE. Segments depend on the learning rate and on n alone, so that a trajectory's bits
@@ -26,8 +26,8 @@ from numba import njit
 from agents.simulation.kernels.lanes import INLINE, KERNEL, LANES, in_well
 
 # CREDIT: what sampled pulls of an arm earned.
-OFFSET, LOST, WEIGHT, MASS, REWARD, BASE, CREDIT = (i * LANES for i in range(7))
-WIDTH = 7 * LANES
+OFFSET, LOST, WEIGHT, MASS, EXCESS, BASE, REWARD, CREDIT = (i * LANES for i in range(8))
+WIDTH = 8 * LANES
 
 # Numbers of a lane that outlive a segment: the step size (0 once a lane rests), the well's gap, the
 # lowest pi(a*) met, the sum of rewards received; and whole numbers: the escape time, the
@@ -184,7 +184,7 @@ def rebase(block: Any) -> Any:
 
 @njit(**KERNEL)
 def find_likeliest(block: Any, counts: Any) -> Any:
-    """Write each lane's likeliest arm, the first of equals."""
+    """Write each lane's likeliest arm, the first of equals, and EXCESS."""
     for lane in range(LANES):
         best = 0
         top = block[0, BASE + lane] + block[0, OFFSET + lane]
@@ -194,6 +194,8 @@ def find_likeliest(block: Any, counts: Any) -> Any:
                 best = a
                 top = value
         counts[LIKELIEST + lane] = best
+        for a in range(block.shape[0]):
+            block[a, EXCESS + lane] = block[a, REWARD + lane] - block[best, REWARD + lane]
 
 
 @njit(**KERNEL)

@@ -88,8 +88,8 @@ def optimal_baseline(block: Any, total: Any, rest: Any, likeliest: Any, base: An
 
 @njit(**INLINE)
 def set_baseline(
-    block: Any, numbers: Any, problem: Any, n: Any, base: Any, top: Any, mean: Any,
-    total: Any, rest: Any, likeliest: Any,
+    block: Any, numbers: Any, problem: Any, n: Any, base: Any, mean: Any, total: Any, rest: Any,
+    likeliest: Any,
 ) -> Any:  # fmt: skip
     """Write the baseline of update n+1 to `base`."""
     kind = problem.baseline
@@ -104,7 +104,7 @@ def set_baseline(
         elif kind == ORACLE:
             base[lane] = block[0, REWARD + lane] - 0.5 * numbers[WELL_GAP + lane]
         elif kind == VALUE:
-            base[lane] = top[lane] + mean[lane]
+            base[lane] = block[likeliest[lane], REWARD + lane] + mean[lane]
 
 
 @njit(**INLINE)
@@ -114,10 +114,22 @@ def draw(block: Any, total: Any, state: Any, slot: Any, target: Any, arm: Any, p
         target[lane] = uniform(np.uint64(state[lane]), slot + np.uint64(ACTION)) * total[lane]
         arm[lane] = 0
         paid[lane] = block[0, REWARD + lane]
-    for a in range(1, block.shape[0]):
+    # `target` less the mass so far: once it is negative the arm is found. Two arms a pass: storing
+    # the lanes' numbers is what a pass waits for.
+    arms = block.shape[0]
+    for a in range(1, arms - 1, 2):
         for lane in range(LANES):
-            target[lane] -= block[a - 1, MASS + lane]
-            further = target[lane] >= 0.0  # the arm is not yet found
+            first = target[lane] - block[a - 1, MASS + lane]
+            second = first - block[a, MASS + lane]
+            further, beyond = first >= 0.0, second >= 0.0
+            found = a if further else arm[lane]
+            pays = block[a, REWARD + lane] if further else paid[lane]
+            target[lane] = second
+            arm[lane] = a + 1 if beyond else found
+            paid[lane] = block[a + 1, REWARD + lane] if beyond else pays
+    for a in range(arms - (arms - 1) % 2, arms):
+        for lane in range(LANES):
+            further = target[lane] >= block[a - 1, MASS + lane]
             arm[lane] = a if further else arm[lane]
             paid[lane] = block[a, REWARD + lane] if further else paid[lane]
 
@@ -184,23 +196,22 @@ def step_one(
 def make_updates(block: Any, numbers: Any, counts: Any, problem: Any, n: Any, end: Any) -> Any:
     """Updates n+1 .. end of every lane; with n == end, only the escape test on policy n."""
     hot_function()
-    top, total, mean = lane_array(block), lane_array(block), lane_array(block)
-    rest, scale, target = lane_array(block), lane_array(block), lane_array(block)
+    total, mean, rest = lane_array(block), lane_array(block), lane_array(block)
+    scale, target = lane_array(block), lane_array(block)
     base, paid, credit = lane_array(block), lane_array(block), lane_array(block)
     likeliest, arm, state = lane_array(counts), lane_array(counts), lane_array(counts)
-    direct.likeliest_rewards(block, counts, top)
     for lane in range(LANES):
         likeliest[lane] = counts[LIKELIEST + lane]
         stream = np.uint64(problem.first_stream + counts[TRAJECTORY + lane])
         state[lane] = np.int64(stream_state(problem.key, stream))
     only_test, share = n == end, 1.0 / problem.batch_size
     while True:
-        direct.weigh_arms(block, top, total, mean)
-        direct.watch(block, numbers, counts, problem, n, top, total, mean, scale)
+        direct.weigh_arms(block, total, mean)
+        direct.watch(block, numbers, counts, problem, n, total, mean, scale)
         if only_test:
             break
         weigh_rest(block, rest, likeliest)
-        set_baseline(block, numbers, problem, n, base, top, mean, total, rest, likeliest)
+        set_baseline(block, numbers, problem, n, base, mean, total, rest, likeliest)
         for lane in range(LANES):
             scale[lane] *= share
             credit[lane] = 0.0
