@@ -26,8 +26,8 @@ def escape_lower_bounds(well: Any, policy: Floats, learning_rate: float) -> Floa
         L [S]: the guarantee is T >= floor(L) + 1; 0 where nothing is guaranteed, inf where the
         state can never be left.
     """
-    states = range(well.num_states)
-    best = well.optimal_actions
+    states, best = range(well.num_states), well.optimal_actions
+    policy = np.minimum(policy, np.nextafter(1.0, 0.0))  # float64 makes 1 of 1 - 1e-17
     values, weight = well.action_values(policy, 0)
     if well.num_states == 1 and well.discount == 0 and well.drift_horizon == 0:
         return np.array([reward_escape_bound(policy[0], values[0], learning_rate)])

@@ -8,7 +8,7 @@ from benchmarks.harness import Contender, Result, per_unit, race, speedup
 from benchmarks.setting import ETA, bandit, our_run, starts
 
 TITLE = "exact gradients, K=6, float64, one core, against batched numpy (B=1024) and a numpy loop"
-NOTE = "The loop over one trajectory is the least steady: its time nearly doubles in some runs."
+NOTE = "The loop over one trajectory is the least steady of the three."
 ARMS, BATCH, UPDATES = 6, 1024, 5000
 BATCHED_UPDATES, LOOP_UPDATES = 300, 4000
 

@@ -314,16 +314,13 @@ def check_policy(name: str, value: ArrayLike) -> Floats:
     """Return `value` as float64 probabilities [..., K], K >= 2, positive, each row summing to one.
 
     Raises:
-        ValueError: if an entry is not in (0, 1] or a row does not sum to one within 1e-9; 1 is what
-            float64 makes of 1 - 1e-17.
+        ValueError: if an entry is not in (0, 1) or a row does not sum to one within 1e-9.
     """
     policy = check_numbers(name, value)
     if policy.ndim < 1 or policy.shape[-1] < 2 or policy.size == 0:
         raise BadInput(f"{name}={shown(value)} must hold at least 2 action probabilities.")
-    if not np.all((policy > 0) & (policy <= 1)):
-        raise BadInput(
-            f"{name}={shown(value)} must be positive and sum to 1: softmax reaches no corner."
-        )
+    if not np.all((policy > 0) & (policy < 1)):
+        raise BadInput(f"{name}={shown(value)} must lie in (0, 1): softmax reaches neither end.")
     if np.max(np.abs(policy.sum(axis=-1) - 1)) > 1e-9:
         total = shown(policy.sum(axis=-1))
         raise BadInput(f"{name}={shown(value)} must sum to 1, it sums to {total}.")

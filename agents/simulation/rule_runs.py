@@ -102,4 +102,4 @@ def _warn_if_stuck(rule: ExactRule, policy: Floats, values: Floats, problem: Any
     edge = 1 - problem.fraction if problem.escape_prob > 1 else problem.escape_prob
     stuck = rule.stuck(policy, values, edge)
     if stuck:
-        warnings.warn(stuck, stacklevel=5)
+        warnings.warn(stuck, stacklevel=4)

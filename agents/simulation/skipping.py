@@ -29,9 +29,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agents.simulation.kernels import counters, draws
 from agents.simulation.kernels.compiling import compiled
 from agents.simulation.kernels.counters import stream_key
 from agents.simulation.kernels.draws import draw_geometric, draw_uniform, draw_waiting, open_stream
+from agents.simulation.kernels.lanes import source_digest
 from agents.simulation.solver import check_theta, make_bandit
 from gw_envs.checks import BadInput, Floats, check_choice, check_int, check_memory
 from gw_envs.theory import WELL_FRACTION
@@ -114,23 +116,31 @@ def _escape(
     return GIVEN_UP
 
 
-@_compiled
-def _escape_all(
-    odds: Any, h1: float, h2: float, rho1: float, rho2: float, edge: float, limit: float,
-    events: bool, work: int, key: Any, first_stream: int, out: Any,
-) -> int:  # fmt: skip
-    """Escape times of the trajectories, each from its own stream, up to the first one given up.
+def _build(digest: int) -> Any:
+    """The kernel; `digest` in its closure ties numba's disk cache to the sources."""
 
-    Returns:
-        How many there are before that one.
-    """
-    for i in range(odds.size):
-        stream = open_stream(key, np.uint64(first_stream + i))
-        own = odds[i : i + 1]
-        out[i] = _escape(stream, own, h1, h2, rho1, rho2, edge, limit, events, work)
-        if out[i] == GIVEN_UP:
-            return i
-    return odds.size
+    @_compiled
+    def escape_all(
+        odds: Any, h1: float, h2: float, rho1: float, rho2: float, edge: float, limit: float,
+        events: bool, work: int, key: Any, first_stream: int, out: Any,
+    ) -> int:  # fmt: skip
+        """Escape times of the trajectories, each from its own stream, up to the first one given up.
+
+        Returns:
+            How many there are before that one.
+        """
+        for i in range(odds.size):
+            stream = open_stream(key, np.uint64(first_stream + i))
+            own = odds[i : i + 1]
+            out[i] = _escape(stream, own, h1, h2, rho1, rho2, edge, limit, events, work)
+            if out[i] == GIVEN_UP or digest < 0:
+                return i
+        return odds.size
+
+    return escape_all
+
+
+_escape_all = _build(source_digest(__file__, str(draws.__file__), str(counters.__file__)))
 
 
 class Law(NamedTuple):

@@ -1,4 +1,4 @@
-"""softmax-pg in one state: the engine's one special case, answered in a millisecond.
+"""softmax-pg in one state: the engine's one special case, answered in milliseconds.
 
 With sub-optimal arms alike there is a closed form (`gw_envs.theory`); elsewhere compiled code
 integrates the engine's field, written out for this rule (`kernels.jumping`).

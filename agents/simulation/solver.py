@@ -1,7 +1,7 @@
 """When does a rule leave its well? Answered for one state without making every update.
 
-Every exact rule is followed by `engine`, which needs nothing but its map; softmax-pg answers in a
-millisecond (`softmax_bandit`). Where a map is far from a flow or the escape is near, updates are
+Every exact rule is followed by `engine`, which needs nothing but its map; softmax-pg answers in
+milliseconds (`softmax_bandit`). Where a map is far from a flow or the escape is near, updates are
 made one by one. Every answer carries an error that was measured: the problem is solved again with
 finer settings, or with the parameters moved by their rounding.
 """
@@ -123,8 +123,8 @@ def solve_escape_time(
         EscapeTime; scalars for theta_0 [K], arrays [B] for a batch.
 
     Raises:
-        ValueError: naming the argument that is out of range, or that needs
-            `agents.simulation.simulate`.
+        ValueError: naming the argument that is out of range, or that needs an environment
+            (`agents.jumping_pg.JumpingPG`).
     """
     bandit, eta = make_bandit(mean_rewards, learning_rate, escape_fraction, escape_prob)
     rule = check_options(update, update_options)
@@ -146,6 +146,8 @@ def solve_escape_time(
 
     if theta.ndim == 1:
         return solve(theta)
+    if rule.name != "softmax-pg":  # numpy gains nothing by threads, and warnings suffer from them
+        return stacked(solve(row) for row in theta)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # the kernels release the interpreter lock
         return stacked(pool.map(solve, theta))
 

@@ -109,7 +109,7 @@ def near(value: float) -> str:
     return f"{value:,.0f}" if value < 1e15 else f"{value:.5g}"
 
 
-def censored_note(traces: Sequence[Trace], budget: int, can_jump: bool) -> str:
+def censored_note(traces: Sequence[Trace], can_jump: bool) -> str:
     """What a run that is censored should hear; empty where none is.
 
     With several states a run is censored while any of them is in its well, so states are counted
@@ -117,12 +117,12 @@ def censored_note(traces: Sequence[Trace], budget: int, can_jump: bool) -> str:
 
     Args:
         traces: the runs.
-        budget: updates that were made.
         can_jump: whether `--until-escape` would follow the exact one.
     """
-    left = sum(trace.escape_time is None for trace in traces)
-    if not left:
+    made = [trace.updates for trace in traces if trace.escape_time is None]
+    if not made:
         return ""
+    left, budget = len(made), min(made)
     note = f"{left} of {len(traces)} runs censored: still in the well after {budget:,} updates."
     times = [time for trace in traces for time in trace.state_escape_times]
     if len(times) > len(traces):

@@ -105,9 +105,8 @@ class Run(RecordedRun):
         well = self.learners[0].well
         kinds = {trace.gradient for trace in self.traces}
         expected = {kind: expectations(self.config, kind, well) for kind in sorted(kinds)}
-        budget = self._budget or max(learner.updates for learner in self.learners)
         can_jump = self._budget is not None and self.config.run.agent == "softmax-pg"
-        note = censored_note(self.traces, budget, can_jump)
+        note = censored_note(self.traces, can_jump)
         return "\n".join(filter(None, [escape_table(self.traces, expected), note]))
 
 

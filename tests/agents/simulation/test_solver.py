@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -307,3 +309,12 @@ def test_small_fractions_of_the_gap_are_not_rounded_away(fraction):
 def test_starts_as_near_one_as_float64_has_are_outside():
     for logit in (30.0, 36.0, 36.7, 40.0, 800.0):
         assert solve_escape_time([1, 0.5], [logit, 0.0], 0.5).steps == 0
+
+
+def test_a_batch_of_another_rule_leaves_the_warnings_as_they_were():
+    """Filters of warnings are the process's: threads that set and reset them would mix them up."""
+    theta = np.log([[1e-4, 0.5, 0.4999]] * 6)
+    solve_escape_time([1, 0.6, 0.5], theta[0], 0.1, update="entropy-pg")
+    before = list(warnings.filters)
+    found = solve_escape_time([1, 0.6, 0.5], theta, 0.1, update="entropy-pg")
+    assert len(set(found.steps)) == 1 and warnings.filters == before
