@@ -61,7 +61,7 @@ def make_budget(
         ValueError: if the updates that must be made one by one would take more than a day.
     """
     end = float(MOST_UPDATES if updates is None else min(updates, MOST_UPDATES))
-    if softmax_bandit.is_plain(motion):
+    if softmax_bandit.is_compiled(motion):
         levels = (softmax_bandit.NEVER,) if method == "direct" else softmax_bandit.LEVELS
         most = softmax_bandit.MOST_DIRECT if work is None else work
         return Budget(end, most, levels, softmax_bandit.JUMP_ROUNDING)

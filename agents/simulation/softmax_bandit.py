@@ -42,10 +42,10 @@ LEVELS = (Jumps(1e-2, 1e-8), Jumps(2e-3, 1e-9), Jumps(5e-4, 1e-12), Jumps(2e-4, 
 NEVER = Jumps(-1.0, 0.0)
 
 
-def is_plain(motion: Motion) -> bool:
+def is_compiled(motion: Motion) -> bool:
     """Whether a motion is softmax-pg in one state with one step size."""
-    plain = motion.rule.name == "softmax-pg" and isinstance(motion.rate, float)
-    return plain and isinstance(motion.world, BanditWorld)
+    by_name = motion.rule.name == "softmax-pg" and isinstance(motion.rate, float)
+    return by_name and isinstance(motion.world, BanditWorld)
 
 
 def subtract(x: Floats, y: Floats | float) -> tuple[Floats, Floats]:
@@ -95,7 +95,7 @@ def closed_form(motion: Motion, budget: float) -> EscapeTime | None:
         None where the sub-optimal arms are not alike in r and theta, pi_0(a*) is below 1e-300 or
         the edge is not sharp.
     """
-    if not is_plain(motion):
+    if not is_compiled(motion):
         return None
     world, theta, rate = motion.world, motion.start[0], motion.rate
     assert isinstance(world, BanditWorld) and isinstance(rate, float)

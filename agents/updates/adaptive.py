@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.policies import softmax
-from agents.updates.arithmetic import advantages
+from agents.updates.arithmetic import advantages, expected
 from agents.updates.batch import Batch
 from agents.updates.gradient import SoftmaxGradient, softmax_gradient
 from agents.updates.memory import Remembering
@@ -325,7 +325,7 @@ def step_of_divergence(policy: Floats, direction: Floats, kl: float) -> Floats:
     for _ in range(200):
         # Growth beyond the tangent, e^z - 1 - z, keeps a small divergence from cancelling.
         z = alpha * u
-        excess = np.sum(policy * _second_order(z), axis=-1, keepdims=True)
+        excess = expected(policy, _second_order(z))
         slope = np.sum(policy * np.expm1(z) * u, axis=-1, keepdims=True) / (1 + excess)
         change = (np.log1p(excess) - kl) / np.where(slope > 0, slope, 1.0)
         alpha = np.where(moves, alpha - change, alpha)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.policies import softmax
-from agents.updates.arithmetic import advantages, one_hot, push, ratio_excess
+from agents.updates.arithmetic import advantages, expected, one_hot, push, ratio_excess
 from agents.updates.batch import Batch
 from agents.updates.gradient import SoftmaxGradient
 from agents.updates.groups import (
@@ -37,7 +37,7 @@ Pull = Callable[[Floats, Floats, Floats], Floats]  # of rho - 1, advantage and c
 
 def covariances(log_policy: Floats, policy: Floats, advantage: Floats) -> Floats:
     """cov(a) = (ln pi(a) - pi.ln pi) U(a), [..., K] (arXiv 2505.22617)."""
-    return (log_policy - np.sum(policy * log_policy, axis=-1, keepdims=True)) * advantage
+    return (log_policy - expected(policy, log_policy)) * advantage
 
 
 def inner_ascent(theta: Floats, advantage: Floats, pull: Pull, steps: int, rate: Real) -> Floats:
@@ -63,7 +63,7 @@ def sampled_ascent(
         rate: eta.
     """
     surprise = np.log(np.maximum(batch.policy, np.finfo(np.float64).tiny))
-    surprise = surprise - np.sum(batch.policy * surprise, axis=-1, keepdims=True)
+    surprise = surprise - expected(batch.policy, surprise)
     moved = np.zeros_like(batch.policy)
 
     def weighted(

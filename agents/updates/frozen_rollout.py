@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.policies import softmax
-from agents.updates.arithmetic import advantages
+from agents.updates.arithmetic import advantages, expected
 from agents.updates.registry import register
 from agents.updates.rule import ExactRule, Rate, Real, option
 from gw_envs.checks import Floats, check_int
@@ -56,7 +56,7 @@ class FrozenRolloutGradient(ExactRule):
         """
         rollout, add = softmax(theta), np.add.reduce
         likeliest = np.argmax(rollout, axis=-1)[..., None] == np.arange(theta.shape[-1])
-        push, mean = advantages(rollout, values), np.sum(rollout * values, axis=-1, keepdims=True)
+        push, mean = advantages(rollout, values), expected(rollout, values)
         rate, moved = learning_rate * weight * rollout, np.zeros_like(theta)
         for _ in range(self.rollout_steps):
             ahead = moved - add(np.where(likeliest, moved, 0.0), axis=-1, keepdims=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.policies import softmax
-from agents.updates.arithmetic import count_states, one_hot
+from agents.updates.arithmetic import count_states, expected, one_hot
 from agents.updates.gradient import SoftmaxGradient
 from agents.updates.registry import register
 from agents.updates.rule import Rate, Real, option
@@ -140,6 +140,6 @@ def soft_action_values(
     check_float("discount", discount, 0, 1, open_high=True)
     check_float("temperature", temperature, 0)
     chain = np.einsum("...sk,skt->...st", policy, transitions)
-    reward = np.sum(policy * (rewards - temperature * np.log(policy)), axis=-1, keepdims=True)
+    reward = expected(policy, rewards - temperature * np.log(policy))
     state_values = np.linalg.solve(np.eye(chain.shape[-1]) - discount * chain, reward)[..., 0]
     return rewards + discount * np.einsum("skt,...t->...sk", transitions, state_values)
